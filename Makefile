@@ -1,0 +1,27 @@
+# Every target sets up what it needs: a virtual environment in .venv with the package installed into it.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-all lint
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check -q -e '.[dev]'
+	@touch $@
+
+install: .venv/installed  ## the virtual environment .venv, with lta in it
+
+run: install  ## train vgg_att3 (pc) on digit_scenes and show what it attends to: minutes on two CPU cores, offline
+	$(BIN)/python -m lta.run experiment=quickstart
+
+lint: install  ## ruff
+	$(BIN)/ruff check .
+
+test: lint  ## the fast tests
+	$(BIN)/python -m pytest -q -m 'not slow'
+
+test-all: lint  ## the fast and the slow tests
+	$(BIN)/python -m pytest -q

@@ -1,0 +1,27 @@
+"""Which checkpoints a run keeps."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """`<default_root_dir>/checkpoints/<filename>.ckpt`: after every epoch, or, with `monitor`, of its lowest value.
+
+    Written at the very end of an epoch, so that a resumed run starts with the next one. Two of them are used rather
+    than Lightning's `save_last`, which writes only when the best one improves. Does nothing where `monitor` is a value
+    of the validation set and there is none.
+    """
+
+    def __init__(self, filename: str, monitor: str | None = None):
+        super().__init__(
+            filename=filename, monitor=monitor, mode="min", save_top_k=1, save_on_train_epoch_end=True,
+            auto_insert_metric_name=False, enable_version_counter=False,
+        )  # fmt: skip
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        self.dirpath = str(Path(trainer.default_root_dir).resolve() / "checkpoints")
+        if self.monitor is not None and trainer.datamodule.val is None:
+            self.save_top_k = 0
+        super().setup(trainer, module, stage)

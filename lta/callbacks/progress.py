@@ -1,0 +1,65 @@
+"""What a person sees while a run trains: a bar on a terminal, a line an epoch elsewhere, the duration either way."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint, TQDMProgressBar
+
+log = logging.getLogger(__name__)
+
+WARM_UP, MEASURED = 5, 15
+"""Steps left out (first steps pay for allocations and kernel choices), then steps measured."""
+
+SHOWN = ("train/loss", "train/error", "val/error")
+
+
+class EpochBar(TQDMProgressBar):
+    """One bar an epoch, refreshed a few times a second at most; silent where the output is no terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=10 if sys.stderr.isatty() else 0)
+
+
+class EpochLines(Checkpoint):
+    """Says after the first steps how long the training will take, and one line after each epoch.
+
+    Derives from Lightning's `Checkpoint`, whose subclasses run last at an epoch's end: all its metrics are known then.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.steps = 0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.epoch_started = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
+    ) -> None:
+        self.steps += 1
+        if self.steps == WARM_UP:
+            self.measured_since = time.monotonic()
+        elif self.steps == WARM_UP + MEASURED and trainer.is_global_zero:
+            seconds = (time.monotonic() - self.measured_since) / MEASURED
+            left = int(trainer.estimated_stepping_batches) - trainer.global_step
+            log.info("predicted: %s for the remaining %d steps of %.0f ms", duration(seconds * left), left, 1000 * seconds)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            metrics = trainer.callback_metrics
+            shown = [f"{key} {float(metrics[key]):.3g}" for key in SHOWN if key in metrics]
+            took = duration(time.monotonic() - self.epoch_started)
+            log.info("epoch %d/%d: %s  (%s)", trainer.current_epoch + 1, trainer.max_epochs, "  ".join(shown), took)
+
+
+def duration(seconds: float) -> str:
+    """For people: 8.3 s, 3 min 20 s, 5 h 10 min, 3 d 4 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    units = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+    for size, name, smaller, smaller_name in units:
+        if seconds >= size:
+            return f"{int(seconds // size)} {name} {int(seconds % size // smaller)} {smaller_name}"
+    raise AssertionError(seconds)

@@ -1,0 +1,57 @@
+"""The Weights & Biases run of a run directory."""
+
+import logging
+import os
+import secrets
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import WandbLogger
+
+log = logging.getLogger(__name__)
+
+MODES = ("auto", "online", "offline")
+
+
+def wandb_logger(
+    directory: str, project: str = "lta", mode: str = "auto", entity: str | None = None, group: str | None = None,
+    name: str | None = None, tags: Sequence[str] = (),
+) -> WandbLogger:  # fmt: skip
+    """A logger that writes below `directory` and keeps the run's id there, so that a resumed run is the same W&B run.
+
+    `mode="auto"` is online where W&B has a login (or WANDB_MODE says so), else offline; what it chose is logged.
+    """
+    if mode not in MODES:
+        raise ValueError(f"logger.wandb.mode={mode!r} is unknown; choose one of {', '.join(MODES)}")
+    if mode == "auto":
+        mode = os.environ.get("WANDB_MODE") or ("online" if _has_login() else "offline")
+    if mode == "offline":
+        log.info("W&B: offline; upload later with: wandb sync %s", Path(directory) / "wandb" / "offline-run-*")
+    # The mode is given to wandb.init: WandbLogger(offline=True) would set WANDB_MODE for the whole process.
+    logger = WandbLogger(
+        project=project, save_dir=directory, id=run_id(Path(directory)), name=name or Path(directory).resolve().name,
+        log_model=False, mode=mode, entity=entity, group=group, tags=list(tags), resume="allow", settings=_quiet(),
+    )  # fmt: skip
+    return logger
+
+
+def run_id(directory: Path) -> str:
+    """The W&B id of this run directory, made up at its first use."""
+    path = directory / "wandb_id"
+    if not path.is_file():
+        path.write_text("".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8)))
+    return path.read_text()
+
+
+def _quiet() -> Any:
+    import wandb
+
+    return wandb.Settings(silent=True)
+
+
+def _has_login() -> bool:
+    import wandb
+
+    return wandb.login(prompt=False)

@@ -1,0 +1,147 @@
+"""Where conf/ lies, how a command starts, which settings go together, and errors in one line. Imports no torch."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+PACKAGE = Path(__file__).resolve().parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+"""Inside the package in a wheel, beside it in a checkout."""
+
+RESUME_MAY_CHANGE = ("trainer.",)
+"""What a resumed run may be told beside its directory: where it runs, not what it computes."""
+
+
+class RunError(ValueError):
+    """What a user can get wrong, found where no other exception fits."""
+
+
+def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> None:
+    """Composes the configuration from the command line and calls `task` with it; ends errors in one line.
+
+    `HYDRA_FULL_ERROR=1` shows the traceback instead.
+    """
+    OmegaConf.register_new_resolver("lta.run_dir", _run_directory, replace=True)
+    full_error = os.environ.get("HYDRA_FULL_ERROR")
+
+    def composed(cfg: DictConfig) -> None:
+        _restore("HYDRA_FULL_ERROR", full_error)
+        with _errors_in_one_line():
+            task(cfg)
+
+    with _errors_in_one_line():
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
+        try:
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(composed)()
+        finally:
+            _restore("HYDRA_FULL_ERROR", full_error)
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not _is_users(error):
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def settings(cfg: DictConfig) -> DictConfig:
+    """The configuration that this run uses: as composed, or that of the run named by `resume`, read from its folder."""
+    asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
+    if cfg.resume is None:
+        return cfg
+    refused = [override for override in asked if not override.startswith(RESUME_MAY_CHANGE)]
+    if refused:
+        raise RunError(
+            f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
+            f"(allowed beside it: {', '.join(prefix + '...' for prefix in RESUME_MAY_CHANGE)})"
+        )
+    saved = OmegaConf.load(Path(cfg.resume) / "config.yaml")
+    for override in asked:
+        key, _, value = override.partition("=")
+        if OmegaConf.select(saved, key, throw_on_missing=False) is None:
+            raise RunError(f"{override}: the run in {cfg.resume} has no setting {key}")
+        OmegaConf.update(saved, key, OmegaConf.create(f"x: {value}").x)
+    saved.resume = cfg.resume
+    return saved
+
+
+def plain(cfg: Any) -> Any:
+    """Resolved, in plain dicts and lists."""
+    return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+
+
+def build(node: Any, *args: Any, **kwargs: Any) -> Any:
+    """`hydra.utils.instantiate`, lists and dicts as plain containers."""
+    return hydra.utils.instantiate(node, *args, _convert_="all", **kwargs)
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, as one line: the cause where a library has wrapped it, and the key where it is known."""
+    text = str(error)
+    if match := re.search(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
+        group, choice, listed = match.groups()
+        return f"{group}={choice} is unknown; choose one of {', '.join(listed.split())}"
+    if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
+        return _unused_group(match[1], text)
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return f"there is no setting {match[1]} here; --cfg job prints them all (a new key is given with a leading +)"
+    key = re.search(r"full_key: (\S+)", text)
+    cause = error.__cause__
+    while cause is not None and cause.__cause__ is not None and isinstance(cause, (HydraException, OmegaConfBaseException)):
+        cause = cause.__cause__
+    if isinstance(error, (HydraException, OmegaConfBaseException)) and cause is not None:
+        text = str(cause)
+        if key and not isinstance(cause, ValueError):
+            text = f"{key[1]}: {text}"
+    return re.sub(r"\s*\n\s*", " ", text.strip()) or type(error).__name__
+
+
+def _unused_group(group: str, text: str) -> str:
+    choice = re.search(rf"\+{group}=(\S+)", text)
+    asked = f"{group}={choice[1]}" if choice else group
+    if not (CONF / group).is_dir():
+        known = ", ".join(sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra"))
+        return f"{asked}: there is no group {group}; the groups are {known}"
+    owners = [path for path in sorted(CONF.glob("*/*.yaml")) if f"/{group}@_global_.{group}:" in path.read_text()]
+    fitting = ", ".join(path.stem for path in owners)
+    return f"{asked} is not used by this {owners[0].parent.name}; it goes with {owners[0].parent.name}={fitting}"
+
+
+def _is_users(error: BaseException) -> bool:
+    """Whether the message is meant for the user: assertions and the like are ours and keep their traceback."""
+    from_library = type(error).__name__ in ("MisconfigurationException",)
+    return from_library or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
+
+
+def _run_directory(resume: str | None, fresh: str) -> str:
+    if resume is None:
+        return fresh
+    directory = Path(resume)
+    if not directory.is_dir():
+        raise RunError(f"resume={resume}: there is no such directory")
+    if not (directory / "config.yaml").is_file():
+        raise RunError(f"resume={resume} is no run directory: it has no config.yaml")
+    return str(directory)
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

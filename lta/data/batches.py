@@ -1,0 +1,81 @@
+"""Whole batches out of images that lie in memory: one gather a batch, no per-image work."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+
+class Split(NamedTuple):
+    """One part of a data set, in memory or memory-mapped.
+
+    `images` is uint8 (n, height, width, 3), so that a batch is a channels-last tensor without a copy; `labels` int64
+    (n,). Where the objects are known: `roles` uint8 (n, height, width) with 0 background, 1 side object, 2 main object,
+    and `sources` int64 (n,), the drawing that an image's main object comes from (images that share it are not
+    independent).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    roles: np.ndarray | None = None
+    sources: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> "Split":
+        return Split(*(None if part is None else part[index] for part in self))
+
+
+class EpochBatches(Sampler[np.ndarray]):
+    """Index arrays, one a batch. `batch_size` counts the images of all processes together; each gets its share.
+
+    Shuffling depends on seed and epoch alone, so that a resumed run sees the batches it would have seen. Training
+    (`shuffle`) drops the last partial batch; otherwise every image comes exactly once over all processes.
+    """
+
+    def __init__(self, size: int, batch_size: int, shuffle: bool, seed: int = 0, rank: int = 0, world_size: int = 1):
+        if batch_size < 1 or batch_size % world_size:
+            raise ValueError(f"data.batch_size={batch_size} must be a positive multiple of the {world_size} processes")
+        if shuffle and size < batch_size:
+            raise ValueError(f"data.batch_size={batch_size} is more than the {size} training images; make it smaller")
+        self.size, self.batch_size, self.shuffle, self.seed = size, batch_size, shuffle, seed
+        self.rank, self.world_size = rank, world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size // self.batch_size if self.shuffle else -(-self._share() // (self.batch_size // self.world_size))
+
+    def _share(self) -> int:
+        return len(range(self.rank, self.size, self.world_size))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
+            for start in range(0, len(self) * self.batch_size, self.batch_size):
+                yield order[start + self.rank : start + self.batch_size : self.world_size]
+        else:
+            mine = np.arange(self.rank, self.size, self.world_size)
+            per_process = self.batch_size // self.world_size
+            yield from (mine[start : start + per_process] for start in range(0, len(mine), per_process))
+
+
+class GatherDataset(Dataset):
+    """Indexing with an array of positions returns the batch: images uint8 (batch, 3, height, width), labels (batch,)."""
+
+    def __init__(self, split: Split):
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.split.labels)
+
+    def __getitem__(self, index: np.ndarray) -> tuple[Tensor, Tensor]:
+        images = torch.from_numpy(self.split.images[index]).permute(0, 3, 1, 2)
+        return images, torch.from_numpy(self.split.labels[index])
+
+
+def batch_loader(split: Split, batches: EpochBatches, pin_memory: bool = False) -> DataLoader:
+    return DataLoader(GatherDataset(split), sampler=batches, batch_size=None, pin_memory=pin_memory)

@@ -1,0 +1,92 @@
+"""Compatibility functions: how well a position's local feature fits the query (paper, section 2.1). Scores only."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Compatibility(nn.Module, ABC):
+    """Scores every position of `local_feat` against `global_feat`; both have the same number of channels.
+
+    Scores are computed in float32 also under autocast: a softmax over up to 1024 positions amplifies rounding.
+    """
+
+    separable: ClassVar[bool]
+    """Whether score = f(local) + h(query). A softmax over positions cancels h: the query is then inert."""
+
+    def forward(
+        self, local_feat: Float[Tensor, "batch channels height width"], global_feat: Float[Tensor, "batch channels"] | None
+    ) -> Float[Tensor, "batch height width"]:
+        """`global_feat=None` leaves the query out, which only a separable score allows."""
+        assert global_feat is not None or self.separable, f"{type(self).__name__} needs the query"
+        with torch.autocast(local_feat.device.type, enabled=False):
+            # With channels_last storage this is a view: (batch, positions, channels), contiguous.
+            positions = _full_precision(local_feat).flatten(2).transpose(1, 2)
+            query = None if global_feat is None else _full_precision(global_feat)
+            return self.score(positions, query).unflatten(1, local_feat.shape[2:])
+
+    @abstractmethod
+    def score(
+        self, positions: Float[Tensor, "batch positions channels"], query: Float[Tensor, "batch channels"] | None
+    ) -> Float[Tensor, "batch positions"]: ...
+
+
+class DotProduct(Compatibility):
+    """`dp`: <l_i, g>, no parameters, no scale (paper, eq. 4). `scaled` divides by sqrt(channels): not in the paper."""
+
+    separable = False
+
+    def __init__(self, channels: int, scaled: bool = False):
+        super().__init__()
+        self.scale = 1 / math.sqrt(channels) if scaled else 1.0
+
+    def score(self, positions, query):
+        return torch.bmm(positions, query.unsqueeze(2) * self.scale).squeeze(2)
+
+
+class Parametrised(Compatibility):
+    """`pc`: <u, l_i + g> + b (paper, eq. 3; the authors' 1x1 convolution has the bias b).
+
+    Written as <u, l_i> + (<u, g> + b), which is the same number without the sum l_i + g in memory. The second term is
+    one constant per image, so that a softmax over positions cancels it: with softmax this score ignores the query.
+    """
+
+    separable = True
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.scorer = Scorer(channels)
+
+    def score(self, positions, query):
+        scores = positions @ self.scorer.weight + self.scorer.bias
+        return scores if query is None else scores + (query @ self.scorer.weight).unsqueeze(1)
+
+
+class Additive(Compatibility):
+    """`additive`: <u, tanh(l_i + g)> + b (Bahdanau et al. 2015). Not in the paper: pc with a query that acts."""
+
+    separable = False
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.scorer = Scorer(channels)
+
+    def score(self, positions, query):
+        return torch.tanh(positions + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
+
+
+class Scorer(nn.Module):
+    """The learnt direction u and its bias b; a module of its own, so that initialisation finds every scorer."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels))
+        self.bias = nn.Parameter(torch.zeros(()))
+
+
+def _full_precision(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()

@@ -1,0 +1,49 @@
+"""Networks without attention: the paper's baseline and the fair controls."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lta.models.output import NetworkOutput
+
+
+class PlainNet(nn.Module):
+    """A trunk whose deepest features go through `classifier`: no attention, no maps."""
+
+    levels: tuple[str, ...] = ()
+
+    def __init__(self, trunk: nn.Module, classifier: nn.Module):
+        super().__init__()
+        self.trunk = trunk
+        self.classifier = classifier
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
+        return NetworkOutput(self.classifier(self.trunk(images)["C"]), {}, {}, {}, None)
+
+
+class GAPNet(nn.Module):
+    """Global average pooling of level C, then a linear classifier (VGG-GAP, author_spec section 3).
+
+    Its `attn` is the class activation map (Zhou et al. 2016) of the predicted class, negative parts cut off and scaled
+    to sum 1 (uniform where it is nowhere positive), so that it can stand beside attention maps; `scores` is the raw
+    map, whose mean over positions plus the class's bias is the logit. No gradient flows through either.
+    """
+
+    levels: tuple[str, ...] = ("C",)
+
+    def __init__(self, trunk: nn.Module, channels: int, num_classes: int):
+        super().__init__()
+        self.trunk = trunk
+        self.classifier = nn.Linear(channels, num_classes)
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
+        feats = self.trunk(images)["C"]
+        pooled = feats.mean((2, 3))
+        logits = self.classifier(pooled)
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            rows = self.classifier.weight[logits.argmax(1)]
+            cam = torch.einsum("bchw,bc->bhw", feats.to(rows.dtype), rows)
+            positive = cam.clamp(min=0)
+            total = positive.sum((1, 2), keepdim=True)
+            attn = torch.where(total > 0, positive / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / cam[0].numel())
+        return NetworkOutput(logits, {"C": attn}, {"C": cam}, {"C": pooled}, None)

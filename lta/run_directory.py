@@ -1,0 +1,97 @@
+"""What a run leaves behind: its configuration, where it came from, its results; and finding them again."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import lta
+
+LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
+
+
+def begin(directory: Path, config: dict[str, Any], resumed: bool) -> None:
+    """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit and machine.
+
+    Raises ValueError where the directory already holds a run and this is no resume: nothing is overwritten.
+    """
+    record = directory / "run.json"
+    if not resumed:
+        if (directory / "config.yaml").exists() or record.exists():
+            raise ValueError(
+                f"hydra.run.dir={directory} already holds a run: go on with it by resume={directory}, or choose another"
+            )
+        directory.mkdir(parents=True, exist_ok=True)
+        write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    starts = json.loads(record.read_text())["starts"] if record.is_file() else []
+    starts.append({
+        "command": ["python", "-m", "lta.run", *sys.argv[1:]],
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "lta": lta.__version__,
+        "git": _git_state(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
+    })  # fmt: skip
+    write_json(record, {"starts": starts})
+
+
+def last_checkpoint(directory: Path) -> Path | None:
+    """Where a resumed run goes on from; None before the first epoch's end."""
+    path = directory / "checkpoints" / "last.ckpt"
+    return path if path.is_file() else None
+
+
+def checkpoint(directory: Path, which: str) -> Path:
+    """The checkpoint that the test set is read with: `last`, or `best` of the validation set."""
+    if which not in ("last", "best"):
+        raise ValueError(f"test_checkpoint={which!r} is unknown; choose one of last, best")
+    path = directory / "checkpoints" / f"{which}.ckpt"
+    if not path.is_file():
+        raise ValueError(f"test_checkpoint={which}: there is no {path} (without a validation set there is no best one)")
+    return path
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit of the code that runs, and whether it was changed since; None outside a git checkout."""
+    git = ["git", "-C", str(Path(__file__).resolve().parent)]
+    try:
+        tracked = subprocess.run([*git, "ls-files", "--error-unmatch", Path(__file__).name], capture_output=True)
+        if tracked.returncode:
+            return None  # installed into some other project's checkout
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return {"commit": commit, "changed": bool(changed.strip())}
+
+
+def _processor() -> str:
+    """The processor's name as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

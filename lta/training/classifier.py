@@ -1,0 +1,109 @@
+"""The one LightningModule: any network of lta, any recipe."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, MetricCollection
+
+from lta.models.output import NetworkOutput
+from lta.training.metrics import ErrorRate
+from lta.training.recipes import Recipe
+
+Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
+
+
+class Classifier(pl.LightningModule):
+    """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only.
+
+    Metrics: `train/loss`, and for the splits train, val and test `<split>/error` in percent (in training of the
+    augmented images, as seen), top-5 errors where there are more than 20 classes, `val/loss`, `test/loss`. They go to
+    `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch.
+
+    `hparams` is any nest of plain containers; it is stored in every checkpoint, enough for `lta.load` to rebuild all.
+    """
+
+    def __init__(
+        self, network: nn.Module, preprocess: nn.Module, augment: nn.Module, recipe: Recipe,
+        class_names: Sequence[str], seed: int = 0, hparams: dict[str, Any] | None = None,
+    ):  # fmt: skip
+        super().__init__()
+        if hparams is not None:
+            self.save_hyperparameters(hparams)
+        # Channels last: convolutions are faster, and the attention's (batch, positions, channels) view needs no copy.
+        self.network = network.to(memory_format=torch.channels_last)
+        self.preprocess = preprocess
+        self.augment = augment
+        self.recipe = recipe
+        self.class_names = tuple(class_names)
+        self.seed = seed
+        errors = {"error": ErrorRate()} | ({"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {})
+        self.train_loss = MeanMetric()
+        self.train_error = ErrorRate()
+        self.val_metrics = MetricCollection({"loss": MeanMetric(), **errors}, prefix="val/")
+        self.test_metrics = self.val_metrics.clone(prefix="test/")
+
+    def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> NetworkOutput:
+        """Pictures as they are stored, 0 to 255, no augmentation."""
+        return self.network(self.preprocess(images))
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout and augmentation depend on seed, epoch and rank alone: a run resumed at an epoch's end goes on exactly.
+        torch.manual_seed(_mix(self.seed, self.current_epoch, self.global_rank))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
+        images, labels = batch
+        output = self.network(self.augment(self.preprocess(images)))
+        loss = self.recipe.loss(output, labels)
+        self.train_loss.update(loss.detach(), len(labels))
+        self.train_error.update(output.logits.detach(), labels)
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        self._publish({"train/loss": self.train_loss, "train/error": self.train_error})
+
+    def validation_step(self, batch: Batch, batch_index: int) -> NetworkOutput:
+        return self._evaluate(batch, self.val_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        self._publish(self.val_metrics)
+
+    def test_step(self, batch: Batch, batch_index: int) -> NetworkOutput:
+        return self._evaluate(batch, self.test_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        self._publish(self.test_metrics)
+
+    def _evaluate(self, batch: Batch, metrics: MetricCollection) -> NetworkOutput:
+        images, labels = batch
+        output = self(images)
+        logits = output.logits.float()
+        metrics["loss"].update(nn.functional.cross_entropy(logits, labels), len(labels))
+        for name, metric in metrics.items(keep_base=True):
+            if name != "loss":
+                metric.update(logits, labels)
+        return output
+
+    def _publish(self, metrics: Any) -> None:
+        # Computed here, once, over all processes; `logger=False`: EpochLog writes the row.
+        computed = metrics.compute() if isinstance(metrics, MetricCollection) else {k: m.compute() for k, m in metrics.items()}
+        self.log_dict(computed, logger=False)
+        for metric in metrics.values():
+            metric.reset()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimizer = self.recipe.optimizer(self.network)
+        steps = len(self.trainer.datamodule.train_dataloader())
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.recipe.learning_rate(step, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _mix(*numbers: int) -> int:
+    """One 63-bit seed from several numbers."""
+    state = 0
+    for number in numbers:
+        state = (state * 6364136223846793005 + number + 1442695040888963407) % 2**63
+    return state

@@ -1,0 +1,27 @@
+"""Error rates as torchmetrics: counts live on the device, nothing is synchronised before `compute`."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class ErrorRate(Metric):
+    """Percent of images whose class is not among the `top` highest logits, 0 to 100."""
+
+    full_state_update = False
+    higher_is_better = False
+
+    def __init__(self, top: int = 1):
+        super().__init__()
+        self.top = top
+        self.add_state("wrong", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> None:
+        guessed = logits.topk(self.top, dim=1).indices if self.top > 1 else logits.argmax(1, keepdim=True)
+        self.wrong += (guessed != labels.unsqueeze(1)).all(1).sum()
+        self.seen += len(labels)
+
+    def compute(self) -> Tensor:
+        return 100 * self.wrong / self.seen
