@@ -65,11 +65,12 @@ def settings(cfg: DictConfig) -> DictConfig:
     asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
     if cfg.resume is None:
         return cfg
+    _run_directory(cfg.resume, fresh="")
     refused = [override for override in asked if not override.startswith(RESUME_MAY_CHANGE)]
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
-            f"(allowed beside it: {', '.join(prefix + '...' for prefix in RESUME_MAY_CHANGE)})"
+            f"(allowed beside it: {', '.join(prefix + '*' for prefix in RESUME_MAY_CHANGE)})"
         )
     saved = OmegaConf.load(Path(cfg.resume) / "config.yaml")
     for override in asked:
@@ -119,14 +120,17 @@ def _unused_group(group: str, text: str) -> str:
         known = ", ".join(sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra"))
         return f"{asked}: there is no group {group}; the groups are {known}"
     owners = [path for path in sorted(CONF.glob("*/*.yaml")) if f"/{group}@_global_.{group}:" in path.read_text()]
-    fitting = ", ".join(path.stem for path in owners)
-    return f"{asked} is not used by this {owners[0].parent.name}; it goes with {owners[0].parent.name}={fitting}"
+    owner, fitting = owners[0].parent.name, ", ".join(path.stem for path in owners)
+    chosen = next((argument for argument in sys.argv if argument.startswith(f"{owner}=")), f"the chosen {owner}")
+    return f"{asked} is not used by {chosen}; it goes with {owner}={fitting}"
 
 
 def _is_users(error: BaseException) -> bool:
     """Whether the message is meant for the user: assertions and the like are ours and keep their traceback."""
-    from_library = type(error).__name__ in ("MisconfigurationException",)
-    return from_library or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
+    if isinstance(error, TypeError):
+        return "unexpected keyword argument" in str(error)  # a key added with + that the target does not take
+    lightnings = type(error).__name__ == "MisconfigurationException"
+    return lightnings or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
 
 
 def _run_directory(resume: str | None, fresh: str) -> str:

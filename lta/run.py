@@ -16,16 +16,20 @@ def run(composed: DictConfig) -> None:
     import pytorch_lightning as pl
     import torch
 
-    from lta import run_directory, summary
+    from lta import checks, run_directory, summary
     from lta.evaluators.roles import measure_roles
     from lta.training.classifier import Classifier
 
+    checks.whole("seed", cfg.seed)
+    checks.choice("test_checkpoint", cfg.test_checkpoint, run_directory.CHECKPOINTS)
     recipe = build(cfg.recipe)
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)  # wrong settings of the network are found before any data is read
     data = build(cfg.data)
     data.prepare_data()
     data.setup()
+    if data.val is None and cfg.test_checkpoint == "best":
+        raise ValueError("test_checkpoint=best needs a validation set: data.val_size is 0; choose last")
 
     run_directory.begin(directory, plain(cfg), resumed=cfg.resume is not None)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)

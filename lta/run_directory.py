@@ -13,6 +13,9 @@ from typing import Any
 import yaml
 
 import lta
+from lta import checks
+
+CHECKPOINTS = ("last", "best")
 
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
 
@@ -51,8 +54,7 @@ def last_checkpoint(directory: Path) -> Path | None:
 
 def checkpoint(directory: Path, which: str) -> Path:
     """The checkpoint that the test set is read with: `last`, or `best` of the validation set."""
-    if which not in ("last", "best"):
-        raise ValueError(f"test_checkpoint={which!r} is unknown; choose one of last, best")
+    checks.choice("test_checkpoint", which, CHECKPOINTS)
     path = directory / "checkpoints" / f"{which}.ckpt"
     if not path.is_file():
         raise ValueError(f"test_checkpoint={which}: there is no {path} (without a validation set there is no best one)")

@@ -14,7 +14,9 @@ def collect(trainer: Any, classifier: Any, data: Any, test_checkpoint: str, role
     log = next((c for c in trainer.callbacks if hasattr(c, "rows")), None)
     history = log.rows if log else []
     return {
-        "test": {key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")},
+        "test": {
+            key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")
+        },
         "test_images": len(data.test.labels),
         "test_checkpoint": test_checkpoint,
         "epochs": trainer.current_epoch,
@@ -36,7 +38,8 @@ def text(results: dict[str, Any], directory: Path) -> str:
     top5 = f", top-5 {test['error_top5']:.2f} %" if "error_top5" in test else ""
     lines.append(
         f"test error      {test['error']:.2f} %{top5}  ({results['test_images']:,} images, {results['test_checkpoint']} "
-        f"checkpoint, after {results['epochs']} epochs" + (f" in {duration(results['seconds'])})" if results["seconds"] else ")")
+        f"checkpoint, after {results['epochs']} epochs"
+        + (f" in {duration(results['seconds'])})" if results["seconds"] else ")")
     )
     if results["coding"] and results["coding"] != "official":
         lines.append(f"data            {results['coding']}: {JPEG_NOTE}")

@@ -2,4 +2,4 @@
 
 from jaxtyping import install_import_hook
 
-install_import_hook("lta", "beartype.beartype")
+install_import_hook("lta", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")

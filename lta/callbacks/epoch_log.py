@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
+from torch import Tensor
 
 
 class EpochLog(Checkpoint):
@@ -23,6 +24,7 @@ class EpochLog(Checkpoint):
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.seconds_before = 0.0
+        self.logged: dict[str, Tensor] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.started = time.monotonic()
@@ -34,25 +36,27 @@ class EpochLog(Checkpoint):
             self.seconds_before = max((row.get("time/seconds", 0.0) for row in self.rows), default=0.0)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        seconds = self.seconds_before + time.monotonic() - self.started
-        images = len(trainer.train_dataloader.sampler) * trainer.train_dataloader.sampler.batch_size
+        sampler = trainer.train_dataloader.sampler
         row = {
+            **self._fresh(trainer),
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "time/seconds": seconds,
-            "time/images": float(images * (trainer.current_epoch + 1)),
+            "time/seconds": self.seconds_before + time.monotonic() - self.started,
+            "time/images": float(len(sampler) * sampler.batch_size * (trainer.current_epoch + 1)),
         }
-        self._write(trainer, row, "test/")
+        if trainer.is_global_zero:
+            self.rows.append({"epoch": float(trainer.current_epoch), **row})
+            save_rows(self._path(trainer), self.rows)
+        self._send(trainer, row, trainer.current_epoch)
 
     def on_test_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._send(trainer, {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}, trainer.current_epoch)
+        self._send(trainer, self._fresh(trainer), trainer.current_epoch - 1)
 
-    def _write(self, trainer: pl.Trainer, extra: dict[str, float], without: str) -> None:
-        metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.startswith(without)}
-        row = {"epoch": float(trainer.current_epoch), **metrics, **extra}
-        if trainer.is_global_zero:
-            self.rows.append(row)
-            save_rows(self._path(trainer), self.rows)
-        self._send(trainer, metrics | extra, trainer.current_epoch)
+    def _fresh(self, trainer: pl.Trainer) -> dict[str, float]:
+        """What was logged since the last row. Lightning keeps the values of earlier epochs; those are the same tensors."""
+        metrics = dict(trainer.callback_metrics)
+        fresh = {key: float(value) for key, value in metrics.items() if self.logged.get(key) is not value}
+        self.logged = metrics
+        return fresh
 
     def _send(self, trainer: pl.Trainer, metrics: dict[str, float], epoch: int) -> None:
         for logger in trainer.loggers:

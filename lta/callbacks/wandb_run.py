@@ -10,9 +10,14 @@ from typing import Any
 
 from pytorch_lightning.loggers import WandbLogger
 
+from lta import checks
+
 log = logging.getLogger(__name__)
 
 MODES = ("auto", "online", "offline")
+
+EPOCH_KEYS = ("train/*", "val/*", "test/*", "attention/*", "time/*", "lr")
+"""What is drawn over `epoch`; Lightning would draw all over its own step."""
 
 
 def wandb_logger(
@@ -23,8 +28,7 @@ def wandb_logger(
 
     `mode="auto"` is online where W&B has a login (or WANDB_MODE says so), else offline; what it chose is logged.
     """
-    if mode not in MODES:
-        raise ValueError(f"logger.wandb.mode={mode!r} is unknown; choose one of {', '.join(MODES)}")
+    checks.choice("logger.wandb.mode", mode, MODES)
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if _has_login() else "offline")
     if mode == "offline":
@@ -32,8 +36,11 @@ def wandb_logger(
     # The mode is given to wandb.init: WandbLogger(offline=True) would set WANDB_MODE for the whole process.
     logger = WandbLogger(
         project=project, save_dir=directory, id=run_id(Path(directory)), name=name or Path(directory).resolve().name,
-        log_model=False, mode=mode, entity=entity, group=group, tags=list(tags), resume="allow", settings=_quiet(),
+        log_model=False, mode=mode, entity=entity, group=group, tags=list(tags), settings=_quiet(),
     )  # fmt: skip
+    logger._wandb_init.pop("anonymous", None)  # Lightning always passes it, and W&B warns that it has no effect
+    for key in EPOCH_KEYS:
+        logger.experiment.define_metric(key, step_metric="epoch")
     return logger
 
 

@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from lta import checks
 from lta.data.batches import EpochBatches, Split, batch_loader
 
 
@@ -18,9 +19,8 @@ class ImageData(pl.LightningDataModule, ABC):
 
     def __init__(self, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0):
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"data.{name}={value} must be a positive whole number")
+        checks.whole("data.batch_size", batch_size, least=1)
+        checks.whole("data.eval_batch_size", eval_batch_size, least=1)
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self.class_names: tuple[str, ...] = ()
         self.train: Split | None = None

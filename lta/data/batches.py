@@ -78,4 +78,6 @@ class GatherDataset(Dataset):
 
 
 def batch_loader(split: Split, batches: EpochBatches, pin_memory: bool = False) -> DataLoader:
-    return DataLoader(GatherDataset(split), sampler=batches, batch_size=None, pin_memory=pin_memory)
+    # A generator of its own: each new iterator would otherwise draw from torch's global one, which dropout reads.
+    own = torch.Generator()
+    return DataLoader(GatherDataset(split), sampler=batches, batch_size=None, pin_memory=pin_memory, generator=own)

@@ -12,7 +12,7 @@ and test.
 
 Where the main object lies: the box of the enlarged digit is placed uniformly over all offsets at which at most a
 quarter of its width and of its height is outside the frame, so that its centre is uniform over a square about the
-picture's centre (standard deviation about 5.4 pixels on each axis). A centre prior therefore scores above uniform, and
+picture's centre (standard deviation about 6.6 pixels on each axis). A centre prior therefore scores above uniform, and
 must stand beside any figure.
 """
 
@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from lta import checks
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.splits import stratified_split
@@ -30,6 +31,9 @@ SIZE = 32
 MAIN_SIZES = (16, 22)  # from, up to but without
 DIMMED = (0.3, 0.7)
 """Backgrounds are darkened by a factor in this range, so that light objects stand out from them, main and side alike."""
+
+OPACITY = (0.6, 1.0)
+"""How opaque an object is painted, main and side alike."""
 
 BACKGROUND, SIDE, MAIN = 0, 1, 2
 COLUMNS = {"train": (0.0, 0.6), "val": (0.6, 0.78), "test": (0.78, 1.0)}
@@ -48,8 +52,7 @@ class DigitScenes(ImageData):
         super().__init__(batch_size, eval_batch_size, seed)
         self.sizes = {"train": train_size, "val": val_size, "test": test_size}
         for name, size in self.sizes.items():
-            if not isinstance(size, int) or size < (0 if name == "val" else 1):
-                raise ValueError(f"data.{name}_size={size} must be a positive whole number (val_size may be 0)")
+            checks.whole(f"data.{name}_size", size, least=0 if name == "val" else 1)
         self.scenes_seed = scenes_seed
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
@@ -142,11 +145,11 @@ def _side_objects(rng: np.random.Generator, sources: np.ndarray) -> list[tuple[n
 def _paste(
     rng: np.random.Generator, scene: np.ndarray, roles: np.ndarray, alpha: np.ndarray, offset: np.ndarray, role: int
 ) -> None:
-    """Paints one object in place: a light colour, each channel 102 to 255, at an opacity of 0.5 to 1."""
+    """Paints one object in place: a light colour, each channel 102 to 255."""
     (top, left), (height, width) = offset, alpha.shape
     y0, x0 = max(top, 0), max(left, 0)
     y1, x1 = min(top + height, SIZE), min(left + width, SIZE)
     alpha = alpha[y0 - top : y1 - top, x0 - left : x1 - left, None]
     colour = 255 * (1 - 0.6 * rng.random(3))
-    scene[y0:y1, x0:x1] += rng.uniform(0.5, 1.0) * alpha * (colour - scene[y0:y1, x0:x1])
+    scene[y0:y1, x0:x1] += rng.uniform(*OPACITY) * alpha * (colour - scene[y0:y1, x0:x1])
     roles[y0:y1, x0:x1][alpha[..., 0] > 0.5] = role

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta import checks
 from lta.layers.compatibility import Compatibility
 
 NORMALISERS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -30,8 +31,7 @@ class Attention(nn.Module):
 
     def __init__(self, compat: Compatibility, normaliser: str = "softmax", project: nn.Module | None = None):
         super().__init__()
-        if normaliser not in NORMALISERS:
-            raise ValueError(f"normaliser={normaliser!r} is unknown; choose one of {', '.join(NORMALISERS)}")
+        checks.choice("model.normaliser", normaliser, NORMALISERS)
         self.compat = compat
         self.normaliser = normaliser
         self.project = project

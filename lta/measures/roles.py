@@ -19,7 +19,9 @@ def coverage(roles: UInt8[Tensor, "batch height width"], size: tuple[int, int]) 
     return torch.nn.functional.adaptive_avg_pool2d(masks, size)
 
 
-def role_mass(attn: Float[Tensor, "batch rows columns"], covered: Float[Tensor, "batch 3 rows columns"]) -> Float[Tensor, "batch 3"]:
+def role_mass(
+    attn: Float[Tensor, "batch rows columns"], covered: Float[Tensor, "batch 3 rows columns"]
+) -> Float[Tensor, "batch 3"]:
     """Share of an image's attention on each role; over the roles it sums to 1. Maps need not be normalised."""
     normalised = attn / attn.sum((1, 2), keepdim=True).clamp(min=torch.finfo(attn.dtype).tiny)
     return (normalised.unsqueeze(1) * covered).sum((2, 3))

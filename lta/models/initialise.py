@@ -4,6 +4,7 @@ import math
 
 from torch import nn
 
+from lta import checks
 from lta.layers.compatibility import Scorer
 
 SCORER_INITS = ("zero", "author")
@@ -17,9 +18,8 @@ def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one")
     `scorer`: "zero" starts every map of `pc` and `additive` uniform; "author" is the fan-out rule for one output,
     N(0, 2) for each weight, which starts them almost one-hot. `batchnorm`: gain 1, or Torch7's U(0, 1).
     """
-    for name, value, allowed in (("scorer", scorer, SCORER_INITS), ("batchnorm", batchnorm, BATCHNORM_INITS)):
-        if value not in allowed:
-            raise ValueError(f"init.{name}={value!r} is unknown; choose one of {', '.join(allowed)}")
+    checks.choice("model.init.scorer", scorer, SCORER_INITS)
+    checks.choice("model.init.batchnorm", batchnorm, BATCHNORM_INITS)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta import checks
+
 LEVELS = ("A", "B", "C")
 """Where local features are tapped: after conv 7 (stride 1), conv 10 (stride 2), conv 13 (stride 4)."""
 
@@ -15,8 +17,9 @@ DROPOUT = (0.3, 0.0, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0)
 
 def scaled(channels: int, width: float) -> int:
     """`channels` at relative `width`; raises ValueError where nothing would be left."""
-    if not width > 0 or round(channels * width) < 1:
-        raise ValueError(f"width={width} leaves {channels * width:g} of {channels} channels; it must be at least 1/64")
+    checks.number("model.width", width, 0, 64, without_low=True)
+    if round(channels * width) < 1:
+        raise ValueError(f"model.width={width} leaves {channels * width:g} of {channels} channels; it must be at least 1/64")
     return round(channels * width)
 
 
@@ -35,8 +38,7 @@ class VGGTrunk(nn.Module):
 
     def __init__(self, width: float = 1.0, dropout: float = 1.0, late: bool = True, bn_eps: float = 1e-3):
         super().__init__()
-        if not 0 <= dropout < 2:
-            raise ValueError(f"dropout={dropout} must lie in [0, 2): it scales the authors' rates, of which 0.5 is the largest")
+        checks.number("model.dropout", dropout, 0, 2)  # the largest of the authors' rates is 0.5
         pools = (7, 10) if late else (2, 4, 7, 10)
         ends = {7: "A", 10: "B", 13: "C"}
         self.stages = nn.ModuleDict()

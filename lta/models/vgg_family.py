@@ -56,7 +56,7 @@ def vgg_attention(
     ValueError where the query acts. The trunk ends at the deepest level.
     """
     if not levels or any(level not in LEVELS for level in levels) or len(set(levels)) != len(levels):
-        raise ValueError(f"levels={list(levels)} must name different ones of {', '.join(LEVELS)}")
+        raise ValueError(f"model.levels={list(levels)} must name different ones of {', '.join(LEVELS)}")
     trunk = VGGTrunk(width, dropout)
     units = {}
     for level in sorted(levels):
@@ -67,7 +67,7 @@ def vgg_attention(
         units[level] = Attention(compat(channels), normaliser, project)
     if prune_inert_query and not all(unit.query_is_inert for unit in units.values()):
         raise ValueError(
-            "prune_inert_query=true is only for networks whose query is inert (compat=pc with normaliser=softmax): "
+            "model.prune_inert_query=true is only for networks whose query is inert (compat=pc with normaliser=softmax): "
             "here the query acts, and leaving it out would change the network"
         )
     branch = None if prune_inert_query else global_branch(trunk.channels["C"], dropout)

@@ -89,7 +89,9 @@ class Classifier(pl.LightningModule):
 
     def _publish(self, metrics: Any) -> None:
         # Computed here, once, over all processes; `logger=False`: EpochLog writes the row.
-        computed = metrics.compute() if isinstance(metrics, MetricCollection) else {k: m.compute() for k, m in metrics.items()}
+        computed = (
+            metrics.compute() if isinstance(metrics, MetricCollection) else {k: m.compute() for k, m in metrics.items()}
+        )
         self.log_dict(computed, logger=False)
         for metric in metrics.values():
             metric.reset()

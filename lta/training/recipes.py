@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from lta import checks
 from lta.models.output import NetworkOutput
 
 
@@ -14,8 +15,7 @@ class Recipe(ABC):
     """`epochs` of training; `optimizer` and `learning_rate` are asked once, `loss` every step."""
 
     def __init__(self, epochs: int):
-        if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
-            raise ValueError(f"recipe.epochs={epochs} must be a whole number, at least 1")
+        checks.whole("recipe.epochs", epochs, least=1)
         self.epochs = epochs
 
     @abstractmethod
@@ -42,11 +42,10 @@ class FastRecipe(Recipe):
         label_smoothing: float = 0.1,
     ):  # fmt: skip
         super().__init__(epochs)
-        ranges = {"lr": (lr, 0, 100), "momentum": (momentum, 0, 1), "weight_decay": (weight_decay, 0, 1),
-                  "warmup": (warmup, 0, 1), "label_smoothing": (label_smoothing, 0, 1)}  # fmt: skip
-        for name, (value, low, high) in ranges.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < high or (name == "lr" and value == 0):
-                raise ValueError(f"recipe.{name}={value} must be a number in [{low}, {high})" + (" and not 0" if name == "lr" else ""))
+        checks.number("recipe.lr", lr, 0, 100, without_low=True)
+        for name, value in (("momentum", momentum), ("weight_decay", weight_decay), ("warmup", warmup)):
+            checks.number(f"recipe.{name}", value, 0, 1)
+        checks.number("recipe.label_smoothing", label_smoothing, 0, 1)
         self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
         self.warmup, self.label_smoothing = warmup, label_smoothing
 

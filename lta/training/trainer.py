@@ -1,12 +1,15 @@
 """The Lightning trainer, with hardware and precision chosen for one person with one machine unless told otherwise."""
 
 import logging
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ProgressBar
+
+from lta import checks
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +34,9 @@ def build_trainer(
     `devices=1` takes one device, so that several GPUs are used only when asked for. `precision="auto"` is bf16-mixed
     where the device computes in bfloat16 natively, else 32-true. What was chosen is logged in one line.
     """
-    if accelerator not in ACCELERATORS:
-        raise ValueError(f"trainer.accelerator={accelerator!r} is unknown; choose one of {', '.join(ACCELERATORS)}")
-    if precision not in PRECISIONS:
-        raise ValueError(f"trainer.precision={precision!r} is unknown; choose one of {', '.join(PRECISIONS)}")
+    checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
+    checks.choice("trainer.precision", precision, PRECISIONS)
+    checks.whole("trainer.num_nodes", num_nodes, least=1)
     counted = isinstance(devices, int) and not isinstance(devices, bool) and devices >= 1
     if not counted and not (isinstance(devices, Sequence) and not isinstance(devices, str) and devices):
         raise ValueError(f"trainer.devices={devices!r} must be a number of devices, at least 1, or a list of their indices")
@@ -46,12 +48,36 @@ def build_trainer(
     if precision == "auto":
         precision = "bf16-mixed" if bfloat16_is_native(accelerator) else "32-true"
     log.info("device: %s x %s, precision %s", accelerator, devices, precision)
+    _quieten_lightning()
     return pl.Trainer(
-        max_epochs=epochs, default_root_dir=directory, callbacks=list(callbacks), logger=list(loggers) or False,
-        accelerator=accelerator, devices=devices, num_nodes=num_nodes, strategy=strategy, precision=precision,
-        enable_progress_bar=any(isinstance(c, ProgressBar) for c in callbacks), enable_model_summary=False, use_distributed_sampler=False, num_sanity_val_steps=0,
+        max_epochs=epochs,
+        default_root_dir=directory,
+        callbacks=list(callbacks),
+        logger=list(loggers) or False,
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy=strategy,
+        precision=precision,
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+        enable_model_summary=False,
+        use_distributed_sampler=False,  # the data module shares out whole batches itself
+        num_sanity_val_steps=0,
         **options,
-    )  # fmt: skip
+    )
+
+
+def _quieten_lightning() -> None:
+    """Drops advice that does not hold here; what was chosen is said in lines of our own."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (
+        r".*does not have many workers.*",  # batches are gathered from memory: workers would only copy them
+        r".*smaller than the logging interval.*",  # rows are logged once an epoch
+        r".*treespec.*LeafSpec.*",  # between Lightning and torch
+        r".*It is recommended to use `self.log.*sync_dist=True`.*",  # metrics are already reduced over processes
+        r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
+    ):
+        warnings.filterwarnings("ignore", message)
 
 
 def bfloat16_is_native(accelerator: str) -> bool:

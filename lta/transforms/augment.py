@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta import checks
+
 Images = Float[Tensor, "batch 3 height width"]
 
 
@@ -15,17 +17,17 @@ class FlipCropCutout(nn.Module):
 
     def __init__(self, flip: float = 0.5, shift: int = 4, cutout: int = 0):
         super().__init__()
-        if not 0 <= flip <= 1:
-            raise ValueError(f"augment.flip={flip} must be a probability")
-        for name, value in (("shift", shift), ("cutout", cutout)):
-            if not isinstance(value, int) or value < 0:
-                raise ValueError(f"augment.{name}={value} must be a whole number of pixels, at least 0")
+        if flip != 1:
+            checks.number("augment.flip", flip, 0, 1)
+        checks.whole("augment.shift", shift)
+        checks.whole("augment.cutout", cutout)
         self.flip, self.shift, self.cutout = flip, shift, cutout
 
     def forward(self, images: Images) -> Images:
         batch, _, height, width = images.shape
         if max(self.shift, self.cutout) >= min(height, width):
-            raise ValueError(f"augment.shift={self.shift} and cutout={self.cutout} must be below the picture's {min(height, width)} pixels")
+            sides = f"augment.shift={self.shift} and augment.cutout={self.cutout}"
+            raise ValueError(f"{sides} must be below the pictures' {min(height, width)} pixels")
         rows = torch.arange(height, device=images.device).expand(batch, height)
         columns = torch.arange(width, device=images.device).expand(batch, width)
         if self.shift:

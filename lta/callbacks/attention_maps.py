@@ -1,0 +1,171 @@
+"""A fixed panel of pictures and their attention maps, drawn as training goes on."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float, Int
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
+
+from lta.measures.map_statistics import total_variation
+from lta.viz.colour import UPSAMPLING
+from lta.viz.panel import Example, panel
+
+KEY = "callbacks.attention_maps"
+
+
+class AttentionMaps(pl.Callback):
+    """Draws `images` validation pictures, always the same ones and evenly many of each class, with their maps.
+
+    After validation, in every `every_n_epochs`-th epoch and the last of `max_epochs`: writes
+    `<directory>/attention/epoch_0003.png` (`directory` is the trainer's root directory unless given), shows the same
+    strips to W&B and TensorBoard as `attention/panel`, and logs `attention/<level>/change`: the share of attention that
+    moved since the panel before, 0 to 1, mean over the pictures. Without a validation set the first training pictures
+    are drawn, at the end of the training epoch.
+
+    The network sees the pictures in evaluation mode, in the trainer's precision, each process its share; neither
+    random numbers nor any state of the network change. The maps before are kept in checkpoints, so that a resumed run
+    logs what an undisturbed one does.
+    """
+
+    def __init__(
+        self, images: int = 16, every_n_epochs: int = 1, upsampling: str = "nearest",
+        directory: str | Path | None = None,
+    ):  # fmt: skip
+        super().__init__()
+        for name, value in (("images", images), ("every_n_epochs", every_n_epochs)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{KEY}.{name}={value} must be a positive whole number")
+        if upsampling not in UPSAMPLING:
+            raise ValueError(f"{KEY}.upsampling={upsampling} is unknown; choose one of {', '.join(UPSAMPLING)}")
+        self.images, self.every_n_epochs = images, every_n_epochs
+        self.upsampling, self.directory = upsampling, directory
+        self._index = torch.zeros(0, dtype=torch.long)  # which pictures of the split
+        self._drawn: int | None = None  # epoch of the last panel
+        self._maps: dict[str, Tensor] = {}  # its maps, (images, height, width) by level, on the CPU
+
+    # When.
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        if trainer.datamodule is None:
+            raise ValueError(f"{KEY} chooses its pictures from a data module: give trainer.fit one, or leave it out")
+        self._split = trainer.datamodule.train if trainer.datamodule.val is None else trainer.datamodule.val
+        self._index = torch.from_numpy(balanced_choice(self._split.labels, self.images))
+        self._drawn, self._maps = None, {}
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and self._due(trainer):
+            self._draw(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if sum(trainer.num_val_batches) == 0 and self._due(trainer):
+            self._draw(trainer, pl_module)
+
+    def _due(self, trainer: pl.Trainer) -> bool:
+        epoch = trainer.current_epoch
+        if self._drawn is None:
+            return True
+        return epoch >= self._drawn + self.every_n_epochs or (epoch > self._drawn and epoch + 1 == trainer.max_epochs)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"index": self._index, "epoch": self._drawn, "maps": self._maps}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if torch.equal(state_dict["index"], self._index):  # else the panel was changed: nothing to compare with
+            self._drawn, self._maps = state_dict["epoch"], state_dict["maps"]
+
+    # What. Every process runs all of it: only writing is left to the first.
+
+    def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        epoch = trainer.current_epoch
+        maps, predicted, confidence = self._look(trainer, pl_module)
+        if trainer.is_global_zero:
+            names = trainer.datamodule.class_names
+            pictures = self._split.take(self._index.numpy())
+            examples = [
+                Example(
+                    image=pictures.images[i],
+                    maps={level: attn[i].numpy() for level, attn in maps.items()},
+                    label=names[pictures.labels[i]],
+                    predicted=names[predicted[i]],
+                    confidence=confidence[i].item(),
+                )
+                for i in range(len(self._index))
+            ]
+            self._publish(trainer, examples, epoch)
+        changes = {
+            f"attention/{level}/change": total_variation(attn, self._maps[level]).mean()
+            for level, attn in maps.items()
+            if level in self._maps
+        }
+        pl_module.log_dict(changes, logger=False)
+        self._drawn, self._maps = epoch, maps
+
+    def _look(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> tuple[dict[str, Tensor], Int[Tensor, " images"], Float[Tensor, " images"]]:
+        """Maps by level, predicted classes and their probabilities of the whole panel, on the CPU."""
+        count, world = len(self._index), trainer.world_size
+        share = -(-count // world)
+        mine = np.resize(self._index.numpy(), share * world)[trainer.global_rank :: world]  # equal shapes: padded
+        images = torch.from_numpy(self._split.images[mine]).permute(0, 3, 1, 2).to(pl_module.device)
+        training = [module for module in pl_module.modules() if module.training]
+        pl_module.eval()
+        own_random_numbers = torch.random.fork_rng([images.device] if images.is_cuda else [])
+        try:
+            with torch.no_grad(), own_random_numbers, trainer.precision_plugin.forward_context():
+                output = pl_module(images)
+        finally:
+            for module in training:
+                module.training = True
+
+        def whole(part: Tensor) -> Tensor:
+            # One device adds no axis for the processes. Picture i was seen by process i % world.
+            parts = trainer.strategy.all_gather(part).reshape(world, share, *part.shape[1:])
+            return parts.transpose(0, 1).reshape(world * share, *part.shape[1:])[:count].cpu()
+
+        confidence, predicted = output.logits.detach().float().softmax(1).max(1)
+        maps = {level: whole(attn.detach().float()) for level, attn in output.attn.items()}
+        return maps, whole(predicted), whole(confidence)
+
+    def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
+        sheet = panel(examples, f"epoch {epoch}", self.upsampling)
+        path = Path(self.directory or trainer.default_root_dir, "attention", f"epoch_{epoch:04d}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.part")
+        sheet.save(unfinished, format="PNG", compress_level=3)
+        os.replace(unfinished, path)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                import wandb
+
+                strips = [
+                    wandb.Image(panel([example], upsampling=self.upsampling, legend=False), caption=caption(example))
+                    for example in examples
+                ]
+                # Not committed: the epoch's metrics join this row.
+                logger.experiment.log({"attention/panel": strips, "epoch": epoch}, commit=False)
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("attention/panel", np.asarray(sheet), global_step=epoch, dataformats="HWC")
+
+
+def balanced_choice(labels: Int[np.ndarray, " images"], count: int) -> Int[np.ndarray, " chosen"]:
+    """Positions of the first images of each class, as evenly many as there are, in the order of the classes.
+
+    All images where there are fewer than `count`.
+    """
+    by_class = np.argsort(labels, kind="stable")
+    ordered = labels[by_class]
+    turn = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # first, second, ... image of its class
+    return by_class[np.sort(np.argsort(turn, kind="stable")[:count])]
+
+
+def caption(example: Example) -> str:
+    return f"{example.label}: predicted {example.predicted}, {100 * example.confidence:.0f} %"

@@ -1,0 +1,91 @@
+"""Numbers on the attention maps of the whole validation set, and on the gradient that reaches the query."""
+
+from itertools import combinations
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.optim import Optimizer
+
+from lta.measures.map_statistics import agreement, centre_bias, entropy, peak
+from lta.models.output import NetworkOutput
+
+
+class AttentionTelemetry(pl.Callback):
+    """Logs once an epoch, each a mean over all validation images (see `lta.measures.map_statistics`):
+
+    `attention/<level>/entropy` (nats), `/effective_positions`, `/peak`, `/centre_bias`, and for every pair of levels
+    `attention/agreement/<A-B>`. Sums stay on the device until the epoch's end; then sums and counts of all processes
+    are added, so that the means are exact where processes have unequally many images.
+
+    `attention/query_grad_norm` is the L2 norm of the loss's gradient with respect to all parameters of the network's
+    global branch, mean over the first and every further `grad_every`-th optimiser step of the epoch: 0 (up to rounding)
+    says that the query is inert. It is read just before the step: averaged over processes, accumulated over batches,
+    unscaled where precision needs a scale (infinite where that scale overflowed and the step is left out), not yet
+    clipped, without weight decay. Not logged for networks without a global branch.
+    """
+
+    def __init__(self, grad_every: int = 20):
+        super().__init__()
+        if not isinstance(grad_every, int) or grad_every < 1:
+            raise ValueError(f"callbacks.telemetry.grad_every={grad_every} must be a positive whole number")
+        self.grad_every = grad_every
+        self._step = 0
+        self._names: tuple[str, ...] = ()
+        self._sums = torch.zeros(0)  # over images, in the order of the names, then the number of images
+
+    # The validation set's maps.
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # From no images at all: a process that has none takes part in the sum too.
+        self._names = tuple(statistics({level: torch.zeros(0, 1, 1) for level in pl_module.network.levels}))
+        # Double precision where there is one: thousands of images are added up.
+        dtype = torch.float32 if pl_module.device.type == "mps" else torch.float64
+        self._sums = torch.zeros(len(self._names) + 1, dtype=dtype, device=pl_module.device)
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: NetworkOutput, *batch: Any
+    ) -> None:
+        if self._names:
+            columns = statistics(outputs.attn)
+            assert tuple(columns) == self._names, "a network's maps are keyed by its levels, in their order"
+            values = torch.stack(list(columns.values()))
+            self._sums[:-1] += values.to(self._sums.dtype).sum(1)
+            self._sums[-1] += values.shape[1]
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking or not self._names:
+            return
+        *sums, count = trainer.strategy.reduce(self._sums, reduce_op="sum")
+        means = {name: (total / count).float() for name, total in zip(self._names, sums, strict=True)}
+        pl_module.log_dict(means, logger=False)
+
+    # The query's gradient.
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._step = 0
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> None:
+        branch = getattr(pl_module.network, "global_branch", None)
+        if branch is not None and self._step % self.grad_every == 0:
+            gradients = [parameter.grad for parameter in branch.parameters() if parameter.grad is not None]
+            norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
+            # Lightning averages over the epoch, on the device.
+            pl_module.log("attention/query_grad_norm", norm, on_step=False, on_epoch=True, batch_size=1, logger=False)
+        self._step += 1
+
+
+def statistics(attn: dict[str, Float[Tensor, "batch _ _"]]) -> dict[str, Float[Tensor, " batch"]]:
+    """One number per image, by the name it is logged as."""
+    columns = {}
+    for level, maps in attn.items():
+        nats = entropy(maps)
+        columns[f"attention/{level}/entropy"] = nats
+        columns[f"attention/{level}/effective_positions"] = nats.exp()
+        columns[f"attention/{level}/peak"] = peak(maps)
+        columns[f"attention/{level}/centre_bias"] = centre_bias(maps)
+    for a, b in combinations(attn, 2):
+        columns[f"attention/agreement/{a}-{b}"] = agreement(attn[a], attn[b])
+    return columns

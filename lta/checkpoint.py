@@ -1,0 +1,51 @@
+"""`lta.load`: from a run directory or a checkpoint file to a network ready to use."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from lta.config import build
+from lta.run_directory import checkpoint
+from lta.training.classifier import Classifier
+
+
+def load(path: str | Path, which: str = "last") -> Classifier:
+    """The classifier of a run, in eval mode on the CPU: `load(RUN)(images)` returns logits and attention maps.
+
+    `path`: a run directory (then `which` is "last" or "best") or a checkpoint file. Nothing but tensors and plain
+    containers is unpickled. Raises ValueError where there is no such file or it is no checkpoint of lta.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = checkpoint(path, which)
+    content = read_checkpoint(path)
+    hparams = content["hyper_parameters"]
+    config = OmegaConf.create(hparams["config"])
+    classifier = Classifier(
+        network=build(config.model)(num_classes=len(hparams["class_names"])),
+        preprocess=build(config.preprocess),
+        augment=build(config.augment),
+        recipe=build(config.recipe),
+        class_names=hparams["class_names"],
+        seed=config.seed,
+        hparams=hparams,
+    )
+    classifier.load_state_dict(content["state_dict"])
+    return classifier.eval()
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The checkpoint's content on the CPU; raises ValueError in one line where it is missing, broken or not of lta."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no checkpoint {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+        raise ValueError(f"{path} is no readable checkpoint: {str(error).splitlines()[0][:120]}") from error
+    if not isinstance(content, dict) or "config" not in content.get("hyper_parameters", {}):
+        raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
+    return content

@@ -1,0 +1,23 @@
+"""What a user can get wrong: each check raises ValueError in one line with the key, its value and what is allowed."""
+
+from collections.abc import Collection
+from typing import Any
+
+
+def whole(key: str, value: Any, least: int = 0) -> None:
+    """`value` is an int of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{key}={value} must be a whole number, at least {least}")
+
+
+def number(key: str, value: Any, low: float, high: float, without_low: bool = False) -> None:
+    """`value` is a number in [low, high), or (low, high) `without_low`."""
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value < high
+    if not fits or (without_low and value == low):
+        raise ValueError(f"{key}={value} must be a number in {'(' if without_low else '['}{low:g}, {high:g})")
+
+
+def choice(key: str, value: Any, allowed: Collection[str]) -> None:
+    """`value` is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{key}={value} is unknown; choose one of {', '.join(allowed)}")

@@ -1,0 +1,68 @@
+"""One attention map over its picture, in colours that rank by brightness for every eye."""
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib import colormaps
+from PIL import Image
+
+UPSAMPLING = ("nearest", "bilinear")
+COLOURS = ("inferno", "viridis", "magma", "plasma", "cividis")
+"""matplotlib's perceptually uniform colour tables."""
+
+
+def overlay(
+    image: UInt8[np.ndarray, "height width 3"],
+    attn: Float[np.ndarray, "rows columns"],
+    upsampling: str = "nearest",
+    colours: str = "inferno",
+    strength: float = 0.7,
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The picture in grey under the map's colours, from 0 to the map's own maximum.
+
+    With the default colours black stands for no attention, so that the dimmed picture stays visible where none lies.
+    `strength` is the share of the colour: 1 shows the map alone. The map is stretched over the whole picture: "nearest"
+    keeps one block per attention value, so that nobody takes 8x8 values for more; "bilinear" is for looking at. A map
+    that is zero everywhere counts as uniform and takes, as every uniform map, the colour of the maximum.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength={strength} must lie between 0 (picture alone) and 1 (map alone)")
+    table = np.rint(strength * colour_table(colours)).astype(np.uint8)
+    shade = np.rint(upsample(relative(attn) * 255, image.shape[:2], upsampling)).astype(np.uint8)
+    return table.take(shade, axis=0) + backdrop(image, 1 - strength)[..., None]
+
+
+def relative(attn: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """The map divided by its maximum, float32, 0 to 1."""
+    attn = np.asarray(attn, np.float32)
+    highest = attn.max()
+    return attn / highest if highest > 0 else np.ones_like(attn)
+
+
+def upsample(
+    attn: Float[np.ndarray, "rows columns"], size: tuple[int, int], upsampling: str = "nearest"
+) -> Float[np.ndarray, "height width"]:
+    """To `size` (height, width) with half-pixel centres: pixel y of h shows the map at (y + 0.5) / h of its height."""
+    if upsampling == "bilinear":
+        return np.asarray(Image.fromarray(attn.astype(np.float32)).resize(size[::-1], Image.Resampling.BILINEAR))
+    if upsampling == "nearest":
+        for axis, (pixels, cells) in enumerate(zip(size, attn.shape, strict=True)):
+            attn = attn.take((2 * np.arange(pixels) + 1) * cells // (2 * pixels), axis)
+        return attn
+    raise ValueError(f"upsampling={upsampling!r} is unknown; choose one of {', '.join(UPSAMPLING)}")
+
+
+@lru_cache(None)
+def colour_table(colours: str) -> UInt8[np.ndarray, "256 3"]:
+    if colours not in COLOURS:
+        raise ValueError(f"colours={colours!r} is unknown; choose one of {', '.join(COLOURS)}")
+    return colormaps[colours](np.arange(256), bytes=True)[:, :3]
+
+
+def backdrop(image: UInt8[np.ndarray, "height width 3"], share: float) -> UInt8[np.ndarray, "height width"]:
+    """The picture in grey, 0 to 255 * `share`, its contrast stretched: dark pictures show under colours too."""
+    grey = np.asarray(Image.fromarray(image).convert("L"))
+    low, high = int(grey.min()), int(grey.max())
+    values = np.arange(256.0) if low == high else (np.arange(256.0) - low).clip(0, high - low) * (255 / (high - low))
+    return np.floor(values * share).astype(np.uint8).take(grey)  # rounded down: a sum with the colour stays below 256

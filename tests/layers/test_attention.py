@@ -1,0 +1,114 @@
+"""Attention against cases computed by hand."""
+
+import math
+
+import pytest
+import torch
+
+from lta.layers.attention import Attention
+from lta.layers.compatibility import Additive, DotProduct, Parametrised
+from lta.layers.heads import ConcatHead, IndependentHead
+
+LOCAL = torch.tensor([[[[1.0, 0.0]], [[2.0, 3.0]]]])  # one image, two channels, 1x2 positions: l_1 = (1, 2), l_2 = (0, 3)
+QUERY = torch.tensor([[3.0, 1.0]])
+
+
+def scorer(compat, u, b):
+    with torch.no_grad():
+        compat.scorer.weight.copy_(torch.tensor(u))
+        compat.scorer.bias.fill_(b)
+    return compat
+
+
+def test_dot_product_by_hand():
+    assert DotProduct(2)(LOCAL, QUERY).tolist() == [[[5.0, 3.0]]]
+    torch.testing.assert_close(DotProduct(2, scaled=True)(LOCAL, QUERY), torch.tensor([[[5.0, 3.0]]]) / math.sqrt(2))
+
+
+def test_parametrised_by_hand():
+    # u = (2, -1), b = 0.5: <u, (4, 3)> + b = 5.5, <u, (3, 4)> + b = 2.5
+    compat = scorer(Parametrised(2), [2.0, -1.0], 0.5)
+    assert compat(LOCAL, QUERY).tolist() == [[[5.5, 2.5]]]
+    # without the query: <u, (1, 2)> + b = 0.5, <u, (0, 3)> + b = -2.5, the same difference
+    assert compat(LOCAL, None).tolist() == [[[0.5, -2.5]]]
+
+
+def test_parametrised_is_the_authors_convolution():
+    compat = scorer(Parametrised(8), torch.randn(8).tolist(), 0.3)
+    local, query = torch.randn(2, 8, 4, 5), torch.randn(2, 8)
+    summed = local + query[:, :, None, None]
+    expected = torch.nn.functional.conv2d(summed, compat.scorer.weight.view(1, 8, 1, 1), compat.scorer.bias.view(1))
+    torch.testing.assert_close(compat(local, query), expected.squeeze(1))
+
+
+def test_additive_by_hand():
+    compat = scorer(Additive(2), [2.0, -1.0], 0.5)
+    expected = [2 * math.tanh(4) - math.tanh(3) + 0.5, 2 * math.tanh(3) - math.tanh(4) + 0.5]
+    torch.testing.assert_close(compat(LOCAL, QUERY).flatten(), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_pooling_is_the_weighted_sum_of_positions(memory_format):
+    unit = Attention(scorer(Parametrised(2), [math.log(3.0), 0.0], 0.0))
+    # scores differ by ln 3 between l_1 and l_2, so that attention is (3/4, 1/4)
+    descriptor, attn, scores = unit(LOCAL.contiguous(memory_format=memory_format), QUERY)
+    torch.testing.assert_close(attn, torch.tensor([[[0.75, 0.25]]]))
+    torch.testing.assert_close(descriptor, torch.tensor([[0.75, 2.25]]))
+    assert scores.shape == (1, 1, 2)
+
+
+def test_sigmoid_attention_by_hand():
+    unit = Attention(scorer(Parametrised(2), [0.0, 0.0], 0.0), normaliser="sigmoid")
+    descriptor, attn, _ = unit(LOCAL, QUERY)
+    assert attn.tolist() == [[[0.5, 0.5]]]
+    assert descriptor.tolist() == [[0.5, 2.5]]
+
+
+def test_positions_keep_their_place():
+    """A position's score depends on that position alone: no transposed or scrambled views."""
+    local = torch.zeros(1, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    local[0, :, 1, 3] = 1.0
+    unit = Attention(scorer(Parametrised(3), [5.0, 5.0, 5.0], 0.0))
+    attn = unit(local, torch.zeros(1, 3)).attn
+    assert attn.argmax() == 1 * 5 + 3
+
+
+def test_scores_are_float32_under_autocast():
+    compat = Parametrised(64)
+    torch.nn.init.normal_(compat.scorer.weight)
+    local, query = torch.randn(2, 64, 8, 8), torch.randn(2, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = compat(local, query)
+    assert scores.dtype == torch.float32
+    torch.testing.assert_close(scores, compat(local, query), rtol=0, atol=0)
+
+
+def test_a_score_that_needs_the_query_refuses_to_do_without():
+    for compat in (DotProduct(2), Additive(2)):
+        with pytest.raises(AssertionError, match="needs the query"):
+            compat(LOCAL, None)
+
+
+def test_unknown_normaliser_is_named():
+    with pytest.raises(ValueError, match="normaliser=tanh is unknown; choose one of softmax, sigmoid"):
+        Attention(DotProduct(2), normaliser="tanh")
+
+
+def test_indep_is_the_product_of_experts():
+    """Cross-entropy on summed logits equals cross-entropy on summed log-probabilities (the authors' committed loss)."""
+    head = IndependentHead([4, 6], num_classes=5, dropout=0.0)
+    descriptors = [torch.randn(7, 4), torch.randn(7, 6)]
+    labels = torch.randint(0, 5, (7,))
+    pairs = zip(head.blocks, head.classifiers, descriptors, strict=True)
+    log_probabilities = sum(classifier(block(d)).log_softmax(1) for block, classifier, d in pairs)
+    loss = torch.nn.functional.cross_entropy
+    torch.testing.assert_close(loss(head(descriptors), labels), loss(log_probabilities, labels))
+
+
+def test_concat_reads_every_level():
+    head = ConcatHead([4, 6], num_classes=5, dropout=0.0).eval()
+    descriptors = [torch.rand(1, 4) + 1, torch.rand(1, 6) + 1]
+    before = head(descriptors)
+    for level in range(2):
+        changed = [d * 2 if number == level else d for number, d in enumerate(descriptors)]
+        assert not torch.allclose(head(changed), before)
