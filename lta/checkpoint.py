@@ -37,6 +37,22 @@ def load(path: str | Path, which: str = "last") -> Classifier:
     return classifier.eval()
 
 
+def check_belongs(path: Path, config: dict[str, Any]) -> None:
+    """Raises ValueError where the checkpoint was written under another configuration of what is computed."""
+    written = read_checkpoint(path)["hyper_parameters"]["config"]
+    for part in ("model", "data", "preprocess", "augment", "recipe", "seed"):
+        if key := _difference(written.get(part), config.get(part), part):
+            raise ValueError(f"{path} belongs to another configuration: {key} is not what the run's config.yaml says")
+
+
+def _difference(one: Any, other: Any, key: str) -> str | None:
+    """The first key at which two nests of plain containers differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        found = (_difference(one.get(name), other.get(name), f"{key}.{name}") for name in {**one, **other})
+        return next((name for name in found if name), None)
+    return None if one == other else key
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """The checkpoint's content on the CPU; raises ValueError in one line where it is missing, broken or not of lta."""
     path = Path(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -72,7 +73,11 @@ def settings(cfg: DictConfig) -> DictConfig:
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
             f"(allowed beside it: {', '.join(prefix + '*' for prefix in RESUME_MAY_CHANGE)})"
         )
-    saved = OmegaConf.load(Path(cfg.resume) / "config.yaml")
+    path = Path(cfg.resume) / "config.yaml"
+    try:
+        saved = OmegaConf.load(path)
+    except yaml.YAMLError as error:
+        raise RunError(f"{path} can't be read: {error}") from error
     for override in asked:
         key, _, value = override.partition("=")
         if OmegaConf.select(saved, key, throw_on_missing=False) is None:

@@ -17,9 +17,13 @@ def run(composed: DictConfig) -> None:
     import torch
 
     from lta import checks, run_directory, summary
+    from lta.checkpoint import check_belongs
     from lta.evaluators.roles import measure_roles
     from lta.training.classifier import Classifier
 
+    if cfg.resume and (finished := run_directory.results(directory)):
+        print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
+        return
     checks.whole("seed", cfg.seed)
     checks.choice("test_checkpoint", cfg.test_checkpoint, run_directory.CHECKPOINTS)
     recipe = build(cfg.recipe)
@@ -51,9 +55,11 @@ def run(composed: DictConfig) -> None:
         loggers=[build(node, directory=str(directory)) for node in cfg.logger.values()],
     )
     for logger in trainer.loggers:
-        logger.log_hyperparams(plain(cfg))
+        logger.log_hyperparams(plain(cfg) | {"resume": None})
 
     checkpoint = run_directory.last_checkpoint(directory)
+    if checkpoint:
+        check_belongs(checkpoint, plain(cfg))
     trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
     trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)

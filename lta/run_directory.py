@@ -61,6 +61,12 @@ def checkpoint(directory: Path, which: str) -> Path:
     return path
 
 
+def results(directory: Path) -> dict[str, Any] | None:
+    """What a finished run found; None where it did not come to its end."""
+    path = directory / "results.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
 def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n")
 

@@ -3,7 +3,7 @@
 Made from what scikit-learn ships, so that "does attention find the object" is a number, offline, within minutes. The
 background is a darkened crop of a sample photograph (china.jpg, flower.jpg; 1, 1/2 or 1/3 of full size, mirrored at
 random).
-The main object is a whole digit of `load_digits`, enlarged to 16 to 21 pixels: its class is the label. Side objects
+The main object is a whole digit of `load_digits`, enlarged to 16 to 20 pixels: its class is the label. Side objects
 are fragments (halves and quarters) of other digits at the same scale. Colour and contrast of main and side objects are
 drawn from one distribution, so that contrast alone does not tell them apart.
 
@@ -11,8 +11,8 @@ What keeps the splits apart: source digits (main and fragments) and background c
 and test.
 
 Where the main object lies: the box of the enlarged digit is placed uniformly over all offsets at which at most a
-quarter of its width and of its height is outside the frame, so that its centre is uniform over a square about the
-picture's centre (standard deviation about 6.6 pixels on each axis). A centre prior therefore scores above uniform, and
+sixth of its width and of its height is outside the frame, so that its centre is uniform over a square about the
+picture's centre (standard deviation about 5.8 pixels on each axis). A centre prior therefore scores above uniform, and
 must stand beside any figure.
 """
 
@@ -28,11 +28,11 @@ from lta.data.batches import Split
 from lta.data.splits import stratified_split
 
 SIZE = 32
-MAIN_SIZES = (16, 22)  # from, up to but without
-DIMMED = (0.3, 0.7)
+MAIN_SIZES = (16, 21)  # from, up to but without
+DIMMED = (0.2, 0.6)
 """Backgrounds are darkened by a factor in this range, so that light objects stand out from them, main and side alike."""
 
-OPACITY = (0.6, 1.0)
+OPACITY = (0.7, 1.0)
 """How opaque an object is painted, main and side alike."""
 
 BACKGROUND, SIDE, MAIN = 0, 1, 2
@@ -73,7 +73,7 @@ def make_scenes(split: str, size: int, seed: int = 0) -> Split:
         for alpha, offset in _side_objects(rng, sources):
             _paste(rng, scene, roles[number], alpha, offset, SIDE)
         scale = int(rng.integers(*MAIN_SIZES))
-        slack = scale // 4
+        slack = scale // 6
         offset = rng.integers(-slack, SIZE - scale + slack + 1, size=2)
         _paste(rng, scene, roles[number], _enlarged(scale)[source], offset, MAIN)
         images[number] = np.clip(np.rint(scene), 0, 255)

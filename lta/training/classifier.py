@@ -32,7 +32,7 @@ class Classifier(pl.LightningModule):
     ):  # fmt: skip
         super().__init__()
         if hparams is not None:
-            self.save_hyperparameters(hparams)
+            self.save_hyperparameters(hparams, logger=False)  # the entry point sends the configuration to the loggers
         # Channels last: convolutions are faster, and the attention's (batch, positions, channels) view needs no copy.
         self.network = network.to(memory_format=torch.channels_last)
         self.preprocess = preprocess

@@ -1,0 +1,51 @@
+"""Runs `python -m lta.run` inside the test process: the same code, without two seconds of imports a command."""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pytest
+
+TINY = (
+    "experiment=quickstart", "model.width=0.0625", "recipe.epochs=1", "data.train_size=64", "data.val_size=32",
+    "data.test_size=32", "data.batch_size=32", "logger=none", "trainer=cpu",
+)  # fmt: skip
+"""A run of seconds."""
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+def lta_run(capsys: pytest.CaptureFixture, arguments: Sequence[str]) -> Ended:
+    """Exit status, standard output and standard error of one command."""
+    from lta.config import launch
+    from lta.run import run
+
+    before, handlers, environment = sys.argv, logging.root.handlers[:], dict(os.environ)
+    sys.argv = ["lta.run", *arguments]
+    capsys.readouterr()
+    try:
+        launch(run)
+        status = 0
+    except SystemExit as end:
+        status = end.code or 0
+    finally:
+        sys.argv = before
+        for handler in logging.root.handlers[:]:
+            if handler not in handlers:
+                handler.close()
+        logging.root.handlers[:] = handlers
+        assert {k: v for k, v in os.environ.items() if k not in LEFT_BY_LIGHTNING} == {
+            k: v for k, v in environment.items() if k not in LEFT_BY_LIGHTNING
+        }, "a run changes the environment"
+        for name in LEFT_BY_LIGHTNING:
+            os.environ.pop(name, None)
+    return Ended(status, *capsys.readouterr())
+
+
+LEFT_BY_LIGHTNING = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK")

@@ -1,0 +1,190 @@
+"""Whole runs, as a user starts them."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from commands import TINY, lta_run
+from PIL import Image
+
+import lta
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "lta.run", *arguments]
+
+
+def start(*arguments, cwd, **options):
+    """A process of its own, one thread: bit for bit the same on any number of cores."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command(*arguments), cwd=cwd, env=environment, capture_output=True, text=True, check=True, **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """(directory, what it printed) of a three-epoch run that logs to W&B offline."""
+    directory = tmp_path_factory.mktemp("runs") / "run"
+    ended = start(
+        *TINY, "recipe.epochs=3", "logger=wandb", "logger.wandb.mode=offline", f"hydra.run.dir={directory}", cwd=directory.parent
+    )
+    return directory, ended.stdout
+
+
+def read_rows(directory):
+    with (directory / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_directory_holds_all_that_a_run_leaves(finished):
+    directory, _ = finished
+    config = (directory / "config.yaml").read_text()
+    assert "${" not in config, "the saved configuration is resolved"
+    record = json.loads((directory / "run.json").read_text())
+    (begin,) = record["starts"]
+    assert f"hydra.run.dir={directory}" in begin["command"]
+    assert begin["libraries"]["torch"] == torch.__version__.split("+")[0]
+    assert {"git", "machine", "python", "time"} <= set(begin)
+    results = json.loads((directory / "results.json").read_text())
+    assert 0 <= results["test"]["error"] <= 100
+    assert set(results["roles"]["levels"]) == {"A", "B", "C"}
+    rows = read_rows(directory)
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert results["history"][-1]["val/error"] == pytest.approx(float(rows[-1]["val/error"]), rel=1e-5)
+    assert {"train/loss", "val/error", "val/loss", "lr", "attention/B/entropy", "attention/query_grad_norm"} <= set(rows[0])
+    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    pictures = sorted(path.name for path in (directory / "attention").iterdir())
+    assert pictures == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png"]
+    assert Image.open(directory / "attention" / pictures[0]).width > 300
+
+
+def test_the_summary_says_what_matters(finished):
+    directory, out = finished
+    assert "test error" in out
+    assert "inert at A, B, C" in out
+    assert "main object" in out
+    assert "shuffled maps" in out
+    assert "centre prior" in out
+    assert str(directory / "checkpoints" / "last.ckpt") in out
+    assert "wandb sync" in out
+    for line in ("results", "metrics", "checkpoint", "pictures", "W&B offline run"):
+        path = next(row.split(maxsplit=line.count(" ") + 1)[-1] for row in out.splitlines() if row.startswith(line))
+        assert os.path.exists(path), path
+
+
+def read_wandb(directory):
+    (offline,) = (directory / "wandb").glob("offline-run-*")
+    tool = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(offline)]
+    lines = subprocess.run(tool, capture_output=True, text=True, check=True).stdout.splitlines()
+    return offline, [json.loads(line) for line in lines]
+
+
+def test_the_offline_wandb_run_read_back(finished):
+    directory, _ = finished
+    offline, records = read_wandb(directory)
+    rows = [record["history"]["item"] for record in records if record["type"] == "history"]
+    epochs = [row for row in rows if "train/loss" in row]
+    assert [row["epoch"] for row in epochs] == [0, 1, 2]
+    for row in epochs:
+        assert "val/error" in row
+        assert row["attention/panel.count"] == 16, "metrics and pictures of an epoch share a row"
+    pictures = list((offline / "files" / "media" / "images" / "attention").glob("panel_*.png"))
+    assert len(pictures) == 3 * 16
+    (tested,) = [row for row in rows if "test/error" in row]
+    assert tested["epoch"] == 2
+
+
+def test_checkpoints_hold_plain_containers_only(finished):
+    directory, _ = finished
+    for name in ("last", "best"):
+        content = torch.load(directory / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert content["hyper_parameters"]["class_names"] == [str(digit) for digit in range(10)]
+
+
+def test_load_gives_the_network_that_was_tested(finished):
+    from lta.data.digit_scenes import make_scenes
+
+    directory, _ = finished
+    classifier = lta.load(directory)
+    split = make_scenes("test", 32)
+    with torch.no_grad():
+        output = classifier(torch.from_numpy(split.images).permute(0, 3, 1, 2))
+    error = 100 * (output.logits.argmax(1) != torch.from_numpy(split.labels)).float().mean().item()
+    results = json.loads((directory / "results.json").read_text())
+    assert error == pytest.approx(results["test"]["error"])
+    assert output.attn["A"].shape == (32, 32, 32)
+
+
+def test_a_finished_run_is_not_run_again(finished, capsys):
+    directory, _ = finished
+    before = (directory / "checkpoints" / "last.ckpt").read_bytes()
+    ended = lta_run(capsys, [f"resume={directory}"])
+    assert ended.status == 0
+    assert "this run is complete" in ended.out
+    assert (directory / "checkpoints" / "last.ckpt").read_bytes() == before
+
+
+@pytest.mark.parametrize("model", ["vgg", "vgg_late", "vgg_gap"])
+def test_the_controls_run(capsys, tmp_path, model):
+    ended = lta_run(capsys, [*TINY, f"model={model}", f"hydra.run.dir={tmp_path}/run"])
+    assert ended.status == 0, ended.err
+    assert "test error" in ended.out
+    assert ("main object" in ended.out) == (model == "vgg_gap")
+
+
+@pytest.mark.parametrize("options", [
+    ["model=vgg_att1", "compat=dp"], ["model=vgg_att2", "compat=additive", "head=indep"], ["compat=scaled_dp"],
+    ["model.prune_inert_query=true"], ["model.normaliser=sigmoid"], ["data.val_size=0"], ["trainer.precision=bf16-mixed"],
+    ["test_checkpoint=best"], ["logger=tensorboard"], ["logger=csv"], ["model.dropout=1"], ["augment=none"],
+    ["callbacks.attention_maps=null", "callbacks.telemetry=null", "callbacks.bar=null"],
+], ids=" ".join)  # fmt: skip
+def test_choices_compose_and_run(capsys, tmp_path, options):
+    kept = [argument for argument in TINY if argument.partition("=")[0] not in {option.partition("=")[0] for option in options}]
+    ended = lta_run(capsys, [*kept, *options, f"hydra.run.dir={tmp_path}/run"])
+    assert ended.status == 0, ended.err
+    (row,) = read_rows(tmp_path / "run")
+    assert float(row["train/loss"]) > 0
+    assert ("val/error" in row) == ("data.val_size=0" not in options)
+    assert "nan" not in (tmp_path / "run" / "metrics.csv").read_text()
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path):
+    """SIGKILL in the middle of an epoch; the rest is trained by resume=, with dropout and augmentation on."""
+    options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "augment.cutout=6"]
+    start(*options, f"hydra.run.dir={tmp_path}/whole", cwd=tmp_path)
+    running = subprocess.Popen(
+        command(*options, f"hydra.run.dir={tmp_path}/killed"), cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    metrics = tmp_path / "killed" / "metrics.csv"
+    while not (metrics.is_file() and len(metrics.read_text().splitlines()) >= 3):  # two epochs are complete
+        assert running.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    time.sleep(0.3)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    ended = start(f"resume={tmp_path}/killed", cwd=tmp_path)
+    assert "test error" in ended.stdout
+
+    one, other = (torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ("whole", "killed"))
+    assert other["epoch"] == 3
+    for name, tensor in one["state_dict"].items():
+        assert torch.equal(tensor, other["state_dict"][name]), name
+    whole, killed = read_rows(tmp_path / "whole"), read_rows(tmp_path / "killed")
+    assert [row["epoch"] for row in killed] == ["0", "1", "2", "3"]
+    for row, same in zip(whole, killed, strict=True):
+        assert {k: v for k, v in row.items() if k != "time/seconds"} == {k: v for k, v in same.items() if k != "time/seconds"}
+    assert len(json.loads((tmp_path / "killed" / "run.json").read_text())["starts"]) == 2
+
+
+@pytest.mark.slow
+def test_the_same_command_gives_the_same_weights(tmp_path):
+    for name in ("one", "two"):
+        start(*TINY, "model.dropout=1", f"hydra.run.dir={tmp_path}/{name}", cwd=tmp_path)
+    one, two = (torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ("one", "two"))
+    assert all(torch.equal(tensor, two["state_dict"][name]) for name, tensor in one["state_dict"].items())

@@ -1,0 +1,182 @@
+"""Every wrong command ends with a status that is not 0, in one clear line, and loses nothing."""
+
+import pytest
+import torch
+from commands import TINY, lta_run
+
+from lta.checkpoint import load
+
+MODELS = "vgg, vgg_att1, vgg_att2, vgg_att3, vgg_gap, vgg_late"
+
+# arguments, what the line must say
+WRONG = [
+    (["model=vgg_att9"], f"model=vgg_att9 is unknown; choose one of {MODELS}"),
+    (["data=imagenet"], "data=imagenet is unknown; choose one of"),
+    (["compat=cosine"], "compat=cosine is unknown; choose one of additive, dp, pc, scaled_dp"),
+    (["head=mean"], "head=mean is unknown; choose one of concat, indep"),
+    (["experiment=slowstart"], "experiment=slowstart is unknown; choose one of"),
+    (["logger=mlflow"], "logger=mlflow is unknown; choose one of csv, none, tensorboard, wandb"),
+    (["recipe=slow"], "recipe=slow is unknown"),
+    (["trainer=tpu"], "trainer=tpu is unknown"),
+    (["modle=vgg"], "there is no setting modle"),
+    (["model.widht=1"], "there is no setting model.widht"),
+    (["+model.colour=red"], "unexpected keyword argument 'colour'"),
+    (["+trainer.colour=red"], "unexpected keyword argument 'colour'"),
+    (["model.width=[1"], "'[1'"),
+    (["model.width=0"], "model.width=0 must be a number in (0, 64)"),
+    (["model.width=-1"], "model.width=-1 must be"),
+    (["model.width=wide"], "model.width=wide must be"),
+    (["model.width=0.001"], "model.width=0.001 leaves 0.064 of 64 channels"),
+    (["model.dropout=2"], "model.dropout=2 must be a number in [0, 2)"),
+    (["model.levels=[D]"], "model.levels=['D'] must name different ones of A, B, C"),
+    (["model.levels=[]"], "model.levels=[] must name"),
+    (["model.normaliser=tanh"], "model.normaliser=tanh is unknown; choose one of softmax, sigmoid"),
+    (["model.init.scorer=ones"], "model.init.scorer=ones is unknown; choose one of zero, author"),
+    (["model.prune_inert_query=true", "compat=dp"], "model.prune_inert_query=true is only for networks whose query is inert"),
+    (["recipe.epochs=0"], "recipe.epochs=0 must be a whole number, at least 1"),
+    (["recipe.epochs=-3"], "recipe.epochs=-3 must be"),
+    (["recipe.epochs=1.5"], "recipe.epochs=1.5 must be"),
+    (["recipe.lr=-1"], "recipe.lr=-1 must be a number in (0, 100)"),
+    (["recipe.lr=fast"], "recipe.lr=fast must be"),
+    (["recipe.momentum=1"], "recipe.momentum=1 must be a number in [0, 1)"),
+    (["data.batch_size=0"], "data.batch_size=0 must be a whole number, at least 1"),
+    (["data.batch_size=100"], "data.batch_size=100 is more than the 64 training images"),
+    (["data.train_size=0"], "data.train_size=0 must be"),
+    (["data.val_size=-1"], "data.val_size=-1 must be"),
+    (["data.val_size=0", "test_checkpoint=best"], "test_checkpoint=best needs a validation set"),
+    (["test_checkpoint=first"], "test_checkpoint=first is unknown; choose one of last, best"),
+    (["seed=-1"], "seed=-1 must be a whole number, at least 0"),
+    (["seed=many"], "seed=many must be"),
+    (["augment.shift=-1"], "augment.shift=-1 must be"),
+    (["augment.shift=32"], "augment.shift=32 and augment.cutout=0 must be below the pictures' 32 pixels"),
+    (["augment.flip=2"], "augment.flip=2 must be"),
+    (["trainer.accelerator=tpu"], "trainer.accelerator=tpu is unknown; choose one of auto, cpu, gpu, mps"),
+    (["trainer.precision=8"], "trainer.precision=8 is unknown; choose one of auto, 32-true, bf16-mixed"),
+    (["trainer.devices=0"], "trainer.devices=0 must be"),
+    (["trainer.num_nodes=0"], "trainer.num_nodes=0 must be"),
+    (["trainer.strategy=telepathy"], "'telepathy'"),
+    (["callbacks.attention_maps.images=0"], "callbacks.attention_maps.images=0 must be"),
+    (["callbacks.attention_maps.upsampling=cubic"], "callbacks.attention_maps.upsampling=cubic is unknown"),
+    (["logger=wandb", "logger.wandb.mode=sometimes"], "logger.wandb.mode=sometimes is unknown; choose one of auto, online"),
+    (["data=image_folder"], "data.root"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.delenv("LTA_DATA_ROOT", raising=False)
+
+
+def assert_refused(ended, says):
+    lines = [line for line in ended.err.splitlines() if line]
+    assert ended.status != 0
+    assert [line for line in lines if line.startswith("error: ")] == lines, f"more than the one line: {ended.err}"
+    assert len(lines) == 1
+    assert says in lines[0]
+    assert "Traceback" not in ended.out
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_wrong_values_end_in_one_line(capsys, arguments, says):
+    given = {argument.partition("=")[0] for argument in arguments}
+    kept = [argument for argument in TINY if argument.partition("=")[0] not in given]
+    if "data" in given:
+        kept = [argument for argument in kept if not argument.startswith("data.")]
+    assert_refused(lta_run(capsys, [*kept, *arguments]), says)
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["model=vgg", "compat=dp"], "compat=dp is not used by model=vgg; it goes with model=vgg_att1, vgg_att2, vgg_att3"),
+    (["model=vgg_late", "compat=pc"], "compat=pc is not used by model=vgg_late"),
+    (["model=vgg_gap", "head=indep"], "head=indep is not used by model=vgg_gap"),
+])  # fmt: skip
+def test_choices_that_the_model_does_not_use_are_refused(capsys, arguments, says):
+    assert_refused(lta_run(capsys, arguments), says)
+
+
+def test_an_output_that_cannot_be_made(capsys, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    assert_refused(lta_run(capsys, [*TINY, f"hydra.run.dir={tmp_path}/file/run"]), f"{tmp_path}/file")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_the_full_traceback_on_request(capsys, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(Exception, match=r"width=0") as raised:
+        lta_run(capsys, [*TINY, "model.width=0"])
+    assert raised.type is not SystemExit
+
+
+class TestWithARun:
+    """What could harm a run that is there."""
+
+    @pytest.fixture(scope="class")
+    def finished(self, tmp_path_factory):
+        """A run's directory; the command runs once for all tests, which work on copies."""
+        import subprocess
+        import sys
+
+        directory = tmp_path_factory.mktemp("runs") / "run"
+        command = [sys.executable, "-m", "lta.run", *TINY, f"hydra.run.dir={directory}"]
+        subprocess.run(command, check=True, capture_output=True, cwd=directory.parent)
+        return directory
+
+    @pytest.fixture
+    def run(self, finished, tmp_path):
+        import shutil
+
+        return shutil.copytree(finished, tmp_path / "run")
+
+    def test_a_second_run_in_the_same_directory(self, capsys, run):
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        assert_refused(lta_run(capsys, [*TINY, f"hydra.run.dir={run}"]), f"hydra.run.dir={run} already holds a run")
+        assert {path: path.read_bytes() for path in before} == before
+
+    def test_resume_of_nothing(self, capsys, tmp_path):
+        assert_refused(lta_run(capsys, ["resume=nowhere"]), "resume=nowhere: there is no such directory")
+        assert not (tmp_path / "nowhere").exists()
+
+    def test_resume_of_a_folder_that_is_no_run(self, capsys, tmp_path):
+        (tmp_path / "pictures").mkdir()
+        assert_refused(lta_run(capsys, ["resume=pictures"]), "resume=pictures is no run directory: it has no config.yaml")
+        assert not list((tmp_path / "pictures").iterdir())
+
+    def test_resume_with_another_configuration(self, capsys, run):
+        says = f"model=vgg can't be given with resume={run}"
+        assert_refused(lta_run(capsys, [f"resume={run}", "model=vgg"]), says)
+
+    def test_resume_with_an_unknown_trainer_setting(self, capsys, run):
+        assert_refused(lta_run(capsys, [f"resume={run}", "+trainer.colour=red"]), "trainer.colour")
+
+    def test_resume_with_a_broken_configuration(self, capsys, run):
+        (run / "config.yaml").write_text("model: [")
+        assert_refused(lta_run(capsys, [f"resume={run}"]), "config.yaml")
+
+    def test_resume_from_a_broken_checkpoint(self, capsys, run):
+        (run / "results.json").unlink()
+        path = run / "checkpoints" / "last.ckpt"
+        path.write_bytes(path.read_bytes()[:1000])
+        assert_refused(lta_run(capsys, [f"resume={run}"]), f"{path} is no readable checkpoint")
+        assert path.stat().st_size == 1000
+
+    def test_resume_from_the_checkpoint_of_another_network(self, capsys, run):
+        (run / "results.json").unlink()
+        path = run / "checkpoints" / "last.ckpt"
+        content = torch.load(path, weights_only=True)
+        content["hyper_parameters"]["config"]["model"]["width"] = 0.125
+        torch.save(content, path)
+        assert_refused(lta_run(capsys, [f"resume={run}"]), f"{path} belongs to another configuration: model.width")
+
+    def test_load_names_what_is_wrong(self, run, tmp_path):
+        with pytest.raises(ValueError, match="there is no"):
+            load(tmp_path / "nothing.ckpt")
+        (tmp_path / "text.ckpt").write_text("no checkpoint")
+        with pytest.raises(ValueError, match=r"text.ckpt is no readable checkpoint"):
+            load(tmp_path / "text.ckpt")
+        torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
+        with pytest.raises(ValueError, match=r"foreign.ckpt is no checkpoint of lta"):
+            load(tmp_path / "foreign.ckpt")
+        with pytest.raises(ValueError, match="test_checkpoint=first is unknown"):
+            load(run, which="first")
