@@ -66,7 +66,8 @@ def _query(results: dict[str, Any]) -> list[str]:
 def _roles(roles: dict[str, Any]) -> list[str]:
     lines = [
         "where attention lies: density on a role, uniform attention = 1",
-        f"(95 % intervals over {roles['sources']} source digits, {roles['images']:,} test images; * = level chosen on val)",
+        f"(95 % intervals over {roles['sources']} source digits, {roles['images']:,} test images; "
+        f"* = level chosen on {roles['chosen_on']})",
         f"{'':10}{'main object':>20}{'side objects':>14}{'background':>12}{'shuffled maps':>16}{'centre prior':>14}",
     ]
     for level, found in roles["levels"].items():

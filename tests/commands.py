@@ -40,12 +40,14 @@ def lta_run(capsys: pytest.CaptureFixture, arguments: Sequence[str]) -> Ended:
             if handler not in handlers:
                 handler.close()
         logging.root.handlers[:] = handlers
-        assert {k: v for k, v in os.environ.items() if k not in LEFT_BY_LIGHTNING} == {
-            k: v for k, v in environment.items() if k not in LEFT_BY_LIGHTNING
-        }, "a run changes the environment"
-        for name in LEFT_BY_LIGHTNING:
+        changed = {name for name, _ in set(os.environ.items()) ^ set(environment.items())} - set(LEFT_BY_LIBRARIES)
+        assert not changed, f"a run changes the environment: {changed}"
+        for name in LEFT_BY_LIBRARIES:
             os.environ.pop(name, None)
     return Ended(status, *capsys.readouterr())
 
 
-LEFT_BY_LIGHTNING = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK")
+LEFT_BY_LIBRARIES = (
+    "PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK",
+    "PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR",
+)  # fmt: skip

@@ -23,7 +23,9 @@ def command(*arguments):
 def start(*arguments, cwd, **options):
     """A process of its own, one thread: bit for bit the same on any number of cores."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command(*arguments), cwd=cwd, env=environment, capture_output=True, text=True, check=True, **options)
+    return subprocess.run(
+        command(*arguments), cwd=cwd, env=environment, capture_output=True, text=True, check=True, **options
+    )
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,12 @@ def finished(tmp_path_factory):
     """(directory, what it printed) of a three-epoch run that logs to W&B offline."""
     directory = tmp_path_factory.mktemp("runs") / "run"
     ended = start(
-        *TINY, "recipe.epochs=3", "logger=wandb", "logger.wandb.mode=offline", f"hydra.run.dir={directory}", cwd=directory.parent
+        *TINY,
+        "recipe.epochs=3",
+        "logger=wandb",
+        "logger.wandb.mode=offline",
+        f"hydra.run.dir={directory}",
+        cwd=directory.parent,
     )
     return directory, ended.stdout
 
@@ -144,7 +151,9 @@ def test_the_controls_run(capsys, tmp_path, model):
     ["callbacks.attention_maps=null", "callbacks.telemetry=null", "callbacks.bar=null"],
 ], ids=" ".join)  # fmt: skip
 def test_choices_compose_and_run(capsys, tmp_path, options):
-    kept = [argument for argument in TINY if argument.partition("=")[0] not in {option.partition("=")[0] for option in options}]
+    kept = [
+        argument for argument in TINY if argument.partition("=")[0] not in {option.partition("=")[0] for option in options}
+    ]
     ended = lta_run(capsys, [*kept, *options, f"hydra.run.dir={tmp_path}/run"])
     assert ended.status == 0, ended.err
     (row,) = read_rows(tmp_path / "run")
@@ -171,14 +180,18 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path):
     ended = start(f"resume={tmp_path}/killed", cwd=tmp_path)
     assert "test error" in ended.stdout
 
-    one, other = (torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ("whole", "killed"))
+    one, other = (
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ("whole", "killed")
+    )
     assert other["epoch"] == 3
     for name, tensor in one["state_dict"].items():
         assert torch.equal(tensor, other["state_dict"][name]), name
     whole, killed = read_rows(tmp_path / "whole"), read_rows(tmp_path / "killed")
     assert [row["epoch"] for row in killed] == ["0", "1", "2", "3"]
     for row, same in zip(whole, killed, strict=True):
-        assert {k: v for k, v in row.items() if k != "time/seconds"} == {k: v for k, v in same.items() if k != "time/seconds"}
+        assert {k: v for k, v in row.items() if k != "time/seconds"} == {
+            k: v for k, v in same.items() if k != "time/seconds"
+        }
     assert len(json.loads((tmp_path / "killed" / "run.json").read_text())["starts"]) == 2
 
 

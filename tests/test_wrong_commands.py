@@ -32,7 +32,10 @@ WRONG = [
     (["model.levels=[]"], "model.levels=[] must name"),
     (["model.normaliser=tanh"], "model.normaliser=tanh is unknown; choose one of softmax, sigmoid"),
     (["model.init.scorer=ones"], "model.init.scorer=ones is unknown; choose one of zero, author"),
-    (["model.prune_inert_query=true", "compat=dp"], "model.prune_inert_query=true is only for networks whose query is inert"),
+    (
+        ["model.prune_inert_query=true", "compat=dp"],
+        "model.prune_inert_query=true is only for networks whose query is inert",
+    ),
     (["recipe.epochs=0"], "recipe.epochs=0 must be a whole number, at least 1"),
     (["recipe.epochs=-3"], "recipe.epochs=-3 must be"),
     (["recipe.epochs=1.5"], "recipe.epochs=1.5 must be"),

@@ -80,4 +80,11 @@ class GatherDataset(Dataset):
 def batch_loader(split: Split, batches: EpochBatches, pin_memory: bool = False) -> DataLoader:
     # A generator of its own: each new iterator would otherwise draw from torch's global one, which dropout reads.
     own = torch.Generator()
-    return DataLoader(GatherDataset(split), sampler=batches, batch_size=None, pin_memory=pin_memory, generator=own)
+    return DataLoader(
+        GatherDataset(split), sampler=batches, batch_size=None, collate_fn=_whole, pin_memory=pin_memory, generator=own
+    )
+
+
+def _whole(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """A batch comes as one piece: there is nothing to collate."""
+    return batch

@@ -15,28 +15,30 @@ def measure_roles(classifier: Any, data: Any, batch_size: int = 500) -> dict[str
     `classifier(images)` returns a NetworkOutput for uint8 images; `data.val` and `data.test` are splits with `roles`
     and `sources`. For every level: `density` of its own maps, of each map on another picture's objects (`shuffled`),
     and of a Gaussian fitted to where main objects lie in val (`centre_prior`), each with a 95 % interval that resamples
-    source digits. `level` is the level of the highest density on the main object of the val images.
+    source digits. `level` is the level of the highest density on the main object of the val images; where there is no
+    validation set, the first 1,000 training images stand in for it (`chosen_on`).
     """
     levels = classifier.network.levels
     if not levels:
         raise ValueError("this network has no maps: roles can't be measured")
-    maps_val, maps_test = (_maps(classifier, split, batch_size) for split in (data.val, data.test))
+    other = data.val or data.train.take(np.arange(min(1000, len(data.train.labels))))
+    maps_other, maps_test = (_maps(classifier, split, batch_size) for split in (other, data.test))
     chosen, best = None, -1.0
     result: dict[str, Any] = {"images": len(data.test.labels), "sources": len(np.unique(data.test.sources)), "levels": {}}
     partner = derangement(len(data.test.labels))
     for level in levels:
         size = tuple(maps_test[level].shape[1:])
-        covered_val, covered = (coverage(torch.from_numpy(split.roles), size) for split in (data.val, data.test))
-        on_val = role_mass(maps_val[level], covered_val).numpy()[:, 2]
-        if (score := density(on_val, covered_val.mean((2, 3)).numpy()[:, 2])) > best:
+        covered_other, covered = (coverage(torch.from_numpy(split.roles), size) for split in (other, data.test))
+        on_other = role_mass(maps_other[level], covered_other).numpy()[:, 2]
+        if (score := density(on_other, covered_other.mean((2, 3)).numpy()[:, 2])) > best:
             chosen, best = level, score
-        prior = centre_prior(covered_val[:, 2]).expand(len(covered), *size)
+        prior = centre_prior(covered_other[:, 2]).expand(len(covered), *size)
         kinds = {"density": maps_test[level], "shuffled": maps_test[level][partner], "centre_prior": prior}
         area = covered.mean((2, 3)).numpy()
         result["levels"][level] = {"map": list(size)} | {
             kind: _by_role(role_mass(attn, covered).numpy(), area, data.test.sources) for kind, attn in kinds.items()
         }
-    return result | {"level": chosen}
+    return result | {"level": chosen, "chosen_on": "val" if data.val else "train"}
 
 
 def _by_role(mass: np.ndarray, area: np.ndarray, sources: np.ndarray) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,134 @@
+"""The package as a whole: who imports whom, what starts without torch, what the wheel carries."""
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ENTRY_POINTS = {"run"}
+PLAIN = {"layers", "models", "transforms", "viz", "measures"}
+"""Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
+
+MAY_IMPORT = {
+    "checks": set(),
+    "layers": {"checks"},
+    "models": {"checks", "layers"},
+    "measures": set(),
+    "transforms": {"checks"},
+    "viz": set(),
+    "data": {"checks", "transforms"},
+    "training": {"checks", "models", "layers"},
+    "callbacks": {"checks", "viz", "measures", "models"},  # of models, the NetworkOutput
+    "evaluators": {"checks", "viz", "measures", "transforms"},
+    "config": set(),
+    "run_directory": {"checks"},
+    "summary": {"callbacks"},
+    "checkpoint": {"config", "run_directory", "training"},
+}
+
+
+def modules():
+    for path in sorted((ROOT / "lta").rglob("*.py")):
+        yield path, path.relative_to(ROOT / "lta").with_suffix("").parts[0]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "lta":
+                yield from (f"lta.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def test_imports_go_in_the_allowed_directions():
+    for path, part in modules():
+        if part in ENTRY_POINTS or (path.name == "__init__.py" and part == "__init__"):
+            continue
+        for name in imported(path):
+            library, *inside = name.split(".")
+            if library == "lta" and inside:
+                assert inside[0] not in ENTRY_POINTS, f"{path} imports the entry point {name}"
+                assert inside[0] == part or inside[0] in MAY_IMPORT[part], f"{path} imports {name}"
+            if part in PLAIN:
+                assert library not in ("pytorch_lightning", "lightning", "hydra", "wandb", "omegaconf"), f"{path}: {name}"
+            if library == "hydra":
+                assert part == "config", f"{path} imports hydra"
+            if library == "wandb":
+                assert part == "callbacks", f"{path} imports wandb"
+
+
+def test_entry_points_are_short():
+    for path, part in modules():
+        if part in ENTRY_POINTS:
+            assert len(path.read_text().splitlines()) < 100
+
+
+def timed(*arguments, cwd):
+    begin = time.monotonic()
+    ended = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=True)
+    return ended.stdout, time.monotonic() - begin
+
+
+def test_help_and_cfg_answer_without_torch(tmp_path):
+    blocked = "import sys; sys.modules['torch'] = sys.modules['pytorch_lightning'] = sys.modules['wandb'] = None;"
+    begin = (
+        "import runpy, sys; sys.argv = ['lta.run', {!r}{}]; runpy.run_module('lta.run', run_name='__main__', alter_sys=True)"
+    )
+    out, _ = timed("-c", blocked + begin.format("--help", ""), cwd=tmp_path)
+    for group in ("model: vgg, vgg_att1", "compat: additive, dp, pc, scaled_dp", "data: cifar10", "head: concat, indep"):
+        assert group in out
+    assert out.count("python -m lta.run ") >= 5 + 1  # five examples and the usage line
+    out, _ = timed("-c", blocked + begin.format("--cfg", ", 'job'"), cwd=tmp_path)
+    assert "_target_: lta.models.vgg_family.vgg_attention" in out
+    assert not list(tmp_path.iterdir()), "looking at the configuration leaves nothing behind"
+
+
+@pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
+def test_help_and_cfg_take_under_a_second(tmp_path, flag):
+    """Less what the interpreter itself takes here; the best of three, since machines are shared."""
+    bare = min(timed("-c", "pass", cwd=tmp_path)[1] for _ in range(3))
+    assert min(timed("-m", "lta.run", *flag, cwd=tmp_path)[1] for _ in range(3)) - bare < 1.0
+
+
+def test_every_example_of_the_help_composes(tmp_path):
+    out, _ = timed("-m", "lta.run", "--help", cwd=tmp_path)
+    examples = [line.split()[3:] for line in out.splitlines() if line.startswith("  python -m lta.run ")]
+    assert len(examples) >= 5
+    for example in examples:
+        arguments = [argument for argument in example if argument != "-m" and not argument.startswith("resume=")]
+        first = [argument.split(",")[0] for argument in arguments]  # of a sweep, its first run
+        timed("-m", "lta.run", *first, "--cfg", "job", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_conf_and_works_outside_the_checkout(tmp_path):
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT], check=True)
+    (wheel,) = tmp_path.glob("lta-*.whl")
+    site = tmp_path / "site"
+    subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+
+    def python(*arguments):
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert str(site) in python("-c", "import lta; print(lta.__file__)")
+    from commands import TINY
+
+    out = python("-m", "lta.run", *TINY)
+    assert "test error" in out
+    (run,) = (elsewhere / "runs").iterdir()
+    assert "device: cpu" in (run / "run.log").read_text()

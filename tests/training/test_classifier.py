@@ -1,0 +1,63 @@
+"""Metrics, seeding and the trainer's choices."""
+
+import logging
+from unittest.mock import Mock
+
+import pytest
+import torch
+
+from lta.training import trainer as trainer_module
+from lta.training.classifier import _mix
+from lta.training.metrics import ErrorRate
+from lta.training.trainer import bfloat16_is_native, build_trainer
+
+
+def test_error_rate_is_percent_over_batches_of_unequal_size():
+    error = ErrorRate()
+    error.update(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 1, 1]))
+    error.update(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
+    assert error.compute().item() == 50.0
+
+
+def test_top5():
+    error = ErrorRate(top=5)
+    error.update(torch.arange(6.0).expand(6, 6), torch.arange(6))
+    assert error.compute().item() == pytest.approx(100 / 6)
+
+
+def test_seeds_of_epochs_and_ranks_differ():
+    seeds = {_mix(seed, epoch, rank) for seed in range(5) for epoch in range(50) for rank in range(8)}
+    assert len(seeds) == 5 * 50 * 8
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize(("features", "native"), [
+    ({"amx_bf16": True}, True), ({"avx512_bf16": True}, True), ({"avx512_f": True}, False), ({}, False),
+])  # fmt: skip
+def test_bfloat16_only_where_the_processor_computes_in_it(monkeypatch, features, native):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
+    assert bfloat16_is_native("cpu") is native
+
+
+def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
+    given = {}
+    real = trainer_module.pl.Trainer
+
+    def spy(**options):
+        given.update(options)
+        return Mock(spec=real)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
+    monkeypatch.setattr(trainer_module.pl, "Trainer", spy)
+    with caplog.at_level(logging.INFO):
+        build_trainer(epochs=3, directory=".")
+    assert (given["accelerator"], given["devices"], given["precision"]) == ("gpu", 1, "bf16-mixed")
+    assert "device: gpu x 1, precision bf16-mixed" in caplog.text
+
+
+def test_a_gpu_that_is_not_there_is_named():
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(ValueError, match=r"trainer\.accelerator=gpu: this machine has none"):
+        build_trainer(epochs=1, directory=".", accelerator="gpu")

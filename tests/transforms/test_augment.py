@@ -1,0 +1,87 @@
+"""Whole-batch augmentation against its definition, picture by picture."""
+
+import numpy as np
+import pytest
+import torch
+
+from lta.transforms.augment import FlipCropCutout
+from lta.transforms.normalize import Standardize
+
+
+def numbered(batch, size=9):
+    """Every pixel has a value of its own, alike in all images."""
+    image = torch.arange(size * size, dtype=torch.float32).view(1, 1, size, size) + 1
+    return image.expand(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
+
+
+def test_nothing_asked_nothing_changed():
+    images = numbered(4)
+    assert torch.equal(FlipCropCutout(0, 0, 0)(images), images)
+
+
+def test_flip_mirrors_about_half_of_the_images_whole():
+    images = numbered(1000)
+    out = FlipCropCutout(0.5, 0, 0)(images)
+    mirrored = (out == images.flip(3)).flatten(1).all(1)
+    assert (mirrored | (out == images).flatten(1).all(1)).all()
+    assert 430 < mirrored.sum() < 570
+    assert torch.equal(FlipCropCutout(1, 0, 0)(images), images.flip(3))
+
+
+def test_shift_is_a_crop_of_the_mirror_padded_picture():
+    torch.manual_seed(0)
+    images = numbered(400)
+    out = FlipCropCutout(0, 3, 0)(images)
+    padded = torch.nn.functional.pad(images[:1], (3, 3, 3, 3), mode="reflect")[0]
+    crops = {(y, x): padded[:, y : y + 9, x : x + 9] for y in range(7) for x in range(7)}
+    seen = [next(at for at, crop in crops.items() if torch.equal(crop, picture)) for picture in out]
+    assert len(set(seen)) == 49, "every offset comes up, independently per image"
+
+
+def test_cutout_blanks_one_square_and_nothing_else():
+    torch.manual_seed(0)
+    images = numbered(300)
+    out = FlipCropCutout(0, 0, 4)(images)
+    full = 0
+    for picture in out:
+        blank = picture[0] == 0
+        assert torch.equal(picture[0][~blank], images[0, 0][~blank])
+        rows, columns = blank.any(1).nonzero().flatten(), blank.any(0).nonzero().flatten()
+        assert blank.sum() == len(rows) * len(columns), "a rectangle"
+        assert 1 <= len(rows) <= 4
+        assert 1 <= len(columns) <= 4
+        full += blank.sum() == 16
+    assert full > 50
+
+
+def test_same_seed_same_pictures_and_storage_kept():
+    augment = FlipCropCutout(0.5, 2, 3)
+    torch.manual_seed(1)
+    one = augment(numbered(8))
+    torch.manual_seed(1)
+    assert torch.equal(augment(numbered(8)), one)
+    assert one.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_standardize_measures_the_training_images():
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3)).astype(np.uint8)
+    standardize = Standardize()
+    standardize.fit(images)
+    out = standardize(torch.from_numpy(images).permute(0, 3, 1, 2))
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_standardize_a_constant_channel():
+    images = np.full((5, 4, 4, 3), 7, np.uint8)
+    standardize = Standardize()
+    standardize.fit(images)
+    assert torch.equal(standardize(torch.from_numpy(images).permute(0, 3, 1, 2)), torch.zeros(5, 3, 4, 4))
+
+
+@pytest.mark.parametrize("options", [{"flip": -0.1}, {"flip": 1.5}, {"shift": -1}, {"cutout": -2}])
+def test_wrong_settings_are_named(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"augment.{name}="):
+        FlipCropCutout(**options)
