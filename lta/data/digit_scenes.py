@@ -32,7 +32,7 @@ MAIN_SIZES = (16, 21)  # from, up to but without
 DIMMED = (0.2, 0.6)
 """Backgrounds are darkened by a factor in this range, so that light objects stand out from them, main and side alike."""
 
-OPACITY = (0.7, 1.0)
+OPACITY = (0.75, 1.0)
 """How opaque an object is painted, main and side alike."""
 
 BACKGROUND, SIDE, MAIN = 0, 1, 2
@@ -130,9 +130,9 @@ def _background(rng: np.random.Generator, split: str) -> np.ndarray:
 
 
 def _side_objects(rng: np.random.Generator, sources: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Two to four fragments: (opacity, offset). A fragment is a half or a quarter of an enlarged digit."""
+    """Two or three fragments: (opacity, offset). A fragment is a half or a quarter of an enlarged digit."""
     objects = []
-    for source in sources[rng.integers(len(sources), size=rng.integers(2, 5))]:
+    for source in sources[rng.integers(len(sources), size=rng.integers(2, 4))]:
         scale = int(rng.integers(*MAIN_SIZES))
         half = scale // 2
         rows, columns = [(half, scale), (scale, half), (half, half)][rng.integers(3)]
