@@ -17,6 +17,7 @@ def run(composed: DictConfig) -> None:
     import torch
 
     from lta import checks, run_directory, summary
+    from lta.callbacks.wandb_run import finish
     from lta.checkpoint import check_belongs
     from lta.evaluators.roles import measure_roles
     from lta.training.classifier import Classifier
@@ -57,20 +58,23 @@ def run(composed: DictConfig) -> None:
     for logger in trainer.loggers:
         logger.log_hyperparams(plain(cfg) | {"resume": None})
 
-    checkpoint = run_directory.last_checkpoint(directory)
-    if checkpoint:
-        check_belongs(checkpoint, plain(cfg))
-    trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
-    trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
-
-    if trainer.is_global_zero:
-        roles = None
-        if data.test.roles is not None and classifier.network.levels:
-            roles = measure_roles(classifier, data)
-        results = summary.collect(trainer, classifier, data, cfg.test_checkpoint, roles)
-        run_directory.write_json(directory / "results.json", results)
-        print(summary.text(results, directory))
+    finished = False
+    try:
+        checkpoint = run_directory.last_checkpoint(directory)
+        if checkpoint:
+            check_belongs(checkpoint, plain(cfg))
+        trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
+        trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
+        if trainer.is_global_zero:
+            known = data.test.roles is not None and classifier.network.levels
+            roles = measure_roles(classifier, data) if known else None
+            results = summary.collect(trainer, classifier, data, cfg.test_checkpoint, roles)
+            run_directory.write_json(directory / "results.json", results)
+            print(summary.text(results, directory))
+        finished = True
+    finally:
+        finish(trainer.loggers, failed=not finished)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,17 @@ def test_choices_compose_and_run(capsys, tmp_path, options):
 
 
 @pytest.mark.slow
+def test_the_jobs_of_a_sweep_are_runs_of_their_own(tmp_path):
+    start(*TINY, "-m", "model=vgg_att1,vgg_gap", "logger=wandb", "logger.wandb.mode=offline", cwd=tmp_path)
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    for job, levels in (("0", ["C"]), ("1", ["C"])):
+        assert json.loads((sweep / job / "results.json").read_text())["levels"] == levels
+        _, records = read_wandb(sweep / job)
+        assert sum("train/loss" in record["history"]["item"] for record in records if record["type"] == "history") == 1
+    assert (sweep / "0" / "wandb_id").read_text() != (sweep / "1" / "wandb_id").read_text()
+
+
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path):
     """SIGKILL in the middle of an epoch; the rest is trained by resume=, with dropout and augmentation on."""
     options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "augment.cutout=6"]

@@ -44,6 +44,13 @@ def wandb_logger(
     return logger
 
 
+def finish(loggers: Sequence[Any], failed: bool) -> None:
+    """Ends the W&B run: the next job of a sweep in this process is a run of its own."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish(exit_code=int(failed))
+
+
 def run_id(directory: Path) -> str:
     """The W&B id of this run directory, made up at its first use."""
     path = directory / "wandb_id"

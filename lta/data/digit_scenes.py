@@ -29,10 +29,10 @@ from lta.data.splits import stratified_split
 
 SIZE = 32
 MAIN_SIZES = (16, 21)  # from, up to but without
-DIMMED = (0.2, 0.6)
+DIMMED = (0.15, 0.5)
 """Backgrounds are darkened by a factor in this range, so that light objects stand out from them, main and side alike."""
 
-OPACITY = (0.75, 1.0)
+OPACITY = (0.85, 1.0)
 """How opaque an object is painted, main and side alike."""
 
 BACKGROUND, SIDE, MAIN = 0, 1, 2
@@ -46,7 +46,7 @@ class DigitScenes(ImageData):
     """
 
     def __init__(
-        self, train_size: int = 8000, val_size: int = 1000, test_size: int = 2000, scenes_seed: int = 0,
+        self, train_size: int = 9000, val_size: int = 1000, test_size: int = 2000, scenes_seed: int = 0,
         batch_size: int = 32, eval_batch_size: int = 500, seed: int = 0,
     ):  # fmt: skip
         super().__init__(batch_size, eval_batch_size, seed)
