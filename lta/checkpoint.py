@@ -1,6 +1,7 @@
 """`lta.load`: from a run directory or a checkpoint file to a network ready to use."""
 
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def load(path: str | Path, which: str = "last") -> Classifier:
         path = checkpoint(path, which)
     content = read_checkpoint(path)
     hparams = content["hyper_parameters"]
+    _check_targets(hparams["config"], path)
     config = OmegaConf.create(hparams["config"])
     classifier = Classifier(
         network=build(config.model)(num_classes=len(hparams["class_names"])),
@@ -37,9 +39,22 @@ def load(path: str | Path, which: str = "last") -> Classifier:
     return classifier.eval()
 
 
-def check_belongs(path: Path, config: dict[str, Any]) -> None:
+def _check_targets(config: Any, path: Path) -> None:
+    """A checkpoint may come from anywhere: it names classes of lta to build, and no other code to call."""
+    if isinstance(config, dict):
+        target = config.get("_target_", "lta.")
+        if not str(target).startswith("lta.") and target != "torch.nn.Identity":
+            raise ValueError(f"{path} asks for {target}, which is not a part of lta: it is not loaded")
+    for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
+        _check_targets(part, path)
+
+
+def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]) -> None:
     """Raises ValueError where the checkpoint was written under another configuration of what is computed."""
-    written = read_checkpoint(path)["hyper_parameters"]["config"]
+    hparams = read_checkpoint(path)["hyper_parameters"]
+    if hparams["class_names"] != list(class_names):
+        raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
+    written = hparams["config"]
     for part in ("model", "data", "preprocess", "augment", "recipe", "seed"):
         if key := _difference(written.get(part), config.get(part), part):
             raise ValueError(f"{path} belongs to another configuration: {key} is not what the run's config.yaml says")

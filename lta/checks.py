@@ -10,6 +10,12 @@ def whole(key: str, value: Any, least: int = 0) -> None:
         raise ValueError(f"{key}={value} must be a whole number, at least {least}")
 
 
+def flag(key: str, value: Any) -> None:
+    """`value` is true or false: YAML 1.2 reads `no` as a word, which Python would take for true."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{key}={value} must be true or false")
+
+
 def number(key: str, value: Any, low: float, high: float, without_low: bool = False) -> None:
     """`value` is a number in [low, high), or (low, high) `without_low`."""
     fits = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value < high
@@ -19,5 +25,5 @@ def number(key: str, value: Any, low: float, high: float, without_low: bool = Fa
 
 def choice(key: str, value: Any, allowed: Collection[str]) -> None:
     """`value` is one of `allowed`."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{key}={value} is unknown; choose one of {', '.join(allowed)}")

@@ -23,50 +23,103 @@ RESUME_MAY_CHANGE = ("trainer.",)
 """What a resumed run may be told beside its directory: where it runs, not what it computes."""
 
 
+PARTS = {
+    "seed", "test_checkpoint", "resume", "model", "compat", "head", "data", "preprocess", "augment", "recipe", "trainer",
+    "logger", "callbacks",
+}  # fmt: skip
+"""What a configuration consists of."""
+
+HYDRA_FLAGS = {
+    "-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "--resolve", "-p", "--package", "-r", "--run", "-m",
+    "--multirun", "-sc", "--shell-completion", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir",
+    "--experimental-rerun", "-i", "--info",
+}  # fmt: skip
+
+
 class RunError(ValueError):
     """What a user can get wrong, found where no other exception fits."""
 
 
 def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> None:
-    """Composes the configuration from the command line and calls `task` with it; ends errors in one line.
+    """Composes the configuration from the command line and calls `task` with it; ends errors in one line, status 1.
 
-    `HYDRA_FULL_ERROR=1` shows the traceback instead.
+    In a sweep the other jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback instead.
     """
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(_help())
+        return
     OmegaConf.register_new_resolver("lta.run_dir", _run_directory, replace=True)
     full_error = os.environ.get("HYDRA_FULL_ERROR")
+    failed = []
 
     def composed(cfg: DictConfig) -> None:
         _restore("HYDRA_FULL_ERROR", full_error)
-        with _errors_in_one_line():
+        with _errors_in_one_line(failed):
             task(cfg)
 
-    with _errors_in_one_line():
+    with _errors_in_one_line(failed):
+        _check_flags(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
         try:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(composed)()
         finally:
             _restore("HYDRA_FULL_ERROR", full_error)
+    if failed:
+        sys.exit(1)
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
+def _errors_in_one_line(failed: list[Exception]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit as end:
+        if type(end).__name__ != "SIGTERMException":
+            raise
+        print("stopped by SIGTERM; resume= goes on from the last complete epoch", file=sys.stderr)
+        sys.exit(143)  # Lightning's own exception would end in 0
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" or not _is_users(error):
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
-        sys.exit(1)
+        failed.append(error)
+
+
+def _help() -> str:
+    """conf/help.txt with the groups and their choices. Hydra's own takes a second: it loads every file several times."""
+    groups = (f"{group}: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}" for group in _groups())
+    return (CONF / "help.txt").read_text().replace("GROUPS", "\n    ".join(groups)).rstrip()
+
+
+def _groups() -> list[str]:
+    return sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+
+
+def _check_flags(arguments: list[str]) -> None:
+    """Hydra's parser answers an unknown flag with its whole usage; settings are no flags."""
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        if flag.startswith("-") and flag not in HYDRA_FLAGS:
+            raise RunError(f"{flag} is unknown: settings are given as key=value, for example recipe.epochs=5; see --help")
 
 
 def settings(cfg: DictConfig) -> DictConfig:
-    """The configuration that this run uses: as composed, or that of the run named by `resume`, read from its folder."""
-    asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
+    """The configuration that this run uses: as composed, or that of the run named by `resume`, read from its folder.
+
+    Raises RunError where something was asked for that nothing reads.
+    """
+    if unknown := set(cfg) - PARTS:
+        raise RunError(f"there is no setting {min(unknown)}; the settings are {', '.join(sorted(PARTS))}")
+    for part in ("compat", "head"):
+        if part in cfg and part not in cfg.model:
+            raise RunError(f"{part} is not used by this model, which has no attention")
     if cfg.resume is None:
         return cfg
     _run_directory(cfg.resume, fresh="")
+    asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
+    if Path(HydraConfig.get().runtime.output_dir).resolve() != Path(cfg.resume).resolve():
+        raise RunError(f"resume={cfg.resume} goes on in its own directory, one run at a time: no -m and no hydra.run.dir")
     refused = [override for override in asked if not override.startswith(RESUME_MAY_CHANGE)]
     if refused:
         raise RunError(
@@ -80,9 +133,9 @@ def settings(cfg: DictConfig) -> DictConfig:
         raise RunError(f"{path} can't be read: {error}") from error
     for override in asked:
         key, _, value = override.partition("=")
-        if OmegaConf.select(saved, key, throw_on_missing=False) is None:
+        if OmegaConf.select(saved, key) is None:
             raise RunError(f"{override}: the run in {cfg.resume} has no setting {key}")
-        OmegaConf.update(saved, key, OmegaConf.create(f"x: {value}").x)
+        OmegaConf.update(saved, key, yaml.safe_load(value))
     saved.resume = cfg.resume
     return saved
 
@@ -106,7 +159,7 @@ def one_line(error: BaseException) -> str:
     if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
-        return f"there is no setting {match[1]} here; --cfg job prints them all (a new key is given with a leading +)"
+        return f"there is no setting {match[1]} here; --cfg job prints them all"
     key = re.search(r"full_key: (\S+)", text)
     cause = error.__cause__
     while cause is not None and cause.__cause__ is not None and isinstance(cause, (HydraException, OmegaConfBaseException)):
@@ -122,9 +175,11 @@ def _unused_group(group: str, text: str) -> str:
     choice = re.search(rf"\+{group}=(\S+)", text)
     asked = f"{group}={choice[1]}" if choice else group
     if not (CONF / group).is_dir():
-        known = ", ".join(sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra"))
-        return f"{asked}: there is no group {group}; the groups are {known}"
-    owners = [path for path in sorted(CONF.glob("*/*.yaml")) if f"/{group}@_global_.{group}:" in path.read_text()]
+        return f"{asked}: there is no group {group}; the groups are {', '.join(_groups())}"
+    files = {path: path.read_text() for path in sorted(CONF.glob("*/*.yaml"))}
+    reading = [path for path, content in files.items() if f"/{group}@_global_.{group}:" in content]
+    based = [path for path, content in files.items() if any(f"\n  - {base.stem}\n" in content for base in reading)]
+    owners = sorted({*reading, *based})
     owner, fitting = owners[0].parent.name, ", ".join(path.stem for path in owners)
     chosen = next((argument for argument in sys.argv if argument.startswith(f"{owner}=")), f"the chosen {owner}")
     return f"{asked} is not used by {chosen}; it goes with {owner}={fitting}"
@@ -134,8 +189,8 @@ def _is_users(error: BaseException) -> bool:
     """Whether the message is meant for the user: assertions and the like are ours and keep their traceback."""
     if isinstance(error, TypeError):
         return "unexpected keyword argument" in str(error)  # a key added with + that the target does not take
-    lightnings = type(error).__name__ == "MisconfigurationException"
-    return lightnings or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
+    libraries = type(error).__name__ in ("MisconfigurationException", "OutOfMemoryError")
+    return libraries or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
 
 
 def _run_directory(resume: str | None, fresh: str) -> str:

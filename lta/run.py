@@ -25,18 +25,24 @@ def run(composed: DictConfig) -> None:
     if cfg.resume and (finished := run_directory.results(directory)):
         print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
         return
+
+    # All that can be wrong is found before the data are read, the rest before anything is written.
     checks.whole("seed", cfg.seed)
     checks.choice("test_checkpoint", cfg.test_checkpoint, run_directory.CHECKPOINTS)
+    if not cfg.callbacks.get(f"{cfg.test_checkpoint}_checkpoint"):
+        raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
     recipe = build(cfg.recipe)
     with torch.device("meta"):
-        build(cfg.model)(num_classes=10)  # wrong settings of the network are found before any data is read
+        build(cfg.model)(num_classes=10)
+    callbacks = [build(node) for node in cfg.callbacks.values() if node]
+    trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = build(cfg.data)
     data.prepare_data()
     data.setup()
+    data.train_dataloader()
     if data.val is None and cfg.test_checkpoint == "best":
         raise ValueError("test_checkpoint=best needs a validation set: data.val_size is 0; choose last")
 
-    run_directory.begin(directory, plain(cfg), resumed=cfg.resume is not None)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     classifier = Classifier(
         network=build(cfg.model)(num_classes=data.num_classes),
@@ -48,33 +54,30 @@ def run(composed: DictConfig) -> None:
         hparams={"config": plain(cfg), "class_names": list(data.class_names), "image_size": list(data.image_size)},
     )
     classifier.preprocess.fit(data.train.images)
-    trainer = build(
-        cfg.trainer,
-        epochs=recipe.epochs,
-        directory=str(directory),
-        callbacks=[build(node) for node in cfg.callbacks.values() if node],
-        loggers=[build(node, directory=str(directory)) for node in cfg.logger.values()],
-    )
-    for logger in trainer.loggers:
-        logger.log_hyperparams(plain(cfg) | {"resume": None})
+    checkpoint = run_directory.last_checkpoint(directory)
+    if checkpoint:
+        check_belongs(checkpoint, plain(cfg), data.class_names)
 
-    finished = False
+    if pl.utilities.rank_zero_only.rank == 0:  # the others are started by Lightning, with the same command
+        run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, resumed=cfg.resume is not None)
+    complete = False
     try:
-        checkpoint = run_directory.last_checkpoint(directory)
-        if checkpoint:
-            check_belongs(checkpoint, plain(cfg))
+        trainer.loggers = [build(node, directory=str(directory)) for node in cfg.logger.values() if node]
+        for logger in trainer.loggers:
+            logger.log_hyperparams(plain(cfg))
         trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
         trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
         if trainer.is_global_zero:
-            known = data.test.roles is not None and classifier.network.levels
-            roles = measure_roles(classifier, data) if known else None
-            results = summary.collect(trainer, classifier, data, cfg.test_checkpoint, roles)
+            roles = None
+            if data.test.roles is not None and classifier.network.levels:
+                roles = measure_roles(classifier.to(trainer.strategy.root_device), data)
+            results = summary.collect(trainer, classifier, data, tested, roles)
             run_directory.write_json(directory / "results.json", results)
             print(summary.text(results, directory))
-        finished = True
+        complete = True
     finally:
-        finish(trainer.loggers, failed=not finished)
+        finish(trainer.loggers, failed=not complete)
 
 
 if __name__ == "__main__":

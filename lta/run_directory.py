@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,22 +21,26 @@ CHECKPOINTS = ("last", "best")
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
 
 
-def begin(directory: Path, config: dict[str, Any], resumed: bool) -> None:
+def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool) -> None:
     """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit and machine.
 
-    Raises ValueError where the directory already holds a run and this is no resume: nothing is overwritten.
+    `overrides` are what was asked for on the command line. Raises ValueError where the directory already holds a run
+    and this is no resume: nothing is overwritten, also not where two processes begin at the same moment.
     """
     record = directory / "run.json"
     if not resumed:
-        if (directory / "config.yaml").exists() or record.exists():
+        try:
+            record.open("x").close()
+        except FileExistsError as error:
             raise ValueError(
                 f"hydra.run.dir={directory} already holds a run: go on with it by resume={directory}, or choose another"
-            )
-        directory.mkdir(parents=True, exist_ok=True)
+            ) from error
         write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    starts = json.loads(record.read_text())["starts"] if record.is_file() else []
+    written = record.read_text() if record.is_file() else ""
+    starts = json.loads(written)["starts"] if written else []
     starts.append({
         "command": ["python", "-m", "lta.run", *sys.argv[1:]],
+        "overrides": list(overrides),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "lta": lta.__version__,
         "git": _git_state(),
@@ -53,11 +58,11 @@ def last_checkpoint(directory: Path) -> Path | None:
 
 
 def checkpoint(directory: Path, which: str) -> Path:
-    """The checkpoint that the test set is read with: `last`, or `best` of the validation set."""
-    checks.choice("test_checkpoint", which, CHECKPOINTS)
+    """The `last` checkpoint, or the `best` of the validation set; raises ValueError where there is none."""
+    checks.choice("which checkpoint", which, CHECKPOINTS)
     path = directory / "checkpoints" / f"{which}.ckpt"
     if not path.is_file():
-        raise ValueError(f"test_checkpoint={which}: there is no {path} (without a validation set there is no best one)")
+        raise ValueError(f"there is no {path} (without a validation set there is no best one)")
     return path
 
 

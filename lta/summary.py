@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from lta.callbacks.progress import duration
+import torch
 
-JPEG_NOTE = "figures on re-encoded pictures are not comparable with published ones"
+from lta.checkpoint import read_checkpoint
+from lta.console import duration
 
 
-def collect(trainer: Any, classifier: Any, data: Any, test_checkpoint: str, roles: dict[str, Any] | None) -> dict[str, Any]:
+def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[str, Any] | None) -> dict[str, Any]:
     """Everything `text` prints, as JSON-ready data."""
     network = classifier.network
     log = next((c for c in trainer.callbacks if hasattr(c, "rows")), None)
@@ -18,8 +19,13 @@ def collect(trainer: Any, classifier: Any, data: Any, test_checkpoint: str, role
             key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")
         },
         "test_images": len(data.test.labels),
-        "test_checkpoint": test_checkpoint,
-        "epochs": trainer.current_epoch,
+        "test_checkpoint": tested.stem,
+        "tested_epochs": read_checkpoint(tested)["epoch"] + 1,
+        "epochs": trainer.max_epochs,
+        "device": str(trainer.strategy.root_device),
+        "processes": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "precision": trainer.precision,
         "seconds": history[-1].get("time/seconds") if history else None,
         "history": history,
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -38,15 +44,15 @@ def text(results: dict[str, Any], directory: Path) -> str:
     top5 = f", top-5 {test['error_top5']:.2f} %" if "error_top5" in test else ""
     lines.append(
         f"test error      {test['error']:.2f} %{top5}  ({results['test_images']:,} images, {results['test_checkpoint']} "
-        f"checkpoint, after {results['epochs']} epochs"
+        f"checkpoint, of epoch {results['tested_epochs']} of {results['epochs']}"
         + (f" in {duration(results['seconds'])})" if results["seconds"] else ")")
     )
     if results["coding"] and results["coding"] != "official":
-        lines.append(f"data            {results['coding']}: {JPEG_NOTE}")
+        lines.append(f"data            {results['coding']}")
     lines += _query(results)
     if results["roles"]:
         lines += ["", *_roles(results["roles"])]
-    lines += ["", *_paths(directory)]
+    lines += ["", *_paths(directory, results["test_checkpoint"])]
     return "\n".join(lines)
 
 
@@ -81,13 +87,13 @@ def _roles(roles: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _paths(directory: Path) -> list[str]:
+def _paths(directory: Path, tested: str) -> list[str]:
     offline = sorted((directory / "wandb").glob("offline-run-*"))
     pictures = sorted((directory / "attention").glob("*.png"))
     shown = {
         "results": directory / "results.json",
         "metrics": directory / "metrics.csv",
-        "checkpoint": directory / "checkpoints" / "last.ckpt",
+        "checkpoint": directory / "checkpoints" / f"{tested}.ckpt",
         "pictures": pictures[-1] if pictures else None,
         "W&B offline run": offline[-1] if offline else None,
     }

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jaxtyping
 import pytest
 
 TINY = (
@@ -29,12 +30,14 @@ def lta_run(capsys: pytest.CaptureFixture, arguments: Sequence[str]) -> Ended:
     before, handlers, environment = sys.argv, logging.root.handlers[:], dict(os.environ)
     sys.argv = ["lta.run", *arguments]
     capsys.readouterr()
+    jaxtyping.config.update("jaxtyping_disable", True)  # as users run it: shapes and types are checked by the tests
     try:
         launch(run)
         status = 0
     except SystemExit as end:
         status = end.code or 0
     finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
         sys.argv = before
         for handler in logging.root.handlers[:]:
             if handler not in handlers:

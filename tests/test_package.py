@@ -23,12 +23,13 @@ MAY_IMPORT = {
     "transforms": {"checks"},
     "viz": set(),
     "data": {"checks", "transforms"},
+    "console": set(),
     "training": {"checks", "models", "layers"},
-    "callbacks": {"checks", "viz", "measures", "models"},  # of models, the NetworkOutput
+    "callbacks": {"checks", "console", "viz", "measures", "models"},  # of models, the NetworkOutput
     "evaluators": {"checks", "viz", "measures", "transforms"},
     "config": set(),
     "run_directory": {"checks"},
-    "summary": {"callbacks"},
+    "summary": {"checkpoint", "console"},
     "checkpoint": {"config", "run_directory", "training"},
 }
 

@@ -121,6 +121,8 @@ def test_load_gives_the_network_that_was_tested(finished):
     split = make_scenes("test", 32)
     with torch.no_grad():
         output = classifier(torch.from_numpy(split.images).permute(0, 3, 1, 2))
+    saved = torch.load(directory / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(torch.equal(tensor, saved[name]) for name, tensor in classifier.state_dict().items())
     error = 100 * (output.logits.argmax(1) != torch.from_numpy(split.labels)).float().mean().item()
     results = json.loads((directory / "results.json").read_text())
     assert error == pytest.approx(results["test"]["error"])
@@ -212,3 +214,18 @@ def test_the_same_command_gives_the_same_weights(tmp_path):
         start(*TINY, "model.dropout=1", f"hydra.run.dir={tmp_path}/{name}", cwd=tmp_path)
     one, two = (torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ("one", "two"))
     assert all(torch.equal(tensor, two["state_dict"][name]) for name, tensor in one["state_dict"].items())
+
+
+@pytest.mark.slow
+def test_the_quickstart_learns_and_attends_to_the_object(tmp_path):
+    """What `make run` does, with the bars it is held to; at most four minutes on two cores, not asserted here."""
+    directory = tmp_path / "run"
+    options = ["experiment=quickstart", "logger.wandb.mode=offline", f"hydra.run.dir={directory}"]
+    subprocess.run(command(*options), cwd=tmp_path, capture_output=True, check=True)
+    results = json.loads((directory / "results.json").read_text())
+    assert results["test"]["error"] <= 10
+    chosen = results["roles"]["levels"][results["roles"]["level"]]
+    main = chosen["density"]["main"]["value"]
+    assert main >= 4
+    assert main >= 2 * chosen["shuffled"]["main"]["value"]
+    assert main >= 2 * chosen["density"]["side"]["value"]

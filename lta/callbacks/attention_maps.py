@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
+from lta import checks
 from lta.measures.map_statistics import total_variation
 from lta.viz.colour import UPSAMPLING
 from lta.viz.panel import Example, panel
@@ -38,11 +39,9 @@ class AttentionMaps(pl.Callback):
         directory: str | Path | None = None,
     ):  # fmt: skip
         super().__init__()
-        for name, value in (("images", images), ("every_n_epochs", every_n_epochs)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{KEY}.{name}={value} must be a positive whole number")
-        if upsampling not in UPSAMPLING:
-            raise ValueError(f"{KEY}.upsampling={upsampling} is unknown; choose one of {', '.join(UPSAMPLING)}")
+        checks.whole(f"{KEY}.images", images, least=1)
+        checks.whole(f"{KEY}.every_n_epochs", every_n_epochs, least=1)
+        checks.choice(f"{KEY}.upsampling", upsampling, UPSAMPLING)
         self.images, self.every_n_epochs = images, every_n_epochs
         self.upsampling, self.directory = upsampling, directory
         self._index = torch.zeros(0, dtype=torch.long)  # which pictures of the split

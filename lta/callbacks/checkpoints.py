@@ -1,6 +1,7 @@
 """Which checkpoints a run keeps."""
 
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
@@ -25,3 +26,13 @@ class RunCheckpoint(ModelCheckpoint):
         if self.monitor is not None and trainer.datamodule.val is None:
             self.save_top_k = 0
         super().setup(trainer, module, stage)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The run directory may have been moved since: Lightning would then forget which one was the best."""
+
+        def here(path: str) -> str:
+            return str(Path(self.dirpath) / Path(path).name) if path else path
+
+        moved = {name: here(state_dict[name]) for name in ("best_model_path", "last_model_path", "kth_best_model_path")}
+        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **moved, "best_k_models": best, "dirpath": self.dirpath})

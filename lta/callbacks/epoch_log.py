@@ -1,7 +1,6 @@
 """One row of metrics an epoch: in metrics.csv and, the same row, in every logger."""
 
 import csv
-import math
 import os
 import time
 from pathlib import Path
@@ -17,46 +16,48 @@ class EpochLog(Checkpoint):
 
     Derives from Lightning's `Checkpoint`, whose subclasses run after all other hooks of an epoch's end and before the
     model checkpoints that follow them in the list: everything that was logged in the epoch is in the row, and a row is
-    written before the checkpoint that continues after it. After a resume the rows of epochs that are trained again are
-    dropped from the file. `time/seconds` counts the training so far, without the pauses between resumed parts.
+    written before the checkpoint that continues after it. The rows are part of the checkpoint, so that after a resume no
+    epoch stands in the file twice. `time/seconds` counts the training so far, without the pauses between resumed parts.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
-        self.seconds_before = 0.0
-        self.logged: dict[str, Tensor] = {}
+        self.before: dict[str, Tensor] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.started = time.monotonic()
-        path = self._path(trainer)
-        if path.is_file():
-            with path.open(newline="") as file:
-                read = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(file)]
-            self.rows = [row for row in read if row["epoch"] < trainer.current_epoch]
-            self.seconds_before = max((row.get("time/seconds", 0.0) for row in self.rows), default=0.0)
+        self.started = time.monotonic() - (self.rows[-1]["time/seconds"] if self.rows else 0.0)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.before = dict(trainer.callback_metrics)
+
+    def on_test_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.before = dict(trainer.callback_metrics)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         sampler = trainer.train_dataloader.sampler
         row = {
             **self._fresh(trainer),
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "time/seconds": self.seconds_before + time.monotonic() - self.started,
+            "time/seconds": time.monotonic() - self.started,
             "time/images": float(len(sampler) * sampler.batch_size * (trainer.current_epoch + 1)),
         }
+        self.rows.append({"epoch": float(trainer.current_epoch), **row})
         if trainer.is_global_zero:
-            self.rows.append({"epoch": float(trainer.current_epoch), **row})
-            save_rows(self._path(trainer), self.rows)
+            save_rows(Path(trainer.default_root_dir) / "metrics.csv", self.rows)
         self._send(trainer, row, trainer.current_epoch)
 
     def on_test_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._send(trainer, self._fresh(trainer), trainer.current_epoch - 1)
 
     def _fresh(self, trainer: pl.Trainer) -> dict[str, float]:
-        """What was logged since the last row. Lightning keeps the values of earlier epochs; those are the same tensors."""
-        metrics = dict(trainer.callback_metrics)
-        fresh = {key: float(value) for key, value in metrics.items() if self.logged.get(key) is not value}
-        self.logged = metrics
-        return fresh
+        """What was logged since the epoch began: Lightning keeps the values of earlier ones, as the same tensors."""
+        return {key: float(value) for key, value in trainer.callback_metrics.items() if self.before.get(key) is not value}
 
     def _send(self, trainer: pl.Trainer, metrics: dict[str, float], epoch: int) -> None:
         for logger in trainer.loggers:
@@ -65,9 +66,6 @@ class EpochLog(Checkpoint):
                 logger.log_metrics({**metrics, "epoch": epoch})
             else:
                 logger.log_metrics(metrics, step=epoch)
-
-    def _path(self, trainer: pl.Trainer) -> Path:
-        return Path(trainer.default_root_dir) / "metrics.csv"
 
 
 def save_rows(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -78,7 +76,7 @@ def save_rows(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:
-            writer.writerow({k: int(v) if k == "epoch" else "" if math.isnan(v) else f"{v:.6g}" for k, v in row.items()})
+            writer.writerow({k: int(v) if k == "epoch" else f"{v:.6g}" for k, v in row.items()})
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)

@@ -8,6 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint, TQDMProgressBar
 
+from lta.console import duration
+
 log = logging.getLogger(__name__)
 
 WARM_UP, MEASURED = 5, 15
@@ -20,7 +22,7 @@ class EpochBar(TQDMProgressBar):
     """One bar an epoch, refreshed a few times a second at most; silent where the output is no terminal."""
 
     def __init__(self) -> None:
-        super().__init__(refresh_rate=10 if sys.stderr.isatty() else 0)
+        super().__init__(refresh_rate=10 if sys.stdout.isatty() else 0)
 
 
 class EpochLines(Checkpoint):
@@ -30,7 +32,7 @@ class EpochLines(Checkpoint):
     """
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.steps = 0
+        self.batches = 0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.epoch_started = time.monotonic()
@@ -38,13 +40,15 @@ class EpochLines(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
     ) -> None:
-        self.steps += 1
-        if self.steps == WARM_UP:
-            self.measured_since = time.monotonic()
-        elif self.steps == WARM_UP + MEASURED and trainer.is_global_zero:
-            seconds = (time.monotonic() - self.measured_since) / MEASURED
+        self.batches += 1
+        if self.batches == WARM_UP:
+            self.measured_since, self.steps_before = time.monotonic(), trainer.global_step
+        elif self.batches == WARM_UP + MEASURED and trainer.is_global_zero:
+            taken, steps = time.monotonic() - self.measured_since, trainer.global_step - self.steps_before
             left = int(trainer.estimated_stepping_batches) - trainer.global_step
-            log.info("predicted: %s for the remaining %d steps of %.0f ms", duration(seconds * left), left, 1000 * seconds)
+            if steps:
+                each = taken / steps
+                log.info("predicted: %s for the remaining %d steps of %.0f ms", duration(each * left), left, 1000 * each)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
@@ -52,14 +56,3 @@ class EpochLines(Checkpoint):
             shown = [f"{key} {float(metrics[key]):.3g}" for key in SHOWN if key in metrics]
             took = duration(time.monotonic() - self.epoch_started)
             log.info("epoch %d/%d: %s  (%s)", trainer.current_epoch + 1, trainer.max_epochs, "  ".join(shown), took)
-
-
-def duration(seconds: float) -> str:
-    """For people: 8.3 s, 3 min 20 s, 5 h 10 min, 3 d 4 h."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    units = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
-    for size, name, smaller, smaller_name in units:
-        if seconds >= size:
-            return f"{int(seconds // size)} {name} {int(seconds % size // smaller)} {smaller_name}"
-    raise AssertionError(seconds)

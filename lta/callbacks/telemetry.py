@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lta import checks
 from lta.measures.map_statistics import agreement, centre_bias, entropy, peak
 from lta.models.output import NetworkOutput
 
@@ -29,8 +30,7 @@ class AttentionTelemetry(pl.Callback):
 
     def __init__(self, grad_every: int = 20):
         super().__init__()
-        if not isinstance(grad_every, int) or grad_every < 1:
-            raise ValueError(f"callbacks.telemetry.grad_every={grad_every} must be a positive whole number")
+        checks.whole("callbacks.telemetry.grad_every", grad_every, least=1)
         self.grad_every = grad_every
         self._step = 0
         self._names: tuple[str, ...] = ()

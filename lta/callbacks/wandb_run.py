@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from lta import checks
 
@@ -31,7 +32,7 @@ def wandb_logger(
     checks.choice("logger.wandb.mode", mode, MODES)
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if _has_login() else "offline")
-    if mode == "offline":
+    if mode == "offline" and rank_zero_only.rank == 0:
         log.info("W&B: offline; upload later with: wandb sync %s", Path(directory) / "wandb" / "offline-run-*")
     # The mode is given to wandb.init: WandbLogger(offline=True) would set WANDB_MODE for the whole process.
     logger = WandbLogger(
@@ -41,6 +42,8 @@ def wandb_logger(
     logger._wandb_init.pop("anonymous", None)  # Lightning always passes it, and W&B warns that it has no effect
     for key in EPOCH_KEYS:
         logger.experiment.define_metric(key, step_metric="epoch")
+    if mode == "online" and rank_zero_only.rank == 0:
+        log.info("W&B: online, %s", logger.experiment.url)
     return logger
 
 
@@ -68,4 +71,8 @@ def _quiet() -> Any:
 def _has_login() -> bool:
     import wandb
 
-    return wandb.login(prompt=False)
+    try:
+        return wandb.login(prompt=False, timeout=10)
+    except Exception as error:  # a login, but no answer: W&B raises one of many things
+        log.warning("W&B: there is a login, but no answer (%s)", str(error).splitlines()[0])
+        return False

@@ -21,6 +21,7 @@ import numpy as np
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity, download_url
 
+from lta import checks
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
@@ -51,11 +52,10 @@ class CIFAR(ImageData):
         batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
     ):  # fmt: skip
         super().__init__(batch_size, eval_batch_size, seed)
+        checks.flag("data.download", download)
         official = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
-        if name not in official:
-            raise ValueError(f"data.name={name} must be one of {', '.join(official)}")
-        if not isinstance(val_size, int) or isinstance(val_size, bool) or val_size < 0:
-            raise ValueError(f"data.val_size={val_size} must be a count of images, 0 or more")
+        checks.choice("data.name", name, official)
+        checks.whole("data.val_size", val_size)
         self.name, self.official = name, official[name]
         self.root = Path(root or os.environ.get("LTA_DATA_ROOT") or "data").expanduser().absolute()
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
@@ -209,7 +209,7 @@ def _read_pictures(name: str, place: Path, cache: Cache) -> tuple[tuple[str, ...
     if (size := open_rgb(first).size) != (SIZE, SIZE):
         raise DataError(f"{first} has {size[0]}x{size[1]} pixels, not {SIZE}x{SIZE}; use data=image_folder for it")
     coding = _coding(listings)
-    log.warning("%s: %s: figures are not comparable with published ones", place, coding)
+    log.warning("%s: %s", place, coding)
     return class_names, train, test, coding
 
 
@@ -227,4 +227,5 @@ def _coding(listings: dict[str, Listing]) -> str:
     counts = {part: len(listing.names) for part, listing in listings.items()}
     if counts != IMAGES:
         coding += "; not complete: " + ", ".join(f"{n} of {IMAGES[part]} {part}" for part, n in counts.items())
-    return f"image-folder copy ({coding})"
+    lossless = "re-encoded" not in coding and counts == IMAGES
+    return f"image-folder copy ({coding})" + ("" if lossless else ", not comparable with published figures")

@@ -53,6 +53,7 @@ class DigitScenes(ImageData):
         self.sizes = {"train": train_size, "val": val_size, "test": test_size}
         for name, size in self.sizes.items():
             checks.whole(f"data.{name}_size", size, least=0 if name == "val" else 1)
+        checks.whole("data.scenes_seed", scenes_seed)
         self.scenes_seed = scenes_seed
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:

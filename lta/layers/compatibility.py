@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta import checks
+
 
 class Compatibility(nn.Module, ABC):
     """Scores every position of `local_feat` against `global_feat`; both have the same number of channels.
@@ -42,6 +44,7 @@ class DotProduct(Compatibility):
 
     def __init__(self, channels: int, scaled: bool = False):
         super().__init__()
+        checks.flag("compat.scaled", scaled)
         self.scale = 1 / math.sqrt(channels) if scaled else 1.0
 
     def score(self, positions, query):

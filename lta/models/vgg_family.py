@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
 
+from lta import checks
 from lta.layers.attention import Attention
 from lta.layers.compatibility import Compatibility
 from lta.layers.heads import ConcatHead, vector_block
@@ -53,10 +54,20 @@ def vgg_attention(
 
     `compat(channels)` and `head(channels, num_classes, dropout)` build the parts. `prune_inert_query` leaves out the
     global branch and the projections of g, which with a separable score under softmax act on nothing; raises
-    ValueError where the query acts. The trunk ends at the deepest level.
+    ValueError where the query acts.
     """
-    if not levels or any(level not in LEVELS for level in levels) or len(set(levels)) != len(levels):
-        raise ValueError(f"model.levels={list(levels)} must name different ones of {', '.join(LEVELS)}")
+    checks.flag("model.prune_inert_query", prune_inert_query)
+    if (
+        not isinstance(levels, Sequence)
+        or not levels
+        or any(level not in LEVELS for level in levels)
+        or len(set(levels)) != len(levels)
+    ):
+        raise ValueError(f"model.levels={levels} must name different ones of {', '.join(LEVELS)}")
+    if "C" not in levels:
+        raise ValueError(
+            f"model.levels={list(levels)} must have C, the deepest level, among them: the query is made from it"
+        )
     trunk = VGGTrunk(width, dropout)
     units = {}
     for level in sorted(levels):
@@ -76,5 +87,7 @@ def vgg_attention(
 
 
 def _initialised(network, init: Mapping[str, str] | None):
+    if not isinstance(init or {}, Mapping):
+        raise ValueError(f"model.init={init} must be given by its parts: model.init.scorer=..., model.init.batchnorm=...")
     initialise(network, **(init or {}))
     return network

@@ -1,5 +1,6 @@
 """The one LightningModule: any network of lta, any recipe."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,8 +98,9 @@ class Classifier(pl.LightningModule):
             metric.reset()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = self.recipe.optimizer(self.network)
-        steps = len(self.trainer.datamodule.train_dataloader())
+        batch_size = self.trainer.datamodule.batch_size * self.trainer.accumulate_grad_batches
+        optimizer = self.recipe.optimizer(self.network, batch_size)
+        steps = math.ceil(self.trainer.estimated_stepping_batches / self.recipe.epochs)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.recipe.learning_rate(step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import ProgressBar
 
 from lta import checks
+from lta.training.checkpoint_io import WholeFiles
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,6 @@ def build_trainer(
     epochs: int,
     directory: str,
     callbacks: Sequence[pl.Callback] = (),
-    loggers: Sequence[Any] = (),
     accelerator: str = "auto",
     devices: int | Sequence[int] = 1,
     num_nodes: int = 1,
@@ -47,13 +47,15 @@ def build_trainer(
         raise ValueError(f"trainer.accelerator={accelerator}: this machine has none that torch {torch.__version__} can use")
     if precision == "auto":
         precision = "bf16-mixed" if bfloat16_is_native(accelerator) else "32-true"
-    log.info("device: %s x %s, precision %s", accelerator, devices, precision)
+    if pl.utilities.rank_zero_only.rank == 0:
+        log.info("device: %s x %s, precision %s", accelerator, devices, precision)
     _quieten_lightning()
     return pl.Trainer(
         max_epochs=epochs,
         default_root_dir=directory,
         callbacks=list(callbacks),
-        logger=list(loggers) or False,
+        logger=False,  # given when the run directory is begun
+        plugins=[WholeFiles()],
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,

@@ -150,8 +150,8 @@ def test_balanced_choice():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"images": 0}, "callbacks.attention_maps.images=0 must be a positive whole number"),
-        ({"every_n_epochs": -1}, "callbacks.attention_maps.every_n_epochs=-1 must be a positive whole number"),
+        ({"images": 0}, "callbacks.attention_maps.images=0 must be a whole number, at least 1"),
+        ({"every_n_epochs": -1}, "callbacks.attention_maps.every_n_epochs=-1 must be a whole number, at least 1"),
         (
             {"upsampling": "cubic"},
             "callbacks.attention_maps.upsampling=cubic is unknown; choose one of nearest, bilinear",

@@ -1,6 +1,7 @@
 """Rows of metrics: one an epoch, nothing stale, nothing twice after a resume."""
 
 import csv
+from copy import deepcopy
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -9,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from lta.callbacks.epoch_log import EpochLog, save_rows
-from lta.callbacks.progress import duration
+from lta.console import duration
 from lta.data.batches import EpochBatches
 
 MODULE = Mock(spec=pl.LightningModule)
@@ -44,16 +45,18 @@ def read(tmp_path):
         return list(csv.DictReader(file))
 
 
+def epoch(log, trainer, metrics, logged):
+    log.on_train_epoch_start(trainer, MODULE)
+    metrics.update({key: torch.tensor(value) for key, value in logged.items()})
+    log.on_train_epoch_end(trainer, MODULE)
+
+
 def test_values_of_earlier_epochs_are_not_repeated(tmp_path):
     log, logger, metrics = EpochLog(), Logger(), {}
-    for epoch in range(3):
-        trainer = made_trainer(tmp_path, epoch, metrics, logger)
-        if epoch == 0:
-            log.on_train_start(trainer, MODULE)
-        metrics["train/loss"] = torch.tensor(1.0)  # the same number again is logged again
-        if epoch != 1:
-            metrics["val/error"] = torch.tensor(50.0)
-        log.on_train_epoch_end(trainer, MODULE)
+    log.on_train_start(made_trainer(tmp_path, 0, metrics, logger), MODULE)
+    for number in range(3):
+        logged = {"train/loss": 1.0} | ({"val/error": 50.0} if number != 1 else {})
+        epoch(log, made_trainer(tmp_path, number, metrics, logger), metrics, logged)
     assert [row["val/error"] for row in read(tmp_path)] == ["50", "", "50"]
     assert [row["train/loss"] for row in read(tmp_path)] == ["1", "1", "1"]
     assert [row["time/images"] for row in read(tmp_path)] == ["50", "100", "150"]
@@ -62,15 +65,25 @@ def test_values_of_earlier_epochs_are_not_repeated(tmp_path):
 
 
 def test_after_a_resume_no_epoch_stands_there_twice(tmp_path):
-    rows = [{"epoch": float(e), "val/error": 90.0 - e, "time/seconds": 10.0 * e} for e in range(4)]
-    save_rows(tmp_path / "metrics.csv", rows)
-    log = EpochLog()
-    trainer = made_trainer(tmp_path, 2, {"val/error": torch.tensor(1.0)}, Logger())
-    log.on_train_start(trainer, MODULE)
-    log.on_train_epoch_end(trainer, MODULE)
+    before, logger, metrics = EpochLog(), Logger(), {}
+    before.on_train_start(made_trainer(tmp_path, 0, metrics, logger), MODULE)
+    for number in range(2):
+        epoch(before, made_trainer(tmp_path, number, metrics, logger), metrics, {"val/error": 90.0 - number})
+    saved = deepcopy(before.state_dict())
+    saved["rows"][-1]["time/seconds"] = 1000.0
+    epoch(before, made_trainer(tmp_path, 2, metrics, logger), metrics, {"val/error": 7.0})  # lost: after the checkpoint
+    after = EpochLog()
+    after.load_state_dict(saved)
+    after.on_train_start(made_trainer(tmp_path, 2, metrics, logger), MODULE)
+    epoch(after, made_trainer(tmp_path, 2, metrics, logger), metrics, {"val/error": 1.0})
     rows = read(tmp_path)
     assert [(row["epoch"], row["val/error"]) for row in rows] == [("0", "90"), ("1", "89"), ("2", "1")]
-    assert float(rows[-1]["time/seconds"]) >= 10.0, "the time before the pause counts"
+    assert float(rows[-1]["time/seconds"]) >= 1000.0, "the time before the pause counts"
+
+
+def test_a_diverged_run_shows_it(tmp_path):
+    save_rows(tmp_path / "metrics.csv", [{"epoch": 0.0, "train/loss": float("nan")}])
+    assert read(tmp_path) == [{"epoch": "0", "train/loss": "nan"}]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [

@@ -69,7 +69,7 @@ def test_an_inert_query_gets_no_gradient(tmp_path):
     ("network", "logged"),
     [
         (lambda: vgg(4, width=1 / 32), False),
-        (lambda: vgg_attention(4, ("B",), Parametrised, width=1 / 32, prune_inert_query=True), True),
+        (lambda: vgg_attention(4, ("C",), Parametrised, width=1 / 32, prune_inert_query=True), True),
     ],
 )
 def test_networks_without_global_branch_or_maps(tmp_path, network, logged):
@@ -80,5 +80,5 @@ def test_networks_without_global_branch_or_maps(tmp_path, network, logged):
 
 
 def test_what_a_user_can_get_wrong():
-    with pytest.raises(ValueError, match=r"^callbacks\.telemetry\.grad_every=0 must be a positive whole number$"):
+    with pytest.raises(ValueError, match=r"^callbacks\.telemetry\.grad_every=0 must be a whole number, at least 1$"):
         AttentionTelemetry(grad_every=0)

@@ -29,7 +29,7 @@ def test_without_warmup_it_starts_at_the_peak():
 
 def test_norms_biases_and_scorers_are_not_decayed():
     network = vgg_attention(10, "ABC", Parametrised, width=1 / 16)
-    decayed, free = FastRecipe(epochs=1, weight_decay=0.01).optimizer(network).param_groups
+    decayed, free = FastRecipe(epochs=1, weight_decay=0.01).optimizer(network, 128).param_groups
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
     assert {p.ndim for p in decayed["params"]} == {2, 4}
     assert {p.ndim for p in free["params"]} <= {0, 1}
@@ -42,10 +42,17 @@ def test_one_step_by_hand():
     layer = torch.nn.Linear(1, 1, bias=False)
     with torch.no_grad():
         layer.weight.fill_(2.0)
-    optimizer = FastRecipe(epochs=1, lr=0.1, momentum=0.9, weight_decay=0.5).optimizer(layer)
+    optimizer = FastRecipe(epochs=1, lr=0.1, momentum=0.9, weight_decay=0.5).optimizer(layer, 128)
     layer.weight.grad = torch.tensor([[3.0]])
     optimizer.step()
     assert layer.weight.item() == pytest.approx(2.0 - 0.1 * (1 + 0.9) * (3.0 + 0.5 * 2.0))
+
+
+def test_the_learning_rate_scales_with_the_batch():
+    layer = torch.nn.Linear(2, 2)
+    for lr_batch, batch_size, lr in ((128, 128, 0.1), (128, 32, 0.025), (64, 128, 0.2), (0, 32, 0.1)):
+        optimizer = FastRecipe(epochs=1, lr=0.1, lr_batch=lr_batch).optimizer(layer, batch_size)
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([lr, lr])
 
 
 def test_label_smoothing_by_hand():
