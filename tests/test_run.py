@@ -166,7 +166,7 @@ def test_choices_compose_and_run(capsys, tmp_path, options):
 
 @pytest.mark.slow
 def test_the_jobs_of_a_sweep_are_runs_of_their_own(tmp_path):
-    start(*TINY, "-m", "model=vgg_att1,vgg_gap", "logger=wandb", "logger.wandb.mode=offline", cwd=tmp_path)
+    start("-m", *TINY, "model=vgg_att1,vgg_gap", "logger=wandb", "logger.wandb.mode=offline", cwd=tmp_path)
     (sweep,) = (tmp_path / "multirun").iterdir()
     for job, levels in (("0", ["C"]), ("1", ["C"])):
         assert json.loads((sweep / job / "results.json").read_text())["levels"] == levels
@@ -178,7 +178,8 @@ def test_the_jobs_of_a_sweep_are_runs_of_their_own(tmp_path):
 @pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path):
     """SIGKILL in the middle of an epoch; the rest is trained by resume=, with dropout and augmentation on."""
-    options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "augment.cutout=6"]
+    options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "augment.cutout=6", "logger=wandb"]
+    options += ["logger.wandb.mode=offline"]
     start(*options, f"hydra.run.dir={tmp_path}/whole", cwd=tmp_path)
     running = subprocess.Popen(
         command(*options, f"hydra.run.dir={tmp_path}/killed"), cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -206,6 +207,9 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path):
             k: v for k, v in same.items() if k != "time/seconds"
         }
     assert len(json.loads((tmp_path / "killed" / "run.json").read_text())["starts"]) == 2
+    fragments = [path.name for path in (tmp_path / "killed" / "wandb").glob("offline-run-*")]
+    assert len(fragments) == 2
+    assert len({name.rpartition("-")[2] for name in fragments}) == 1, "both parts are one W&B run"
 
 
 @pytest.mark.slow
@@ -229,3 +233,18 @@ def test_the_quickstart_learns_and_attends_to_the_object(tmp_path):
     assert main >= 4
     assert main >= 2 * chosen["shuffled"]["main"]["value"]
     assert main >= 2 * chosen["density"]["side"]["value"]
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_run(tmp_path):
+    options = ["trainer.devices=2", "trainer.strategy=ddp", "data.test_size=13", "logger=wandb", "logger.wandb.mode=offline"]
+    kept = [argument for argument in TINY if argument.partition("=")[0] not in ("data.test_size", "logger")]
+    ended = start(*kept, *options, f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
+    assert "sync_dist" not in ended.stderr
+    run = tmp_path / "run"
+    assert len(json.loads((run / "run.json").read_text())["starts"]) == 1
+    assert len(list((run / "wandb").glob("offline-run-*"))) == 1
+    assert len(list((run / "attention").iterdir())) == 1
+    wrong = json.loads((run / "results.json").read_text())["test"]["error"] * 13 / 100
+    assert wrong == pytest.approx(round(wrong), abs=1e-4), "13 images are 13, not 14"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -76,7 +76,8 @@ def _quieten_lightning() -> None:
         r".*does not have many workers.*",  # batches are gathered from memory: workers would only copy them
         r".*smaller than the logging interval.*",  # rows are logged once an epoch
         r".*treespec.*LeafSpec.*",  # between Lightning and torch
-        r".*It is recommended to use `self.log.*sync_dist=True`.*",  # metrics are already reduced over processes
+        r".*It is recommended to use `self.log.*sync_dist=True.*",  # metrics are already reduced over processes
+        r".*all_gather is deprecated.*",  # between Lightning and torch
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
     ):
         warnings.filterwarnings("ignore", message)

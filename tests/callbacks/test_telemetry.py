@@ -75,7 +75,7 @@ def test_an_inert_query_gets_no_gradient(tmp_path):
 def test_networks_without_global_branch_or_maps(tmp_path, network, logged):
     module = fit(tmp_path, AttentionTelemetry(), module=TinyClassifier(network()), epochs=1)
     assert GRADIENT not in module.rows[0]
-    assert ("attention/B/entropy" in module.rows[0]) == logged
+    assert ("attention/C/entropy" in module.rows[0]) == logged
     assert not any("agreement" in key for key in module.rows[0])
 
 
