@@ -22,7 +22,7 @@ class EpochBar(TQDMProgressBar):
     """One bar an epoch, refreshed a few times a second at most; silent where the output is no terminal."""
 
     def __init__(self) -> None:
-        super().__init__(refresh_rate=10 if sys.stdout.isatty() else 0)
+        super().__init__(refresh_rate=5 if sys.stdout.isatty() else 0)
 
 
 class EpochLines(Checkpoint):
@@ -46,7 +46,7 @@ class EpochLines(Checkpoint):
         elif self.batches == WARM_UP + MEASURED and trainer.is_global_zero:
             taken, steps = time.monotonic() - self.measured_since, trainer.global_step - self.steps_before
             left = int(trainer.estimated_stepping_batches) - trainer.global_step
-            if steps:
+            if steps and left:
                 each = taken / steps
                 log.info("predicted: %s for the remaining %d steps of %.0f ms", duration(each * left), left, 1000 * each)
 
