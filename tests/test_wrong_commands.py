@@ -1,5 +1,9 @@
 """Every wrong command ends with a status that is not 0, in one clear line, and loses nothing."""
 
+import shutil
+import subprocess
+import sys
+
 import pytest
 import torch
 from commands import TINY, lta_run
@@ -202,24 +206,20 @@ def test_data_that_is_missing_or_broken(capsys, tmp_path, situation):
     assert {path: path.read_bytes() for path in before} == before, "nothing that was there is lost"
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run's directory; the command runs once for all tests, which work on copies."""
+    directory = tmp_path_factory.mktemp("runs") / "run"
+    command = [sys.executable, "-m", "lta.run", *TINY, f"hydra.run.dir={directory}"]
+    subprocess.run(command, check=True, capture_output=True, cwd=directory.parent)
+    return directory
+
+
 class TestWithARun:
     """What could harm a run that is there."""
 
-    @pytest.fixture(scope="class")
-    def finished(self, tmp_path_factory):
-        """A run's directory; the command runs once for all tests, which work on copies."""
-        import subprocess
-        import sys
-
-        directory = tmp_path_factory.mktemp("runs") / "run"
-        command = [sys.executable, "-m", "lta.run", *TINY, f"hydra.run.dir={directory}"]
-        subprocess.run(command, check=True, capture_output=True, cwd=directory.parent)
-        return directory
-
     @pytest.fixture
     def run(self, finished, tmp_path):
-        import shutil
-
         return shutil.copytree(finished, tmp_path / "run")
 
     def test_a_second_run_in_the_same_directory(self, capsys, run):
