@@ -160,6 +160,8 @@ def one_line(error: BaseException) -> str:
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
         return f"there is no setting {match[1]} here; --cfg job prints them all"
+    if match := re.search(r"RunError raised while resolving interpolation: (.*)", text):
+        return match[1].strip()
     key = re.search(r"full_key: (\S+)", text)
     cause = error.__cause__
     while cause is not None and cause.__cause__ is not None and isinstance(cause, (HydraException, OmegaConfBaseException)):

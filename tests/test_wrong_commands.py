@@ -231,7 +231,7 @@ class TestWithARun:
         assert after == before
 
     def test_resume_of_nothing(self, capsys, tmp_path):
-        assert_refused(lta_run(capsys, ["resume=nowhere"]), "resume=nowhere: there is no such directory")
+        assert_refused(lta_run(capsys, ["resume=nowhere"]), "error: resume=nowhere: there is no such directory")
         assert not (tmp_path / "nowhere").exists()
 
     def test_resume_of_a_folder_that_is_no_run(self, capsys, tmp_path):
