@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 import yaml
@@ -73,17 +73,24 @@ def _errors_in_one_line(failed: list[Exception]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        sys.exit(130)
+        _stopped("Ctrl-C", 130)
     except SystemExit as end:
-        if type(end).__name__ != "SIGTERMException":
-            raise
-        print("stopped by SIGTERM; resume= goes on from the last complete epoch", file=sys.stderr)
-        sys.exit(143)  # Lightning's own exception would end in 0
+        # Lightning turns SIGTERM into an exception that would end in 0, and Ctrl-C into one that ends in 1 silently.
+        if isinstance(end.__context__, KeyboardInterrupt):
+            _stopped("Ctrl-C", 130)
+        if type(end).__name__ == "SIGTERMException":
+            _stopped("SIGTERM", 143)
+        raise
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" or not _is_users(error):
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         failed.append(error)
+
+
+def _stopped(by: str, status: int) -> NoReturn:
+    print(f"stopped by {by}; resume= goes on from the last complete epoch", file=sys.stderr)
+    sys.exit(status)
 
 
 def _help() -> str:

@@ -251,3 +251,17 @@ def test_two_processes_are_one_run(tmp_path):
     wrong = json.loads((run / "results.json").read_text())["test"]["error"] * 13 / 100
     assert wrong == pytest.approx(round(wrong), abs=1e-4), "13 images are 13, not 14"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "status", "says"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")])
+def test_a_stopped_run_says_so(tmp_path, sent, status, says):
+    options = [*TINY, "recipe.epochs=50", "data.train_size=640", f"hydra.run.dir={tmp_path}/run"]
+    running = subprocess.Popen(command(*options), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file():
+        assert running.poll() is None, "the run ended before it could be stopped"
+        time.sleep(0.05)
+    running.send_signal(sent)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == status
+    assert f"stopped by {says}; resume= goes on from the last complete epoch" in err
