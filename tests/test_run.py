@@ -168,6 +168,17 @@ def test_choices_compose_and_run(capsys, tmp_path, options):
     assert "nan" not in (tmp_path / "run" / "metrics.csv").read_text()
 
 
+def test_a_sweep_goes_on_after_a_job_that_failed(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = [argument for argument in TINY if not argument.startswith("model.width")]
+    ended = lta_run(capsys, ["-m", *kept, "model.width=0,0.0625"])
+    assert ended.status == 1
+    assert "error: model.width=0 must be" in ended.err
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    assert not (sweep / "0" / "results.json").exists()
+    assert (sweep / "1" / "results.json").is_file()
+
+
 @pytest.mark.slow
 def test_the_jobs_of_a_sweep_are_runs_of_their_own(tmp_path):
     start("-m", *TINY, "model=vgg_att1,vgg_gap", "logger=wandb", "logger.wandb.mode=offline", cwd=tmp_path)
