@@ -15,16 +15,17 @@ from lta.models.output import NetworkOutput
 
 
 class AttentionTelemetry(pl.Callback):
-    """Logs once an epoch, each a mean over all validation images (see `lta.measures.map_statistics`):
+    """Logs once an epoch, each a mean over all validation images (see `lta.measures.map_statistics`;
+    without a validation set over the training images that the data module watches):
 
     `attention/<level>/entropy` (nats), `/effective_positions`, `/peak`, `/centre_bias`, and for every pair of levels
     `attention/agreement/<A-B>`. Sums stay on the device until the epoch's end; then sums and counts of all processes
     are added, so that the means are exact where processes have unequally many images.
 
-    `attention/query_grad_norm` is the L2 norm of the loss's gradient with respect to all parameters of the network's
-    global branch, mean over the first and every further `grad_every`-th optimiser step of the epoch: 0 (up to rounding)
-    says that the query is inert. It is read just before the step: averaged over processes, accumulated over batches,
-    unscaled where precision needs a scale (infinite where that scale overflowed and the step is left out), not yet
+    `attention/query_grad_norm/<level>` is the L2 norm of the loss's gradient with respect to all parameters of the global
+    branch that reads that level, mean over the first and every further `grad_every`-th optimiser step of the epoch: 0 (up
+    to rounding) says that the query is inert. It is read just before the step: averaged over processes, accumulated over
+    batches, unscaled where precision needs a scale (infinite where that scale overflowed and the step is left out), not yet
     clipped, without weight decay. Not logged for networks without a global branch.
     """
 
@@ -46,9 +47,10 @@ class AttentionTelemetry(pl.Callback):
         self._sums = torch.zeros(len(self._names) + 1, dtype=dtype, device=pl_module.device)
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: NetworkOutput, *batch: Any
-    ) -> None:
-        if self._names:
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: NetworkOutput, batch: Any, batch_index: int,
+        dataloader_idx: int = 0,
+    ) -> None:  # fmt: skip
+        if self._names and dataloader_idx == 0:  # the first of the watched splits; a look at the test set may follow
             columns = statistics(outputs.attn)
             assert tuple(columns) == self._names, "a network's maps are keyed by its levels, in their order"
             values = torch.stack(list(columns.values()))
@@ -68,12 +70,13 @@ class AttentionTelemetry(pl.Callback):
         self._step = 0
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer) -> None:
-        branch = getattr(pl_module.network, "global_branch", None)
-        if branch is not None and self._step % self.grad_every == 0:
-            gradients = [parameter.grad for parameter in branch.parameters() if parameter.grad is not None]
-            norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
-            # Lightning averages over the epoch, on the device.
-            pl_module.log("attention/query_grad_norm", norm, on_step=False, on_epoch=True, batch_size=1, logger=False)
+        if self._step % self.grad_every == 0:
+            for level, branch in getattr(pl_module.network, "branches", {}).items():
+                gradients = [parameter.grad for parameter in branch.parameters() if parameter.grad is not None]
+                norm = torch.nn.utils.get_total_norm(gradients).to(pl_module.device)
+                # Lightning averages over the epoch, on the device.
+                key = f"attention/query_grad_norm/{level}"
+                pl_module.log(key, norm, on_step=False, on_epoch=True, batch_size=1, logger=False)
         self._step += 1
 
 

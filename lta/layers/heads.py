@@ -1,10 +1,23 @@
 """From the attention-pooled descriptors of the levels to class logits (paper, section 2.2)."""
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from lta import checks
+
+COMBINE = ("product", "sum_ce", "average")
+
+
+class Prediction(NamedTuple):
+    """`logits` decide the class. The training loss is the sum of the cross-entropies of all `loss_logits`."""
+
+    logits: Float[Tensor, "batch classes"]
+    loss_logits: tuple[Float[Tensor, "batch classes"], ...]
 
 
 def vector_block(channels: int, dropout: float) -> nn.Sequential:
@@ -20,23 +33,34 @@ class ConcatHead(nn.Module):
         self.blocks = nn.ModuleList(vector_block(c, dropout) for c in channels)
         self.classifier = nn.Linear(sum(channels), num_classes)
 
-    def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Float[Tensor, "batch classes"]:
+    def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Prediction:
         joined = [block(d) for block, d in zip(self.blocks, descriptors, strict=True)]
-        return self.classifier(torch.cat(joined, dim=1))
+        logits = self.classifier(torch.cat(joined, dim=1))
+        return Prediction(logits, (logits,))
 
 
 class IndependentHead(nn.Module):
-    """`indep`: a linear classifier per level, logits summed.
+    """`indep`: a linear classifier per level; `combine` says how they become one prediction and one loss.
 
-    Summed logits are summed log-probabilities up to one constant per image, so that cross-entropy on them is the
-    authors' committed loss (a product of experts; `main_AttLevel2_1global` with `pred-ensemble`).
+    - "product": logits summed. Up to one constant per image these are the summed log-probabilities of the authors'
+      committed script, whose cross-entropy it takes: a product of experts (`2_level_atten_1global_pred-ensemble`).
+    - "sum_ce": the same prediction, trained by the sum of the levels' own cross-entropies (a line commented out there).
+    - "average": the mean of the levels' class probabilities, as the paper's section 2.2 has it; `logits` are its logs.
     """
 
-    def __init__(self, channels: Sequence[int], num_classes: int, dropout: float):
+    def __init__(self, channels: Sequence[int], num_classes: int, dropout: float, combine: str = "product"):
         super().__init__()
+        checks.choice("head.combine", combine, COMBINE)
+        self.combine = combine
         self.blocks = nn.ModuleList(vector_block(c, dropout) for c in channels)
         self.classifiers = nn.ModuleList(nn.Linear(c, num_classes) for c in channels)
 
-    def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Float[Tensor, "batch classes"]:
+    def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Prediction:
         levels = zip(self.blocks, self.classifiers, descriptors, strict=True)
-        return torch.stack([classifier(block(d)) for block, classifier, d in levels]).sum(0)
+        each = torch.stack([classifier(block(d)) for block, classifier, d in levels])
+        if self.combine == "average":
+            log_probabilities = (each if each.dtype == torch.float64 else each.float()).log_softmax(2)
+            logits = log_probabilities.logsumexp(0) - math.log(len(each))
+        else:
+            logits = each.sum(0)
+        return Prediction(logits, tuple(each) if self.combine == "sum_ce" else (logits,))

@@ -1,30 +1,40 @@
 """A trunk, attention units on some of its levels, and a head."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lta.layers.attention import Attention
+from lta.layers.attention import Attention, gate, pool
+from lta.layers.junction import Junction
 from lta.models.output import NetworkOutput
 
 
 class AttentionNet(nn.Module):
     """Classifies from attention-pooled local features alone (paper, section 2).
 
-    `trunk(images)` gives `{level: local_feat}`; `global_branch` reads the deepest level and gives the query g, or is
-    None where every level's query is inert and the dead branch is left out; `attention` has one unit per level used.
+    `trunk.stages` maps each level, shallow to deep, to the part of the trunk that leads there. `attention` has one unit
+    per level used. `branches[s]` makes a global vector g from level s, and `queries[t]` names the one that level t is
+    attended with, or is None where that query is inert and left out. Levels in `gates` give no descriptor to the head:
+    their features, each multiplied by its attention, go on through the trunk (HL, LL, PAN of author_spec section 3).
+
+    `divisors` (author_spec section 4) belong to the features of a level, and to the vector g of level s as `g_s`.
     """
 
     def __init__(
-        self, trunk: nn.Module, global_branch: nn.Module | None, attention: Mapping[str, Attention], head: nn.Module
-    ):
+        self, trunk: nn.Module, branches: Mapping[str, nn.Module], queries: Mapping[str, str | None],
+        attention: Mapping[str, Attention], head: nn.Module,
+        gates: Collection[str] = (), divisors: Mapping[str, int] | None = None,
+    ):  # fmt: skip
         super().__init__()
         self.trunk = trunk
-        self.global_branch = global_branch
+        self.branches = nn.ModuleDict(branches)
         self.attention = nn.ModuleDict(attention)
         self.head = head
-        assert global_branch is not None or not self.acting_levels, "only an inert query can be left out"
+        self.queries, self.gates = dict(queries), tuple(gates)
+        self.junctions = nn.ModuleDict({name: Junction(divisor) for name, divisor in (divisors or {}).items()})
+        assert set(self.queries) == set(self.attention)
+        assert not set(self.acting_levels) & set(self.pruned_levels), "only an inert query can be left out"
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -40,31 +50,56 @@ class AttentionNet(nn.Module):
         """Levels whose map depends on the query."""
         return tuple(level for level in self.attention if level not in self.inert_levels)
 
+    @property
+    def pruned_levels(self) -> tuple[str, ...]:
+        """Levels whose inert query was left out of the network."""
+        return tuple(level for level, source in self.queries.items() if source is None)
+
     def forward(
         self,
         images: Float[Tensor, "batch 3 height width"],
-        global_feat: Float[Tensor, "batch query"] | None = None,
+        global_feats: Mapping[str, Tensor] | None = None,
     ) -> NetworkOutput:
-        """`global_feat` stands in for the network's own query, e.g. another picture's."""
-        feats = self.trunk(images)
-        if self.global_branch is None:
-            if global_feat is not None:
-                raise ValueError("this network was built with prune_inert_query: it has no query that could be replaced")
-        elif global_feat is None:
-            global_feat = self.global_branch(feats["C"])
-        attended = {level: unit(feats[level], global_feat) for level, unit in self.attention.items()}
+        """`global_feats` stand in for the network's own queries, e.g. another picture's; keys as in the output's.
+
+        Raises ValueError where this network makes no query of that key.
+        """
+        given = dict(global_feats or {})
+        if unknown := set(given) - set(self.branches):
+            there = ", ".join(self.branches) or "none: it was built with prune_inert_query"
+            raise ValueError(f"this network has no query {min(unknown)} that could be replaced; it has {there}")
+        feats, queries, attended = {}, {}, {}
+        x = images
+        for level, stage in self.trunk.stages.items():
+            x = feats[level] = self._join(level, stage(x))
+            if level in self.branches:
+                query = given[level] if level in given else self.branches[level](x)
+                queries[level] = self._join(f"g_{level}", query)
+            if level in self.gates:
+                attended[level] = self.attention[level](x, queries.get(self.queries[level]))
+                x = gate(x, attended[level].attn)
+        for level, unit in self.attention.items():
+            if level not in self.gates:
+                attended[level] = unit(feats[level], queries.get(self.queries[level]))
+        attended = {level: attended[level] for level in self.attention}
+        descriptors = {level: pool(a.local_feat, a.attn) for level, a in attended.items() if level not in self.gates}
+        prediction = self.head(list(descriptors.values()))
         return NetworkOutput(
-            logits=self.head([a.descriptor for a in attended.values()]),
+            logits=prediction.logits,
+            loss_logits=prediction.loss_logits,
             attn={level: a.attn for level, a in attended.items()},
             scores={level: a.scores for level, a in attended.items()},
-            descriptors={level: a.descriptor for level, a in attended.items()},
-            global_feat=global_feat,
+            descriptors=descriptors,
+            global_feats=queries,
         )
+
+    def _join(self, name: str, x: Tensor) -> Tensor:
+        return self.junctions[name](x) if name in self.junctions else x
 
     @property
     def inert_parameters(self) -> int:
-        """Parameters that act on nothing: the global branch and projections of g that only inert levels read."""
-        dead = [unit.project for level, unit in self.attention.items() if level in self.inert_levels]
-        if not self.acting_levels:
-            dead.append(self.global_branch)
+        """Parameters that act on nothing: global branches that only inert levels read, and projections of g there."""
+        dead = [unit.project for unit in self.attention.values() if unit.query_is_inert]
+        acting = {self.queries[level] for level in self.acting_levels}
+        dead += [branch for source, branch in self.branches.items() if source not in acting]
         return sum(p.numel() for module in dead if module is not None for p in module.parameters())

@@ -18,7 +18,8 @@ class PlainNet(nn.Module):
         self.classifier = classifier
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        return NetworkOutput(self.classifier(self.trunk(images)["C"]), {}, {}, {}, None)
+        logits = self.classifier(self.trunk(images)["C"])
+        return NetworkOutput(logits, (logits,), {}, {}, {}, {})
 
 
 class GAPNet(nn.Module):
@@ -46,4 +47,4 @@ class GAPNet(nn.Module):
             positive = cam.clamp(min=0)
             total = positive.sum((1, 2), keepdim=True)
             attn = torch.where(total > 0, positive / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / cam[0].numel())
-        return NetworkOutput(logits, {"C": attn}, {"C": cam}, {"C": pooled}, None)
+        return NetworkOutput(logits, (logits,), {"C": attn}, {"C": cam}, {"C": pooled}, {})

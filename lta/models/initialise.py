@@ -1,29 +1,45 @@
 """Initial weights: the authors' Torch7 scheme and the one attention trains well from (author_spec section 1)."""
 
 import math
+from collections.abc import Mapping
+from typing import TypeVar
 
 from torch import nn
 
 from lta import checks
 from lta.layers.compatibility import Scorer
 
+CONV_INITS = ("fan_out", "fan_in")
 SCORER_INITS = ("zero", "author")
 BATCHNORM_INITS = ("one", "uniform")
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one") -> None:
+
+def initialised(network: Network, init: Mapping[str, str] | None) -> Network:
+    """`network` after `initialise`, which takes the entries of `init`."""
+    if not isinstance(init or {}, Mapping):
+        raise ValueError(f"model.init={init} must be given by its parts: model.init.scorer=..., model.init.batchnorm=...")
+    initialise(network, **(init or {}))
+    return network
+
+
+def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one", conv: str = "fan_out") -> None:
     """Sets every weight of `network` in place, drawing from torch's global generator.
 
-    Convolutions are N(0, 2 / (k k outputs)) (fan-out) with bias 0, linear layers U(+-1/sqrt(fan_in)), weight and bias.
-    `scorer`: "zero" starts every map of `pc` and `additive` uniform; "author" is the fan-out rule for one output,
-    N(0, 2) for each weight, which starts them almost one-hot. `batchnorm`: gain 1, or Torch7's U(0, 1).
+    Linear layers are U(+-1/sqrt(fan_in)), weight and bias, the other biases 0. `conv`: N(0, 2 / (k k channels)) with the
+    output's channels ("fan_out", the authors') or the input's ("fan_in"). `scorer`: "zero" starts every map of `pc` and
+    `additive` uniform; "author" is the fan-out rule for one output, N(0, 2) for each weight, which starts them almost
+    one-hot. `batchnorm`: gain 1, or Torch7's U(0, 1).
     """
+    checks.choice("model.init.conv", conv, CONV_INITS)
     checks.choice("model.init.scorer", scorer, SCORER_INITS)
     checks.choice("model.init.batchnorm", batchnorm, BATCHNORM_INITS)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
-            nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+            channels = module.out_channels if conv == "fan_out" else module.in_channels
+            fan = module.kernel_size[0] * module.kernel_size[1] * channels
+            nn.init.normal_(module.weight, std=math.sqrt(2 / fan))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):

@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import nn
 
-from lta.callbacks.attention_maps import AttentionMaps, balanced_choice
+from lta.callbacks.attention_maps import AttentionMaps
 from lta.callbacks.telemetry import AttentionTelemetry
 from lta.layers.compatibility import DotProduct
 from lta.measures.map_statistics import total_variation
@@ -137,14 +137,6 @@ def test_networks_without_maps_show_pictures_and_predictions(tmp_path):
     module = fit(tmp_path, AttentionMaps(images=99), module=TinyClassifier(vgg(4, width=1 / 32)), epochs=1)
     assert os.listdir(tmp_path / "attention") == ["epoch_0000.png"]
     assert not any(key.startswith("attention") for key in module.rows[0])
-
-
-def test_balanced_choice():
-    labels = np.array([2, 0, 0, 0, 2, 1, 0])
-    assert balanced_choice(labels, 3).tolist() == [1, 5, 0]  # the first of class 0, 1, 2
-    assert balanced_choice(labels, 5).tolist() == [1, 2, 5, 0, 4]  # then their second; class 1 has none
-    assert balanced_choice(labels, 6).tolist() == [1, 2, 3, 5, 0, 4]
-    assert sorted(balanced_choice(labels, 99)) == list(range(7))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from lta.layers.compatibility import Parametrised
 from lta.measures.map_statistics import agreement, centre_bias, effective_positions, entropy, peak
 from lta.models.vgg_family import vgg, vgg_attention
 
-GRADIENT = "attention/query_grad_norm"
+GRADIENT = "attention/query_grad_norm/C"
 
 
 def batch(split) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,7 +36,7 @@ def test_gradient_norm_of_the_global_branch(tmp_path):
     fresh = TinyClassifier(frozen_norm=True).eval()  # one step, no dropout: evaluation mode is training mode
     images, labels = batch(data.train)
     nn.functional.cross_entropy(fresh(images).logits, labels).backward()
-    squares = sum(parameter.grad.square().sum() for parameter in fresh.network.global_branch.parameters())
+    squares = sum(parameter.grad.square().sum() for parameter in fresh.network.branches["C"].parameters())
     assert module.rows[0][GRADIENT] == pytest.approx(squares.sqrt().item(), rel=1e-4)
 
 

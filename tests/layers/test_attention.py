@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lta.layers.attention import Attention
+from lta.layers.attention import Attention, gate, pool
 from lta.layers.compatibility import Additive, DotProduct, Parametrised
 from lta.layers.heads import ConcatHead, IndependentHead
 
@@ -51,17 +51,33 @@ def test_additive_by_hand():
 def test_pooling_is_the_weighted_sum_of_positions(memory_format):
     unit = Attention(scorer(Parametrised(2), [math.log(3.0), 0.0], 0.0))
     # scores differ by ln 3 between l_1 and l_2, so that attention is (3/4, 1/4)
-    descriptor, attn, scores = unit(LOCAL.contiguous(memory_format=memory_format), QUERY)
+    local = LOCAL.contiguous(memory_format=memory_format)
+    _, attn, scores = unit(local, QUERY)
     torch.testing.assert_close(attn, torch.tensor([[[0.75, 0.25]]]))
-    torch.testing.assert_close(descriptor, torch.tensor([[0.75, 2.25]]))
+    torch.testing.assert_close(pool(local, attn), torch.tensor([[0.75, 2.25]]))
     assert scores.shape == (1, 1, 2)
 
 
 def test_sigmoid_attention_by_hand():
     unit = Attention(scorer(Parametrised(2), [0.0, 0.0], 0.0), normaliser="sigmoid")
-    descriptor, attn, _ = unit(LOCAL, QUERY)
+    _, attn, _ = unit(LOCAL, QUERY)
     assert attn.tolist() == [[[0.5, 0.5]]]
-    assert descriptor.tolist() == [[0.5, 2.5]]
+    assert pool(LOCAL, attn).tolist() == [[0.5, 2.5]]
+
+
+def test_a_gate_multiplies_each_position_and_nothing_else():
+    assert gate(LOCAL, torch.tensor([[[0.25, 0.5]]])).tolist() == [[[[0.25, 0.0]], [[0.5, 1.5]]]]
+
+
+def test_the_level_can_be_projected_rather_than_the_query():
+    """What is projected is scored and pooled (author_spec section 2, upprojecting)."""
+    to_three = torch.nn.Conv2d(2, 3, 1)
+    unit = Attention(DotProduct(3), project_local=to_three)
+    local_feat, attn, scores = unit(LOCAL, torch.tensor([[1.0, 2.0, 3.0]]))
+    expected = torch.einsum("oc,bchw->bohw", to_three.weight[:, :, 0, 0], LOCAL) + to_three.bias.view(3, 1, 1)
+    torch.testing.assert_close(local_feat, expected)
+    torch.testing.assert_close(scores, torch.einsum("bchw,c->bhw", expected, torch.tensor([1.0, 2.0, 3.0])))
+    assert pool(local_feat, attn).shape == (1, 3)
 
 
 def test_positions_keep_their_place():
@@ -102,13 +118,42 @@ def test_indep_is_the_product_of_experts():
     pairs = zip(head.blocks, head.classifiers, descriptors, strict=True)
     log_probabilities = sum(classifier(block(d)).log_softmax(1) for block, classifier, d in pairs)
     loss = torch.nn.functional.cross_entropy
-    torch.testing.assert_close(loss(head(descriptors), labels), loss(log_probabilities, labels))
+    prediction = head(descriptors)
+    torch.testing.assert_close(loss(prediction.logits, labels), loss(log_probabilities, labels))
+    assert len(prediction.loss_logits) == 1
+    assert prediction.loss_logits[0] is prediction.logits
+
+
+def test_the_other_two_losses_of_indep_by_hand():
+    """Two levels whose class probabilities are (3/4, 1/4) and (1/4, 3/4)."""
+    labels = torch.tensor([0])
+
+    def predict(combine):
+        head = IndependentHead([1, 1], 2, 0.0, combine).eval()
+        with torch.no_grad():
+            for classifier, bias in zip(head.classifiers, ([math.log(3), 0.0], [0.0, math.log(3)]), strict=True):
+                classifier.weight.zero_()
+                classifier.bias.copy_(torch.tensor(bias))
+        return head([torch.zeros(1, 1)] * 2)
+
+    each = predict("sum_ce")
+    torch.testing.assert_close(each.logits.softmax(1), torch.tensor([[0.5, 0.5]]))
+    losses = [torch.nn.functional.cross_entropy(logits, labels).item() for logits in each.loss_logits]
+    assert losses == pytest.approx([-math.log(3 / 4), -math.log(1 / 4)])
+    average = predict("average")
+    torch.testing.assert_close(average.logits.exp(), torch.tensor([[0.5, 0.5]]))
+    assert torch.nn.functional.cross_entropy(average.loss_logits[0], labels).item() == pytest.approx(math.log(2))
+
+
+def test_an_unknown_combination_is_refused():
+    with pytest.raises(ValueError, match=r"head\.combine=mean is unknown; choose one of product, sum_ce, average"):
+        IndependentHead([4], 5, 0.0, "mean")
 
 
 def test_concat_reads_every_level():
     head = ConcatHead([4, 6], num_classes=5, dropout=0.0).eval()
     descriptors = [torch.rand(1, 4) + 1, torch.rand(1, 6) + 1]
-    before = head(descriptors)
+    before = head(descriptors).logits
     for level in range(2):
         changed = [d * 2 if number == level else d for number, d in enumerate(descriptors)]
-        assert not torch.allclose(head(changed), before)
+        assert not torch.allclose(head(changed).logits, before)
