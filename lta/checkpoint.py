@@ -12,6 +12,16 @@ from lta.config import build
 from lta.run_directory import checkpoint
 from lta.training.classifier import Classifier
 
+FORMAT = 2
+"""Of the checkpoints' names and configuration; raised where older ones can't be read any more."""
+
+
+def hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
+    """What a checkpoint carries beside the weights: enough for `load`."""
+    return {
+        "format": FORMAT, "config": config, "class_names": list(data.class_names), "image_size": list(data.image_size),
+    }  # fmt: skip
+
 
 def load(path: str | Path, which: str = "last") -> Classifier:
     """The classifier of a run, in eval mode on the CPU: `load(RUN)(images)` returns logits and attention maps.
@@ -79,4 +89,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is no readable checkpoint: {str(error).splitlines()[0][:120]}") from error
     if not isinstance(content, dict) or "config" not in content.get("hyper_parameters", {}):
         raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
+    if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
+        raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
     return content

@@ -24,8 +24,8 @@ RESUME_MAY_CHANGE = ("trainer.",)
 
 
 PARTS = {
-    "seed", "test_checkpoint", "resume", "model", "compat", "head", "data", "preprocess", "augment", "recipe", "trainer",
-    "logger", "callbacks",
+    "seed", "test_checkpoint", "test_each_epoch", "resume", "model", "compat", "head", "data", "preprocess", "augment",
+    "recipe", "schedule", "author", "trainer", "logger", "callbacks",
 }  # fmt: skip
 """What a configuration consists of."""
 
@@ -163,6 +163,10 @@ def one_line(error: BaseException) -> str:
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
         group, choice, listed = match.groups()
         return f"{group}={choice} is unknown; choose one of {', '.join(listed.split())}"
+    if match := re.search(r"Could not find 'data/with_recipe/([^'/]+)/([^'/]+)'", text):
+        recipe, data = match.groups()
+        fitting = sorted(path.stem for path in (CONF / "data" / "with_recipe" / recipe).glob("*.yaml"))
+        return f"recipe={recipe} does not go with data={data}; it has settings for {', '.join(fitting) or 'no data set'}"
     if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):

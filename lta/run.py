@@ -18,7 +18,7 @@ def run(composed: DictConfig) -> None:
 
     from lta import checks, run_directory, summary
     from lta.callbacks.wandb_run import finish
-    from lta.checkpoint import check_belongs
+    from lta.checkpoint import check_belongs, hparams
     from lta.evaluators.roles import measure_roles
     from lta.training.classifier import Classifier
 
@@ -28,6 +28,7 @@ def run(composed: DictConfig) -> None:
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
     checks.whole("seed", cfg.seed)
+    checks.flag("test_each_epoch", cfg.test_each_epoch)
     checks.choice("test_checkpoint", cfg.test_checkpoint, run_directory.CHECKPOINTS)
     if not cfg.callbacks.get(f"{cfg.test_checkpoint}_checkpoint"):
         raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
@@ -37,6 +38,7 @@ def run(composed: DictConfig) -> None:
     callbacks = [build(node) for node in cfg.callbacks.values() if node]
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = build(cfg.data)
+    data.test_each_epoch = cfg.test_each_epoch
     data.prepare_data()
     data.setup()
     data.train_dataloader()
@@ -51,7 +53,7 @@ def run(composed: DictConfig) -> None:
         recipe=recipe,
         class_names=data.class_names,
         seed=cfg.seed,
-        hparams={"config": plain(cfg), "class_names": list(data.class_names), "image_size": list(data.image_size)},
+        hparams=hparams(plain(cfg), data),
     )
     classifier.preprocess.fit(data.train.images)
     checkpoint = run_directory.last_checkpoint(directory)

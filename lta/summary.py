@@ -31,9 +31,11 @@ def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[
         "parameters": sum(p.numel() for p in network.parameters()),
         "levels": list(network.levels),
         "inert_levels": list(getattr(network, "inert_levels", ())),
-        "query_pruned": getattr(network, "global_branch", False) is None,
+        "pruned_levels": list(getattr(network, "pruned_levels", ())),
         "inert_parameters": getattr(network, "inert_parameters", 0),
         "coding": getattr(data, "coding", None),
+        "test_each_epoch": data.test_each_epoch,
+        "average_gradients": classifier.recipe.average_gradients,
         "roles": roles,
     }
 
@@ -49,6 +51,10 @@ def text(results: dict[str, Any], directory: Path) -> str:
     )
     if results["coding"] and results["coding"] != "official":
         lines.append(f"data            {results['coding']}")
+    if results["test_each_epoch"]:
+        lines.append("test set        looked at after each epoch (test_each_epoch/error); nothing was chosen by it")
+    if results["average_gradients"]:
+        lines.append("gradient        averaged at junctions, as the authors' code does: not the gradient of the loss")
     lines += _query(results)
     if results["roles"]:
         lines += ["", *_roles(results["roles"])]
@@ -61,7 +67,7 @@ def _query(results: dict[str, Any]) -> list[str]:
     if not inert:
         return []
     acts = [level for level in results["levels"] if level not in inert]
-    dead = "left out of this network" if results["query_pruned"] else (
+    dead = "left out of this network" if results["pruned_levels"] else (
         f"{results['inert_parameters']:,} of {results['parameters']:,} parameters act on nothing; "
         "model.prune_inert_query=true leaves them out"
     )  # fmt: skip

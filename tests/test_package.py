@@ -17,12 +17,13 @@ PLAIN = {"layers", "models", "transforms", "viz", "measures"}
 
 MAY_IMPORT = {
     "checks": set(),
+    "cache": set(),
     "layers": {"checks"},
     "models": {"checks", "layers"},
     "measures": set(),
-    "transforms": {"checks"},
+    "transforms": {"cache", "checks"},
     "viz": set(),
-    "data": {"checks", "transforms"},
+    "data": {"cache", "checks", "transforms"},
     "console": set(),
     "training": {"checks", "models", "layers"},
     "callbacks": {"checks", "console", "viz", "measures", "models"},  # of models, the NetworkOutput
@@ -88,7 +89,12 @@ def test_help_and_cfg_answer_without_torch(tmp_path):
         "import runpy, sys; sys.argv = ['lta.run', {!r}{}]; runpy.run_module('lta.run', run_name='__main__', alter_sys=True)"
     )
     out, _ = python("-c", blocked + begin.format("--help", ""), cwd=tmp_path)
-    for group in ("model: vgg, vgg_att1", "compat: additive, dp, pc, scaled_dp", "data: cifar10", "head: concat, indep"):
+    for group in (
+        "model: rn164, rn_att1, rn_att2, vgg, vgg_att1",
+        "compat: additive, dp, pc, scaled_dp",
+        "data: cifar10",
+        "head: concat, indep",
+    ):
         assert group in out
     assert out.count("python -m lta.run ") >= 5 + 1  # five examples and the usage line
     out, _ = python("-c", blocked + begin.format("--cfg", ", 'job'"), cwd=tmp_path)

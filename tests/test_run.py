@@ -67,7 +67,9 @@ def test_the_directory_holds_all_that_a_run_leaves(finished):
     rows = read_rows(directory)
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     assert results["history"][-1]["val/error"] == pytest.approx(float(rows[-1]["val/error"]), rel=1e-5)
-    assert {"train/loss", "val/error", "val/loss", "lr", "attention/B/entropy", "attention/query_grad_norm"} <= set(rows[0])
+    assert {"train/loss", "val/error", "val/loss", "lr", "attention/B/entropy", "attention/query_grad_norm/C"} <= set(
+        rows[0]
+    )
     assert {path.name for path in (directory / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     pictures = sorted(path.name for path in (directory / "attention").iterdir())
     assert pictures == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png"]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lta.checkpoint import load
 
-MODELS = "vgg, vgg_att1, vgg_att2, vgg_att3, vgg_gap, vgg_late"
+MODELS = "rn164, rn_att1, rn_att2, vgg, vgg_att1, vgg_att2, vgg_att2_two_globals, vgg_att3, vgg_att3_three_globals"
 
 # arguments, what the line must say
 WRONG = [
@@ -51,7 +51,7 @@ WRONG = [
     (["model.init.scorer=ones"], "model.init.scorer=ones is unknown; choose one of zero, author"),
     (
         ["model.prune_inert_query=true", "compat=dp"],
-        "model.prune_inert_query=true is only for networks whose query is inert",
+        "model.prune_inert_query=true is only for networks with an inert query",
     ),
     (["recipe.epochs=0"], "recipe.epochs=0 must be a whole number, at least 1"),
     (["recipe.epochs=-3"], "recipe.epochs=-3 must be"),
@@ -79,6 +79,33 @@ WRONG = [
     (["callbacks.attention_maps.upsampling=cubic"], "callbacks.attention_maps.upsampling=cubic is unknown"),
     (["logger=wandb", "logger.wandb.mode=sometimes"], "logger.wandb.mode=sometimes is unknown; choose one of auto, online"),
     (["data=image_folder"], "data.root"),
+    (["model.gates=[B]"], "model.query=shared does not go with model.gates=['B']"),
+    (["model.gates=[C]", "model.query=own"], "model.gates=['C'] must be among A, B: those of model.levels but the deepest"),
+    (["model=vgg_att1", "model.gates=[B]"], "model.gates=['B'] must be empty: there is one level"),
+    (["model.query=none"], "model.query=none is unknown; choose one of shared, own"),
+    (["model.project=up"], "model.project=up is unknown; choose one of query, local"),
+    (["model.pools=imagenet"], "model.pools=imagenet is unknown; choose one of cifar, cub"),
+    (["model.dropout_kind=row"], "model.dropout_kind=row is unknown; choose one of element, channel"),
+    (["model.bn_eps=0"], "model.bn_eps=0 must be a number in (0, 1)"),
+    (["model.init.conv=xavier"], "model.init.conv=xavier is unknown; choose one of fan_out, fan_in"),
+    (["model=vgg_pan", "model.normaliser={A: sigmoid}"], "must name each of the levels B, C"),
+    (["model=rn_att2", "model.depth=50"], "model.depth=50 must be 9 n + 2"),
+    (["model=rn_att1", "model.depth=11"], "model.depth=11 must be at least 20"),
+    (["head=indep", "head.combine=vote"], "head.combine=vote is unknown; choose one of product, sum_ce, average"),
+    (["recipe.decay_vectors=no"], "recipe.decay_vectors=no must be true or false"),
+    (["recipe.average_gradients=1"], "recipe.average_gradients=1 must be true or false"),
+    (["recipe.dampening=0.9"], "recipe.nesterov=true needs momentum and no dampening"),
+    (["recipe.warmup=0.1"], "there is no setting recipe.warmup"),
+    (["schedule=author"], "author.changes"),
+    (["recipe=author", "schedule.changes=25"], "schedule.changes=25 must map epochs to factors"),
+    (["recipe=author", "schedule.changes={25: half}"], "schedule.changes.25=half must be a number"),
+    (
+        ["recipe=author_resnet"],
+        "recipe=author_resnet does not go with data=digit_scenes; it has settings for cifar10, cifar100",
+    ),
+    (["augment=flip_half_crop", "augment.batch_shift=32"], "augment.batch_shift=32 must be below the pictures' 32 pixels"),
+    (["test_each_epoch=yes"], "test_each_epoch=yes must be true or false"),
+    (["callbacks.best_checkpoint.monitor=test_each_epoch/error"], "nothing may be chosen by the test set"),
 ]
 
 
@@ -108,7 +135,8 @@ def test_wrong_values_end_in_one_line(capsys, arguments, says):
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
-    (["model=vgg", "compat=dp"], "compat=dp is not used by model=vgg; it goes with model=vgg_att1, vgg_att2, vgg_att3"),
+    (["model=vgg", "compat=dp"], "compat=dp is not used by model=vgg; it goes with model=rn_att1, rn_att2, vgg_att1"),
+    (["model=rn164", "head=indep"], "head=indep is not used by model=rn164"),
     (["model=vgg_late", "compat=pc"], "compat=pc is not used by model=vgg_late"),
     (["model=vgg", "+compat=dp"], "compat is not used by this model"),
     (["model=vgg_gap", "head=indep"], "head=indep is not used by model=vgg_gap"),

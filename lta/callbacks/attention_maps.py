@@ -26,8 +26,7 @@ class AttentionMaps(pl.Callback):
     After validation, in every `every_n_epochs`-th epoch and the last of `max_epochs`: writes
     `<directory>/attention/epoch_0003.png` (`directory` is the trainer's root directory unless given), shows the same
     strips to W&B and TensorBoard as `attention/panel`, and logs `attention/<level>/change`: the share of attention that
-    moved since the panel before, 0 to 1, mean over the pictures. Without a validation set the first training pictures
-    are drawn, at the end of the training epoch.
+    moved since the panel before, 0 to 1, mean over the pictures. Without a validation set training pictures are drawn.
 
     The network sees the pictures in evaluation mode, in the trainer's precision, each process its share; neither
     random numbers nor any state of the network change. The maps before are kept in checkpoints, so that a resumed run
@@ -55,8 +54,8 @@ class AttentionMaps(pl.Callback):
             return
         if trainer.datamodule is None:
             raise ValueError(f"{KEY} chooses its pictures from a data module: give trainer.fit one, or leave it out")
-        self._split = trainer.datamodule.train if trainer.datamodule.val is None else trainer.datamodule.val
-        self._index = torch.from_numpy(balanced_choice(self._split.labels, self.images))
+        self._split, index = trainer.datamodule.examples(self.images)
+        self._index = torch.from_numpy(index)
         self._drawn, self._maps = None, {}
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -153,17 +152,6 @@ class AttentionMaps(pl.Callback):
                 logger.experiment.log({"attention/panel": strips, "epoch": epoch}, commit=False)
             elif isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("attention/panel", np.asarray(sheet), global_step=epoch, dataformats="HWC")
-
-
-def balanced_choice(labels: Int[np.ndarray, " images"], count: int) -> Int[np.ndarray, " chosen"]:
-    """Positions of the first images of each class, as evenly many as there are, in the order of the classes.
-
-    All images where there are fewer than `count`.
-    """
-    by_class = np.argsort(labels, kind="stable")
-    ordered = labels[by_class]
-    turn = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # first, second, ... image of its class
-    return by_class[np.sort(np.argsort(turn, kind="stable")[:count])]
 
 
 def caption(example: Example) -> str:

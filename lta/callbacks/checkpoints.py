@@ -16,6 +16,8 @@ class RunCheckpoint(ModelCheckpoint):
     """
 
     def __init__(self, filename: str, monitor: str | None = None):
+        if monitor is not None and monitor.startswith("test"):
+            raise ValueError(f"callbacks.{filename}_checkpoint.monitor={monitor}: nothing may be chosen by the test set")
         super().__init__(
             filename=filename, monitor=monitor, mode="min", save_top_k=1, save_on_train_epoch_end=True,
             auto_insert_metric_name=False, enable_version_counter=False,

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 MODES = ("auto", "online", "offline")
 
-EPOCH_KEYS = ("train/*", "val/*", "test/*", "attention/*", "time/*", "lr")
+EPOCH_KEYS = ("train/*", "val/*", "test_each_epoch/*", "test/*", "attention/*", "time/*", "lr")
 """What is drawn over `epoch`; Lightning would draw all over its own step."""
 
 

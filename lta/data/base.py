@@ -1,20 +1,30 @@
 """What all data modules share: three splits in memory, whole batches out."""
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from lta import checks
 from lta.data.batches import EpochBatches, Split, batch_loader
+from lta.data.splits import balanced_choice
+
+SAMPLE = 1000
+"""Training images whose maps are looked at where there is no validation set."""
 
 
 class ImageData(pl.LightningDataModule, ABC):
     """Subclasses implement `load`. After `setup`, `train`, `val`, `test` are `Split`s and `class_names` is known.
 
     `batch_size` counts the images of a step over all processes. `eval_batch_size` is used for validation and test.
-    `seed` decides the order of the training images (and, where there is one, the cut of the validation set).
+    `seed` decides the order of the training images.
+
+    After each epoch of training the splits in `watched` are evaluated, in their order. The first is the one whose maps
+    are looked at: val, or `train_sample` where there is none. With `test_each_epoch` (the authors' habit) the test set
+    follows, under that name: to be looked at, never to select on.
     """
 
     def __init__(self, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0):
@@ -26,6 +36,7 @@ class ImageData(pl.LightningDataModule, ABC):
         self.train: Split | None = None
         self.val: Split | None = None
         self.test: Split | None = None
+        self.test_each_epoch = False
 
     @abstractmethod
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
@@ -47,8 +58,23 @@ class ImageData(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader:
         return self._loader(self.train, self.batch_size, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader | list:
-        return [] if self.val is None else self._loader(self.val, self.eval_batch_size, shuffle=False)
+    @property
+    def watched(self) -> dict[str, Split]:
+        """By name: "val", or "train_sample" without one, then "test_each_epoch" where that is asked for."""
+        first = {"train_sample": self._train_sample} if self.val is None else {"val": self.val}
+        return first | ({"test_each_epoch": self.test} if self.test_each_epoch else {})
+
+    def examples(self, count: int) -> tuple[Split, np.ndarray]:
+        """The first watched split and `count` positions in it: always the same images, evenly many of each class."""
+        split = next(iter(self.watched.values()))
+        return split, balanced_choice(split.labels, count)
+
+    @cached_property
+    def _train_sample(self) -> Split:
+        return self.train.take(balanced_choice(self.train.labels, SAMPLE))
+
+    def val_dataloader(self) -> list[DataLoader]:
+        return [self._loader(split, self.eval_batch_size, shuffle=False) for split in self.watched.values()]
 
     def test_dataloader(self) -> DataLoader:
         return self._loader(self.test, self.eval_batch_size, shuffle=False)

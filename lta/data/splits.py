@@ -1,6 +1,20 @@
-"""Cutting a validation set out of the training set."""
+"""Choosing images by class: a validation set out of the training set, a few of each class to look at."""
 
 import numpy as np
+from jaxtyping import Int
+
+from lta.data.batches import Split
+
+
+def balanced_choice(labels: Int[np.ndarray, " images"], count: int) -> Int[np.ndarray, " chosen"]:
+    """Positions of the first images of each class, as evenly many as there are, in the order of the classes.
+
+    All images where there are fewer than `count`.
+    """
+    by_class = np.argsort(labels, kind="stable")
+    ordered = labels[by_class]
+    turn = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # first, second, ... image of its class
+    return by_class[np.sort(np.argsort(turn, kind="stable")[:count])]
 
 
 def stratified_split(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -10,7 +24,9 @@ def stratified_split(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.n
     or leaves nothing to train on.
     """
     if not 0 <= held_out < len(labels):
-        raise ValueError(f"val_size={held_out} must lie between 0 and {len(labels) - 1}: there are {len(labels)} images")
+        raise ValueError(
+            f"data.val_size={held_out} must lie between 0 and {len(labels) - 1}: there are {len(labels)} images"
+        )
     rng = np.random.default_rng(seed)
     classes, counts = np.unique(labels, return_counts=True)
     shares = counts * held_out / len(labels)
@@ -21,3 +37,11 @@ def stratified_split(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.n
     is_held_out = np.zeros(len(labels), dtype=bool)
     is_held_out[np.concatenate(chosen)] = True
     return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+
+
+def cut_val(train: Split, val_size: int, split_seed: int) -> tuple[Split, Split | None]:
+    """(train without them, `val_size` images of train, each class in its share), the latter None for a `val_size` of 0."""
+    if not val_size:
+        return train, None
+    kept, held_out = stratified_split(train.labels, val_size, split_seed)
+    return train.take(kept), train.take(held_out)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
 from lta.models.output import NetworkOutput
+from lta.training.gradients import average_at_junctions
 from lta.training.metrics import ErrorRate
 from lta.training.recipes import Recipe
 
@@ -22,7 +23,8 @@ class Classifier(pl.LightningModule):
 
     Metrics: `train/loss`, and for the splits train, val and test `<split>/error` in percent (in training of the
     augmented images, as seen), top-5 errors where there are more than 20 classes, `val/loss`, `test/loss`. They go to
-    `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch.
+    `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch. The splits that the
+    data module watches in training give `val/...` and, where asked for, `test_each_epoch/...`.
 
     `hparams` is any nest of plain containers; it is stored in every checkpoint, enough for `lta.load` to rebuild all.
     """
@@ -39,12 +41,14 @@ class Classifier(pl.LightningModule):
         self.preprocess = preprocess
         self.augment = augment
         self.recipe = recipe
+        average_at_junctions(network, recipe.average_gradients)
         self.class_names = tuple(class_names)
         self.seed = seed
         errors = {"error": ErrorRate()} | ({"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {})
         self.train_loss = MeanMetric()
         self.train_error = ErrorRate()
         self.val_metrics = MetricCollection({"loss": MeanMetric(), **errors}, prefix="val/")
+        self.test_each_epoch_metrics = self.val_metrics.clone(prefix="test_each_epoch/")
         self.test_metrics = self.val_metrics.clone(prefix="test/")
 
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> NetworkOutput:
@@ -54,6 +58,8 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         # Dropout and augmentation depend on seed, epoch and rank alone: a run resumed at an epoch's end goes on exactly.
         torch.manual_seed(_mix(self.seed, self.current_epoch, self.global_rank))
+        if self.recipe.forgets_momentum(self.current_epoch):
+            self.optimizers().state.clear()
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         images, labels = batch
@@ -66,11 +72,18 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         self._publish({"train/loss": self.train_loss, "train/error": self.train_error})
 
-    def validation_step(self, batch: Batch, batch_index: int) -> NetworkOutput:
-        return self._evaluate(batch, self.val_metrics)
+    def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> NetworkOutput:
+        return self._evaluate(batch, self._watched_metrics()[dataloader_idx])
 
     def on_validation_epoch_end(self) -> None:
-        self._publish(self.val_metrics)
+        for metrics in self._watched_metrics():
+            if metrics is not None:
+                self._publish(metrics)
+
+    def _watched_metrics(self) -> list[MetricCollection | None]:
+        """Of each split that the data module watches; None for one whose maps alone are looked at."""
+        kept = {"val": self.val_metrics, "test_each_epoch": self.test_each_epoch_metrics}
+        return [kept.get(name) for name in self.trainer.datamodule.watched]
 
     def test_step(self, batch: Batch, batch_index: int) -> NetworkOutput:
         return self._evaluate(batch, self.test_metrics)
@@ -78,9 +91,11 @@ class Classifier(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._publish(self.test_metrics)
 
-    def _evaluate(self, batch: Batch, metrics: MetricCollection) -> NetworkOutput:
+    def _evaluate(self, batch: Batch, metrics: MetricCollection | None) -> NetworkOutput:
         images, labels = batch
         output = self(images)
+        if metrics is None:
+            return output
         logits = output.logits.float()
         metrics["loss"].update(nn.functional.cross_entropy(logits, labels), len(labels))
         for name, metric in metrics.items(keep_base=True):

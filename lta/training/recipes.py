@@ -1,6 +1,5 @@
 """How a network is trained: loss, optimiser, learning rate. A recipe is the only thing that knows the schedule."""
 
-import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -9,14 +8,19 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.models.output import NetworkOutput
+from lta.training.schedules import Schedule, WarmupCosine
 
 
 class Recipe(ABC):
-    """`epochs` of training; `optimizer` and `learning_rate` are asked once, `loss` every step."""
+    """`epochs` of training; `optimizer` is asked once, `learning_rate` and `loss` every step.
 
-    def __init__(self, epochs: int):
+    `average_gradients`: see `lta.training.gradients`.
+    """
+
+    def __init__(self, epochs: int, average_gradients: bool = False):
         checks.whole("recipe.epochs", epochs, least=1)
-        self.epochs = epochs
+        checks.flag("recipe.average_gradients", average_gradients)
+        self.epochs, self.average_gradients = epochs, average_gradients
 
     @abstractmethod
     def optimizer(self, network: nn.Module, batch_size: int) -> torch.optim.Optimizer:
@@ -26,44 +30,63 @@ class Recipe(ABC):
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """The factor on the base learning rate at 0-based optimiser step `step`."""
 
+    def forgets_momentum(self, epoch: int) -> bool:
+        """Whether the optimiser starts 0-based `epoch` without its momentum."""
+        return False
+
     @abstractmethod
     def loss(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]: ...
 
 
-class FastRecipe(Recipe):
-    """A modern recipe for a small budget: Nesterov SGD, linear warm-up then cosine to zero, label smoothing, no weight
-    decay on anything one-dimensional (norms, biases, the scorers u).
+class SGDRecipe(Recipe):
+    """SGD with momentum on the sum of the cross-entropies of `output.loss_logits`. `recipe=fast` and `recipe=author` are
+    this with other values: each difference between them is a switch of its own.
 
-    `lr` is the peak for a batch of `lr_batch` images and is scaled with the batch size; `lr_batch=0` takes it as given.
+    `lr` is the base rate for a batch of `lr_batch` images and is scaled with the batch size; `lr_batch=0` takes it as
+    given. `dampening`: the share of each gradient that is left out of the momentum buffer, but for the first (Torch7's
+    default is that of `momentum`: the rate then acts like lr (1 - dampening)). `decay_vectors`: weight decay also on
+    everything one-dimensional (norms, biases, the scorers u). Raises ValueError where Nesterov is combined with
+    dampening or with no momentum, which neither Torch7 nor PyTorch defines.
     """
 
     def __init__(
-        self, epochs: int, lr: float = 0.1, lr_batch: int = 128, momentum: float = 0.9, weight_decay: float = 5e-4,
-        warmup: float = 0.15, label_smoothing: float = 0.0,
+        self, epochs: int, lr: float = 0.1, lr_batch: int = 128, momentum: float = 0.9, dampening: float = 0.0,
+        nesterov: bool = True, weight_decay: float = 5e-4, decay_vectors: bool = False, label_smoothing: float = 0.0,
+        average_gradients: bool = False, schedule: Schedule | None = None,
     ):  # fmt: skip
-        super().__init__(epochs)
+        super().__init__(epochs, average_gradients)
         checks.number("recipe.lr", lr, 0, 100, without_low=True)
         checks.whole("recipe.lr_batch", lr_batch)
-        for name, value in (("momentum", momentum), ("weight_decay", weight_decay), ("warmup", warmup)):
+        for name, value in (("momentum", momentum), ("dampening", dampening), ("weight_decay", weight_decay)):
             checks.number(f"recipe.{name}", value, 0, 1)
+        checks.flag("recipe.nesterov", nesterov)
+        checks.flag("recipe.decay_vectors", decay_vectors)
         checks.number("recipe.label_smoothing", label_smoothing, 0, 1)
+        if nesterov and (dampening or not momentum):
+            given = f"momentum={momentum:g} and recipe.dampening={dampening:g}"
+            raise ValueError(f"recipe.nesterov=true needs momentum and no dampening; here recipe.{given}")
         self.lr, self.lr_batch = lr, lr_batch
-        self.momentum, self.weight_decay = momentum, weight_decay
-        self.warmup, self.label_smoothing = warmup, label_smoothing
+        self.sgd = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov}
+        self.weight_decay, self.decay_vectors = weight_decay, decay_vectors
+        self.label_smoothing = label_smoothing
+        self.schedule = schedule or WarmupCosine()
 
     def optimizer(self, network: nn.Module, batch_size: int) -> torch.optim.Optimizer:
         lr = self.lr * batch_size / self.lr_batch if self.lr_batch else self.lr
-        decayed = [p for p in network.parameters() if p.ndim > 1]
-        free = [p for p in network.parameters() if p.ndim <= 1]
+        decayed = [p for p in network.parameters() if p.ndim > 1 or self.decay_vectors]
+        free = [p for p in network.parameters() if p.ndim <= 1 and not self.decay_vectors]
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": free, "weight_decay": 0.0}]
-        return torch.optim.SGD(groups, lr=lr, momentum=self.momentum, nesterov=self.momentum > 0)
+        return torch.optim.SGD([group for group in groups if group["params"]], lr=lr, **self.sgd)
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
-        total = self.epochs * steps_per_epoch
-        rising = self.warmup * total
-        if step < rising:
-            return (step + 1) / (rising + 1)
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
+        return self.schedule.factor(step, steps_per_epoch, self.epochs)
+
+    def forgets_momentum(self, epoch: int) -> bool:
+        return self.schedule.forgets_momentum(epoch, self.epochs)
 
     def loss(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
-        return nn.functional.cross_entropy(output.logits.float(), labels, label_smoothing=self.label_smoothing)
+        smoothing = self.label_smoothing
+        losses = [
+            nn.functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing) for logits in output.loss_logits
+        ]
+        return torch.stack(losses).sum()

@@ -53,6 +53,34 @@ class FlipCropCutout(nn.Module):
         return ~(inside(height).unsqueeze(2) & inside(width).unsqueeze(1)).unsqueeze(1)
 
 
+class HalfFlip(nn.Module):
+    """The authors' augmentation (author_spec section 6): mirrors exactly half of each batch, rounded down, drawn anew.
+
+    `batch_shift`: the whole batch is shifted by one offset of up to so many pixels each way, what comes in at the border
+    being mirrored (their crop from reflection padding, ResNets only). Over several processes: half of each one's share.
+    """
+
+    def __init__(self, batch_shift: int = 0):
+        super().__init__()
+        checks.whole("augment.batch_shift", batch_shift)
+        self.batch_shift = batch_shift
+
+    def forward(self, images: Images) -> Images:
+        batch, _, height, width = images.shape
+        if self.batch_shift >= min(height, width):
+            raise ValueError(
+                f"augment.batch_shift={self.batch_shift} must be below the pictures' {min(height, width)} pixels"
+            )
+        mirrored = torch.randperm(batch, device=images.device) < batch // 2
+        images = torch.where(mirrored.view(batch, 1, 1, 1), images.flip(3), images)
+        if self.batch_shift:
+            down, right = torch.randint(-self.batch_shift, self.batch_shift + 1, (2, 1), device=images.device)
+            rows = _reflect(torch.arange(height, device=images.device) + down, height)
+            columns = _reflect(torch.arange(width, device=images.device) + right, width)
+            images = images.index_select(2, rows).index_select(3, columns)
+        return images
+
+
 def _reflect(position: Tensor, length: int) -> Tensor:
     """Positions outside 0 ... length - 1 mirrored back, the border pixel not repeated."""
     position = position.abs()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lta.data.splits import stratified_split
+from lta.data.splits import balanced_choice, stratified_split
 
 UNEVEN = np.repeat([0, 1, 2, 3], [100, 50, 7, 3])
 
@@ -49,3 +49,11 @@ def test_an_impossible_count_is_refused_in_one_line(held_out):
     with pytest.raises(ValueError, match=f"{held_out} must lie between 0 and 159") as error:
         stratified_split(UNEVEN, held_out, seed=0)
     assert "\n" not in str(error.value)
+
+
+def test_balanced_choice():
+    labels = np.array([2, 0, 0, 0, 2, 1, 0])
+    assert balanced_choice(labels, 3).tolist() == [1, 5, 0]  # the first of class 0, 1, 2
+    assert balanced_choice(labels, 5).tolist() == [1, 2, 5, 0, 4]  # then their second; class 1 has none
+    assert balanced_choice(labels, 6).tolist() == [1, 2, 3, 5, 0, 4]
+    assert sorted(balanced_choice(labels, 99)) == list(range(7))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lta.transforms.augment import FlipCropCutout
+from lta.transforms.augment import FlipCropCutout, HalfFlip
 from lta.transforms.normalize import Standardize
 
 
@@ -85,3 +85,38 @@ def test_wrong_settings_are_named(options):
     (name,) = options
     with pytest.raises(ValueError, match=f"augment.{name}="):
         FlipCropCutout(**options)
+
+
+def columns_mirrored(images, augmented):
+    """Which images came out mirrored; asserts that the others came out as they were."""
+    mirrored = (augmented == images.flip(3)).flatten(1).all(1)
+    assert ((augmented == images).flatten(1).all(1) ^ mirrored).all()
+    return mirrored
+
+
+@pytest.mark.parametrize(("batch", "half"), [(128, 64), (7, 3), (1, 0)])
+def test_the_authors_mirror_exactly_half_of_each_batch(batch, half):
+    images = torch.randn(batch, 3, 5, 6)
+    draws = [columns_mirrored(images, HalfFlip()(images)) for _ in range(20)]
+    assert [draw.sum().item() for draw in draws] == [half] * 20
+    if batch == 128:
+        often = torch.stack(draws).sum(0)  # each image in 10 of 20 batches, give or take
+        assert often.min() > 0
+        assert often.max() < 20
+
+
+def test_one_offset_for_the_whole_batch():
+    """All images are alike: what comes out is one shifted picture, and its mirror image shifted as far."""
+    images = torch.randn(1, 3, 6, 6).expand(8, 3, 6, 6)
+    for _ in range(20):
+        augmented = HalfFlip(batch_shift=2)(images)
+        assert len(augmented.unique(dim=0)) == 2
+
+
+def test_a_shift_without_a_mirror_by_hand():
+    """A batch of one is never mirrored: the offset shows, with the border pixel not repeated."""
+    image = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 3, 4, 4)
+    rows = {(-1): [1, 0, 1, 2], 0: [0, 1, 2, 3], 1: [1, 2, 3, 2]}
+    expected = {tuple(image[0, 0][rows[a]][:, rows[b]].flatten().tolist()) for a in rows for b in rows}
+    seen = {tuple(HalfFlip(batch_shift=1)(image)[0, 0].flatten().tolist()) for _ in range(200)}
+    assert seen == expected

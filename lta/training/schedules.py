@@ -1,0 +1,72 @@
+"""How the learning rate goes over a training."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from lta import checks
+
+
+class Schedule(ABC):
+    """The factor on the base learning rate."""
+
+    @abstractmethod
+    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        """At 0-based optimiser step `step` of a training of `epochs`."""
+
+    def forgets_momentum(self, epoch: int, epochs: int) -> bool:
+        """Whether the optimiser starts 0-based `epoch` without what it remembers."""
+        return False
+
+
+class WarmupCosine(Schedule):
+    """Linearly up over the first share `warmup` of all steps, then a half cosine down to zero."""
+
+    def __init__(self, warmup: float = 0.15):
+        checks.number("schedule.warmup", warmup, 0, 1)
+        self.warmup = warmup
+
+    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        total = epochs * steps_per_epoch
+        rising = self.warmup * total
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
+
+
+class Steps(Schedule):
+    """The authors' schedules (author_spec section 5): `changes` maps 1-based epochs to the factor that is applied at their
+    start and stays; every step divides by 1 + n `step_decay` besides, n counting all steps before it.
+
+    `of_epochs`: the changes are meant for a training of so many epochs and are moved in proportion to this one's length;
+    None: they stand as they are. `reset_momentum`: the optimiser forgets its momentum at each change.
+    """
+
+    def __init__(
+        self, changes: Mapping[int, float] | None = None, step_decay: float = 0.0, of_epochs: int | None = None,
+        reset_momentum: bool = False,
+    ):  # fmt: skip
+        if not isinstance(changes or {}, Mapping):
+            raise ValueError(f"schedule.changes={changes} must map epochs to factors, for example {{25: 0.5, 50: 0.5}}")
+        for epoch, factor in (changes or {}).items():
+            checks.whole("schedule.changes: epoch", epoch, least=1)
+            checks.number(f"schedule.changes.{epoch}", factor, 0, 1e6)
+        checks.number("schedule.step_decay", step_decay, 0, 1)
+        if of_epochs is not None:
+            checks.whole("schedule.of_epochs", of_epochs, least=1)
+        checks.flag("schedule.reset_momentum", reset_momentum)
+        self.changes, self.step_decay = dict(changes or {}), step_decay
+        self.of_epochs, self.reset_momentum = of_epochs, reset_momentum
+
+    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        reached = step / steps_per_epoch  # in epochs
+        applied = (factor for epoch, factor in self.changes.items() if self._start(epoch, epochs) <= reached)
+        return math.prod(applied) / (1 + step * self.step_decay)
+
+    def forgets_momentum(self, epoch: int, epochs: int) -> bool:
+        changed = any(epoch - 1 < self._start(e, epochs) <= epoch for e in self.changes)
+        return self.reset_momentum and changed
+
+    def _start(self, epoch: int, epochs: int) -> float:
+        """When 1-based `epoch` begins, in epochs since the training's start."""
+        return (epoch - 1) * (epochs / self.of_epochs if self.of_epochs else 1)
