@@ -57,18 +57,18 @@ def files_in(folder):
 
 
 def test_the_folder_is_the_one_named_or_lies_where_xdg_says_or_in_the_home(monkeypatch, tmp_path):
-    assert cache_folder(tmp_path) == cache_folder(str(tmp_path)) == tmp_path
+    assert cache_folder(tmp_path, "some.cache") == cache_folder(str(tmp_path), "some.cache") == tmp_path
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "lta"
+    assert cache_folder(None, "some.cache") == tmp_path / "lta"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache_folder() == tmp_path / "home" / ".cache" / "lta"
-    assert cache_folder("~/c") == tmp_path / "home" / "c"
+    assert cache_folder(None, "some.cache") == tmp_path / "home" / ".cache" / "lta"
+    assert cache_folder("~/c", "some.cache") == tmp_path / "home" / "c"
 
 
 @pytest.mark.parametrize("off", ["off", False])
 def test_off_is_no_folder(off):
-    assert cache_folder(off) is None
+    assert cache_folder(off, "some.cache") is None
 
 
 def test_what_is_no_folder_is_refused_by_its_key():

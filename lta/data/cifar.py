@@ -7,35 +7,38 @@ is downloaded. What is found first is used or refused: other data never take its
 
 import logging
 import os
-import shutil
-import socket
-import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.client import HTTPException
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 from torchvision import datasets
-from torchvision.datasets.utils import check_integrity, download_url
 
 from lta import checks
+from lta.data.archives import (
+    TIMEOUT,
+    OfficialFile,
+    Packed,
+    check_members,
+    data_root,
+    download,
+    extract,
+    find_packed,
+    unpack,
+    ways_on,
+)
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.image_cache import Cache, open_rgb, read_images
 from lta.data.image_folder import Listing, check_same_classes, list_images
-from lta.data.splits import stratified_split
+from lta.data.splits import cut_val
 
 log = logging.getLogger(__name__)
 
 SIZE = 32
 IMAGES = {"train": 50_000, "test": 10_000}
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-TIMEOUT = 20
-"""Seconds a download waits for an answer; urllib alone would wait for ever behind a firewall."""
 
 
 class CIFAR(ImageData):
@@ -57,7 +60,7 @@ class CIFAR(ImageData):
         checks.choice("data.name", name, official)
         checks.whole("data.val_size", val_size)
         self.name, self.official = name, official[name]
-        self.root = Path(root or os.environ.get("LTA_DATA_ROOT") or "data").expanduser().absolute()
+        self.root = data_root(root)
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
         self.coding: str | None = None
 
@@ -65,34 +68,34 @@ class CIFAR(ImageData):
         """On one process a node: what is downloaded, unpacked or decoded here, the others find ready."""
         if self.train is None:
             if self._find() is None and self.download:
-                _download(self.official, self.root, self._missing())
+                download(self._packed.archive, self.root, self._missing(), TIMEOUT)
             kind, place = self._find() or self._refuse()
             if kind == "archive":
-                _unpack(self.official, place)
+                unpack(self._packed, place)
             self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
         kind, place = self._find() or self._refuse()
         if kind == "archive":
-            with _unpacked_for_now(self.official, place) as folder:
-                class_names, train, test, self.coding = _read_official(self.official, folder)
-        elif kind == "official":
+            with tempfile.TemporaryDirectory(prefix="lta-") as folder:
+                extract(self._packed, place, Path(folder))
+                class_names, train, test, self.coding = _read_official(self.official, Path(folder))
+        elif kind == "folder":
             class_names, train, test, self.coding = _read_official(self.official, place)
         else:
             class_names, train, test, self.coding = _read_pictures(self.name, place, self.cache)
-        if not self.val_size:
-            return class_names, train, None, test
-        kept, held_out = stratified_split(train.labels, self.val_size, self.split_seed)
-        return class_names, train.take(kept), train.take(held_out), test
+        return class_names, *cut_val(train, self.val_size, self.split_seed), test
+
+    @property
+    def _packed(self) -> Packed:
+        archive = OfficialFile(self.official.filename, self.official.url, self.official.tgz_md5)
+        return Packed(self.name, archive, self.official.base_folder)
 
     def _find(self) -> tuple[str, Path] | None:
-        """What is there ("official", "archive", "pictures") and the folder that holds it."""
-        for kind, name in (("official", self.official.base_folder), ("archive", self.official.filename)):
-            for place in (self.root, self.root / self.name):
-                if (place / name).exists():
-                    return kind, place
+        """What is there ("folder", "archive", "pictures") and the place that holds it."""
         place = self.root / self.name
-        return ("pictures", place) if (place / "train").is_dir() or (place / "test").is_dir() else None
+        has_pictures = (place / "train").is_dir() or (place / "test").is_dir()
+        return find_packed(self._packed, self.root) or (("pictures", place) if has_pictures else None)
 
     def _missing(self) -> str:
         folder, archive = self.official.base_folder, self.official.filename
@@ -100,73 +103,7 @@ class CIFAR(ImageData):
 
     def _refuse(self) -> NoReturn:
         why = "" if self.download else ", and data.download=false"
-        raise DataError(f"{self._missing()}{why}; {_ways_on(self.official, self.root)}")
-
-
-def _ways_on(official: type[datasets.CIFAR10], root: Path) -> str:
-    return f"put {official.url} at {root / official.filename}, or give data.root= or LTA_DATA_ROOT the folder it is in"
-
-
-def _download(official: type[datasets.CIFAR10], root: Path, missing: str) -> None:
-    """The checked archive into `root`; the name appears only once it is complete."""
-    had_root = root.exists()
-    log.info("%s: downloading %s", missing, official.url)
-    timeout = socket.getdefaulttimeout()
-    try:
-        with _scratch(root) as folder:
-            socket.setdefaulttimeout(TIMEOUT)  # torchvision's download takes none
-            download_url(official.url, folder, official.filename, official.tgz_md5)
-            (folder / official.filename).replace(root / official.filename)
-    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: the checksum
-        if not had_root:
-            with suppress(OSError):
-                root.rmdir()
-        reason = " ".join(str(getattr(error, "reason", error)).split())
-        raise DataError(
-            f"{missing}, and the download failed ({type(error).__name__}: {reason}); {_ways_on(official, root)}"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(timeout)
-
-
-def _unpack(official: type[datasets.CIFAR10], place: Path) -> None:
-    """The folder out of the archive beside it. A place that can't be written is left as it is, with a line."""
-    try:
-        with _scratch(place) as folder:
-            _extract(official, place, folder)
-            (folder / official.base_folder).replace(place / official.base_folder)
-    except OSError as error:
-        if not (place / official.base_folder).exists():  # else another process was quicker
-            log.warning("%s can't be unpacked there (%s): unpacking at each start", place / official.filename, error)
-
-
-@contextmanager
-def _unpacked_for_now(official: type[datasets.CIFAR10], place: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="lta-") as folder:
-        _extract(official, place, Path(folder))
-        yield Path(folder)
-
-
-def _extract(official: type[datasets.CIFAR10], place: Path, folder: Path) -> None:
-    archive = place / official.filename
-    if not _is_intact(archive, official.tgz_md5):
-        raise DataError(
-            f"{archive} is damaged or not the official archive (its MD5 is not {official.tgz_md5}); "
-            f"delete it to have it downloaded again, or replace it by {official.url}"
-        )
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
-
-
-@contextmanager
-def _scratch(root: Path) -> Iterator[Path]:
-    """A hidden folder in `root` (same file system, so that a finished thing can be renamed), removed at the end."""
-    root.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".part-", dir=root))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        raise DataError(f"{self._missing()}{why}; {ways_on(self.root, self._packed.archive)}")
 
 
 def _read_official(official: type[datasets.CIFAR10], place: Path) -> tuple[tuple[str, ...], Split, Split, str]:
@@ -175,12 +112,7 @@ def _read_official(official: type[datasets.CIFAR10], place: Path) -> tuple[tuple
         train, test = (official(place, train=is_train) for is_train in (True, False))
     except (RuntimeError, OSError) as error:
         meta = (official.meta["filename"], official.meta["md5"])
-        for name, md5 in [*official.train_list, *official.test_list, meta]:
-            if not _is_intact(folder / name, md5):
-                problem = "does not have the official checksum" if (folder / name).is_file() else "is missing"
-                raise DataError(
-                    f"{folder / name} {problem}; delete {folder} to have it unpacked or downloaded again"
-                ) from error
+        check_members(folder, dict([*official.train_list, *official.test_list, meta]))
         raise DataError(f"{folder} can't be read: {error}") from error
     train_split, test_split = (
         # torchvision's array is a transposed view; batches are to be gathered from contiguous images
@@ -188,12 +120,6 @@ def _read_official(official: type[datasets.CIFAR10], place: Path) -> tuple[tuple
         for part in (train, test)
     )
     return tuple(train.classes), train_split, test_split, "official"
-
-
-def _is_intact(file: Path, md5: str) -> bool:
-    with suppress(OSError):
-        return check_integrity(file, md5)
-    return False
 
 
 def _read_pictures(name: str, place: Path, cache: Cache) -> tuple[tuple[str, ...], Split, Split, str]:

@@ -15,18 +15,15 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from lta.cache import Cache, cache_folder, whole_file
 from lta.data.errors import DataError
 
 log = logging.getLogger(__name__)
-
-Cache = str | Path | bool | None
-"""A folder; None for $XDG_CACHE_HOME/lta or ~/.cache/lta; "off" (or False, which yaml makes of it) for no cache."""
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".gif", ".webp", ".tif", ".tiff"})
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "GIF", "WEBP", "TIFF")  # nothing else is tried: faster, and less to attack
@@ -45,39 +42,31 @@ class Decoded(NamedTuple):
 
 
 def read_images(
-    root: Path, names: Sequence[str], size: tuple[int, int], cache: Cache = None, on_broken: str = "error"
-) -> Decoded:
+    root: Path, names: Sequence[str], size: tuple[int, int], cache: Cache = None, on_broken: str = "error",
+    boxes: np.ndarray | None = None, ways_on: str = "repair or delete them, or set data.on_broken=skip",
+) -> Decoded:  # fmt: skip
     """The pictures `names` (paths below `root`) at `size` (height, width), from the cache if they are there.
 
     Without a cache the array is kept in memory, and with one that can't be written, which is said in a line.
-    `on_broken`: "error" raises one DataError for all files that can't be read, "skip" leaves them out with a warning.
+    `on_broken`: "error" raises one DataError for all files that can't be read, which ends in `ways_on`; "skip" leaves
+    them out with a warning. `boxes`, float64 (files, 4): what is cut out of each picture, see `cut_out`; without them
+    pictures of other proportions are cut by `fit`.
     """
     if on_broken not in ("error", "skip"):
         raise ValueError(f"data.on_broken={on_broken} must be one of error, skip")
-    folder = cache_folder(cache)
-    path = folder / f"{root.name}-{size[0]}x{size[1]}-{_key(root, names, size)}.npy" if folder else None
+    folder = cache_folder(cache, "data.cache")
+    path = folder / f"{root.name}-{size[0]}x{size[1]}-{_key(root, names, size, boxes)}.npy" if folder else None
     decoded = _from_cache(path, len(names), size) if path else None
     reasons: dict[int, str] = {}
     if fresh := decoded is None:
         log.info("decoding %d pictures of %s", len(names), root)
-        decoded, reasons = _decode_all(root, names, size)
+        decoded, reasons = _decode_all(root, names, size, boxes)
     if not decoded.kept.all():
         broken = _named(names, np.flatnonzero(~decoded.kept), reasons)
         if on_broken == "error" or not decoded.kept.any():
-            raise DataError(f"{root}: {broken} can't be read; repair or delete them, or set data.on_broken=skip")
+            raise DataError(f"{root}: {broken} can't be read; {ways_on}")
         log.warning("%s: %s can't be read and are skipped", root, broken)
     return _to_cache(path, decoded) if fresh and path else decoded
-
-
-def cache_folder(cache: Cache = None) -> Path | None:
-    """Where decoded pictures are kept; None where they are not."""
-    if cache in ("off", False):
-        return None
-    if cache is None:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lta"
-    if not isinstance(cache, str | Path):
-        raise ValueError(f"data.cache={cache} must be a folder, null (the user's cache folder) or off")
-    return Path(cache).expanduser()
 
 
 def open_rgb(file: str | Path, at_least: tuple[int, int] | None = None) -> Image.Image:
@@ -108,6 +97,19 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
 
 
+def cut_out(image: Image.Image, size: tuple[int, int], box: Sequence[float]) -> Image.Image:
+    """`box` (x and y of the upper left corner, width, height; pixels, rounded to whole ones), as far as it lies in the
+    picture, scaled to `size` (height, width) whatever its proportions; antialiased bicubic. An endless box takes the
+    whole picture. Raises ValueError where no pixel lies in the box.
+    """
+    x, y, width, height = box
+    left, upper = round(max(x, 0)), round(max(y, 0))
+    right, lower = round(min(x + width, image.width)), round(min(y + height, image.height))
+    if left >= right or upper >= lower:
+        raise ValueError(f"none of its {image.width}x{image.height} pixels lie in the box {x:g} {y:g} {width:g} {height:g}")
+    return image.crop((left, upper, right, lower)).resize((size[1], size[0]), Image.Resampling.BICUBIC)
+
+
 def _rgb(image: Image.Image, is_16_bit: bool) -> Image.Image:
     if is_16_bit:
         grey = np.asarray(image).astype(np.float32)  # 0 to 65535; Pillow's own conversion would clip at 255
@@ -120,15 +122,23 @@ def _rgb(image: Image.Image, is_16_bit: bool) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode_all(root: Path, names: Sequence[str], size: tuple[int, int]) -> tuple[Decoded, dict[int, str]]:
+def _decode_all(
+    root: Path, names: Sequence[str], size: tuple[int, int], boxes: np.ndarray | None
+) -> tuple[Decoded, dict[int, str]]:
     """All pictures, and for the broken ones their position and the reason."""
     images = np.zeros((len(names), *size, 3), np.uint8)
     reasons: dict[int, str] = {}
 
+    def decoded(position: int) -> Image.Image:
+        file = os.path.join(root, names[position])
+        if boxes is None:
+            return fit(open_rgb(file, size), size)
+        return cut_out(open_rgb(file), size, boxes[position].tolist())  # at full scale, in whose pixels boxes are given
+
     def decode(chunk: range) -> int:
         for position in chunk:
             try:
-                images[position] = np.asarray(fit(open_rgb(os.path.join(root, names[position]), size), size))
+                images[position] = np.asarray(decoded(position))
             except MemoryError:
                 raise
             except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
@@ -171,8 +181,10 @@ def _named(names: Sequence[str], broken: np.ndarray, reasons: dict[int, str]) ->
     return f"{len(broken)} of {len(names)} picture files: {', '.join(first)}{more}"
 
 
-def _key(root: Path, names: Sequence[str], size: tuple[int, int]) -> str:
+def _key(root: Path, names: Sequence[str], size: tuple[int, int], boxes: np.ndarray | None) -> str:
     digest = hashlib.sha256(repr((DECODING, *size, len(names))).encode())
+    if boxes is not None:
+        digest.update(boxes.tobytes())
     for name in names:
         digest.update(os.fsencode(name) + b"\0%d %d\n" % _size_and_time(os.path.join(root, name)))
     for name in names[:: max(len(names) // 8, 1)]:
@@ -210,20 +222,12 @@ def _from_cache(path: Path, files: int, size: tuple[int, int]) -> Decoded | None
 
 def _to_cache(path: Path, decoded: Decoded) -> Decoded:
     """Writes both arrays into one file, the images first, and returns them as read back; in memory if that fails."""
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
+        with whole_file(path) as file:
             np.save(file, decoded.images)
             np.save(file, decoded.kept)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
         log.info("kept as %s (%d MB)", path, decoded.images.nbytes / 1e6)
     except OSError as error:
         log.warning("%s can't be written (%s): the pictures stay in memory", path.parent, error.strerror or error)
         return decoded
-    finally:
-        with suppress(OSError):
-            part.unlink()
     return _from_cache(path, len(decoded.kept), decoded.images.shape[1:3]) or decoded

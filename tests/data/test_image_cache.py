@@ -9,7 +9,7 @@ from PIL import Image
 
 from lta.data import image_cache
 from lta.data.errors import DataError
-from lta.data.image_cache import cache_folder, fit, open_rgb, read_images
+from lta.data.image_cache import fit, open_rgb, read_images
 
 RNG = np.random.default_rng(0)
 SIZE = (32, 32)
@@ -272,19 +272,6 @@ def test_off_writes_no_cache(root, names, off, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert np.array_equal(read_images(root, names, SIZE, off).images[4], pixels(4))
     assert not (tmp_path / "xdg").exists()
-
-
-def test_the_cache_lies_where_xdg_says_or_in_the_home(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "lta"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache_folder() == tmp_path / "home" / ".cache" / "lta"
-
-
-def test_a_cache_that_is_no_folder_name_is_refused():
-    with pytest.raises(ValueError, match=r"data\.cache=True must be a folder"):
-        cache_folder(True)
 
 
 def test_several_builders_of_one_cache_at_once_all_get_it_right(root, names, cache, monkeypatch):

@@ -1,0 +1,42 @@
+"""Where lta keeps what took long to make (decoded pictures, fitted preprocessing), and how it is written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+Cache = str | Path | bool | None
+"""A folder; None for $XDG_CACHE_HOME/lta or ~/.cache/lta; "off" (or False, which yaml makes of it) for no cache."""
+
+
+def cache_folder(cache: Cache, key: str) -> Path | None:
+    """The folder, which need not exist; None for no cache. Raises ValueError, naming the setting `key`."""
+    if cache in ("off", False):
+        return None
+    if cache is None:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lta"
+    if not isinstance(cache, str | Path):
+        raise ValueError(f"{key}={cache} must be a folder, null (the user's cache folder) or off")
+    return Path(cache).expanduser()
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when the block ends well; else nothing is left of it.
+
+    Several processes may write the same path at once: the last one's is kept, never a mixture. Makes the folder; raises
+    OSError where it can't be written.
+    """
+    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink()

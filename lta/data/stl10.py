@@ -1,0 +1,99 @@
+"""STL-10: 96x96 photographs of 10 classes, few of them labelled; the 100,000 unlabelled ones are never unpacked or read.
+
+The official binary archive (Coates, Ng and Lee 2011, "An Analysis of Single-Layer Networks in Unsupervised Feature
+Learning"), looked for below `root` and below `root/stl10`: the unpacked folder stl10_binary/, then stl10_binary.tar.gz. If
+neither is there, the archive (2.6 GB, most of it unlabelled images) is downloaded.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torchvision import datasets
+
+from lta import checks
+from lta.data.archives import OfficialFile, Packed, again, check_members, data_root, provide, unpacked
+from lta.data.base import ImageData
+from lta.data.batches import Split
+from lta.data.errors import DataError
+from lta.data.splits import cut_val
+
+SIZE = 96
+CHUNK = 500
+"""Images scaled at once; as float32 they take 55 MB."""
+
+CLASS_NAMES = "class_names.txt"
+
+
+class STL10(ImageData):
+    """`root`: None is $LTA_DATA_ROOT, or `data` below the current directory. `image_size` (pixels): images are scaled to it
+    from 96, see `scaled`.
+
+    `val_size` images are cut from the 5,000 of train, each class in its share; `split_seed` decides which. With 0 there is
+    no val. The ten folds of the authors' protocol are not used.
+    """
+
+    def __init__(
+        self, root: str | None = None, image_size: int = SIZE, val_size: int = 500, split_seed: int = 0,
+        download: bool = True, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
+    ):  # fmt: skip
+        super().__init__(batch_size, eval_batch_size, seed)
+        checks.whole("data.image_size", image_size, least=1)
+        checks.whole("data.val_size", val_size)
+        checks.whole("data.split_seed", split_seed)
+        checks.flag("data.download", download)
+        self.root, self.size = data_root(root), image_size
+        self.val_size, self.split_seed, self.download = val_size, split_seed, download
+        self.coding = "official"
+
+    def prepare_data(self) -> None:
+        """On one process a node: what is downloaded or unpacked here, the others find ready."""
+        if self.train is None:
+            provide(_packed(), self.root, self.download)
+            self.setup()
+
+    def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        with unpacked(_packed(), self.root, self.download) as folder:
+            check_members(folder, _sums())
+            class_names = _class_names(folder / CLASS_NAMES)
+            train, test = (_read(folder, part, self.size) for part in ("train", "test"))
+        return class_names, *cut_val(train, self.val_size, self.split_seed), test
+
+
+def _packed() -> Packed:
+    official = datasets.STL10
+    archive = OfficialFile(official.filename, official.url, official.tgz_md5)
+    return Packed("stl10", archive, official.base_folder, frozenset(_sums()))
+
+
+def _sums() -> dict[str, str | None]:
+    """MD5 by name of the files that are read. torchvision knows none of the class names."""
+    sums = dict([*datasets.STL10.train_list, *datasets.STL10.test_list])
+    return {name: sums[name] for name in ("train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin")} | {CLASS_NAMES: None}
+
+
+def _class_names(file: Path) -> tuple[str, ...]:
+    names = tuple(file.read_text(errors="replace").split())
+    if len(names) != 10:
+        raise DataError(f"{file} holds {len(names)} class names, not 10; {again(file.parent)}")
+    return names
+
+
+def _read(folder: Path, part: str, size: int) -> Split:
+    labels = np.fromfile(folder / f"{part}_y.bin", np.uint8).astype(np.int64) - 1  # counted from 1
+    planes = np.fromfile(folder / f"{part}_X.bin", np.uint8).reshape(-1, 3, SIZE, SIZE)  # each plane column by column
+    return Split(scaled(planes.transpose(0, 3, 2, 1), size), labels)
+
+
+def scaled(images: np.ndarray, size: int) -> np.ndarray:
+    """uint8 (n, height, width, 3) to `size` x `size`, contiguous; antialiased bicubic, rounded. Bit for bit at its size."""
+    result = np.empty((len(images), size, size, 3), np.uint8)
+    if images.shape[1:3] == (size, size):
+        result[:] = images
+        return result
+    for start in range(0, len(images), CHUNK):
+        chunk = torch.from_numpy(np.ascontiguousarray(images[start : start + CHUNK])).permute(0, 3, 1, 2).float()
+        chunk = functional.interpolate(chunk, (size, size), mode="bicubic", antialias=True, align_corners=False)
+        result[start : start + CHUNK] = chunk.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    return result

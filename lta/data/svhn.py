@@ -1,0 +1,99 @@
+"""SVHN: house numbers photographed from the street, cropped to one digit each (format 2), 32x32.
+
+The official files train_32x32.mat, test_32x32.mat and, where it is asked for, extra_32x32.mat (Netzer et al. 2011, "Reading
+Digits in Natural Images with Unsupervised Feature Learning"): 73,257, 26,032 and 531,131 images. Neighbouring digits are
+part of the pictures. Each file is looked for below `root` and below `root/svhn`, and checked; what is missing is downloaded.
+"""
+
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from torchvision import datasets
+
+from lta import checks
+from lta.data.archives import TIMEOUT, OfficialFile, check_file, data_root, download, find, ways_on
+from lta.data.base import ImageData
+from lta.data.batches import Split
+from lta.data.errors import DataError
+from lta.data.splits import cut_val
+
+NAME = "svhn"
+CLASSES = tuple("0123456789")
+SIZE = 32
+
+
+class SVHN(ImageData):
+    """`root`: None is $LTA_DATA_ROOT, or `data` below the current directory. `extra`: the extra images, which are easier,
+    are added to train.
+
+    `val_size` images are cut from train, each class in its share; `split_seed` decides which. With 0 there is no val.
+    Files are downloaded to where the others are, or to `root/svhn`; those that came complete stay when a later one fails.
+    """
+
+    def __init__(
+        self, root: str | None = None, extra: bool = False, val_size: int = 5000, split_seed: int = 0,
+        download: bool = True, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
+    ):  # fmt: skip
+        super().__init__(batch_size, eval_batch_size, seed)
+        checks.flag("data.extra", extra)
+        checks.whole("data.val_size", val_size)
+        checks.whole("data.split_seed", split_seed)
+        checks.flag("data.download", download)
+        self.root = data_root(root)
+        self.extra, self.val_size, self.split_seed, self.download = extra, val_size, split_seed, download
+        self.coding = "official"
+
+    def prepare_data(self) -> None:
+        """On one process a node: what is downloaded here, the others find."""
+        if self.train is None:
+            if self.download:
+                for file in self._missing():
+                    download(file, self._place(), self._what_is_missing(), TIMEOUT)
+            self.setup()
+
+    def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        if self._missing():
+            self._refuse()
+        paths = {part: find(self.root, NAME, file.name) for part, file in self._files().items()}
+        for part, file in self._files().items():
+            check_file(paths[part], file, "file")
+        test = _read([paths.pop("test")])
+        train = _read(list(paths.values()))
+        return CLASSES, *cut_val(train, self.val_size, self.split_seed), test
+
+    def _files(self) -> dict[str, OfficialFile]:
+        parts = ("train", "extra", "test") if self.extra else ("train", "test")
+        return {part: OfficialFile(name, url, md5) for part in parts for url, name, md5 in [datasets.SVHN.split_list[part]]}
+
+    def _missing(self) -> list[OfficialFile]:
+        return [file for file in self._files().values() if find(self.root, NAME, file.name) is None]
+
+    def _place(self) -> Path:
+        """Where the files are, or are to be."""
+        found = (find(self.root, NAME, file.name) for file in self._files().values())
+        return next((path.parent for path in found if path), self.root / NAME)
+
+    def _what_is_missing(self) -> str:
+        names = " and ".join(file.name for file in self._missing())
+        return f"no {NAME} below {self.root} ({names} neither there nor in {NAME}/)"
+
+    def _refuse(self) -> NoReturn:
+        why = "" if self.download else ", and data.download=false"
+        raise DataError(f"{self._what_is_missing()}{why}; {ways_on(self._place(), *self._missing())}")
+
+
+def _read(paths: list[Path]) -> Split:
+    """The images of all `paths`, one after the other. Beside them one file's images are in memory at a time."""
+    from scipy.io import loadmat  # slow to import, needed by this data set alone
+
+    digits = [loadmat(path, variable_names=["y"])["y"].ravel().astype(np.int64) for path in paths]
+    images = np.empty((sum(map(len, digits)), SIZE, SIZE, 3), np.uint8)
+    done = 0
+    for path, those in zip(paths, digits, strict=True):
+        # X is (height, width, channel, image)
+        images[done : done + len(those)] = loadmat(path, variable_names=["X"])["X"].transpose(3, 0, 1, 2)
+        done += len(those)
+    labels = np.concatenate(digits)
+    labels[labels == 10] = 0  # MATLAB counts from 1, so the digit 0 comes last
+    return Split(images, labels)
