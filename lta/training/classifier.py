@@ -40,6 +40,8 @@ class Classifier(pl.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.preprocess = preprocess
         self.augment = augment
+        # What preprocessing measured is alike in all processes and may be large: not to be sent around at every step.
+        self._ddp_params_and_buffers_to_ignore = [f"preprocess.{name}" for name, _ in preprocess.named_buffers()]
         self.recipe = recipe
         average_at_junctions(network, recipe.average_gradients)
         self.class_names = tuple(class_names)

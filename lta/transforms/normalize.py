@@ -19,7 +19,10 @@ class Standardize(nn.Module):
 
     def fit(self, images: np.ndarray) -> None:
         """`images`: uint8 (n, height, width, 3). A channel without any variation keeps std 1."""
-        counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(3)])
+        counts = np.zeros((3, 256), np.int64)
+        for start in range(0, len(images), 1000):  # in parts: bincount makes eight bytes of each
+            part = images[start : start + 1000]
+            counts += np.stack([np.bincount(part[..., c].ravel(), minlength=256) for c in range(3)])
         values = np.arange(256)
         mean = counts @ values / counts.sum(1)
         variance = counts @ values**2 / counts.sum(1) - mean**2

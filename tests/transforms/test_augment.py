@@ -1,11 +1,9 @@
 """Whole-batch augmentation against its definition, picture by picture."""
 
-import numpy as np
 import pytest
 import torch
 
 from lta.transforms.augment import FlipCropCutout, HalfFlip
-from lta.transforms.normalize import Standardize
 
 
 def numbered(batch, size=9):
@@ -61,23 +59,6 @@ def test_same_seed_same_pictures_and_storage_kept():
     torch.manual_seed(1)
     assert torch.equal(augment(numbered(8)), one)
     assert one.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_standardize_measures_the_training_images():
-    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3)).astype(np.uint8)
-    standardize = Standardize()
-    standardize.fit(images)
-    out = standardize(torch.from_numpy(images).permute(0, 3, 1, 2))
-    assert out.dtype == torch.float32
-    torch.testing.assert_close(out.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
-    torch.testing.assert_close(out.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
-
-
-def test_standardize_a_constant_channel():
-    images = np.full((5, 4, 4, 3), 7, np.uint8)
-    standardize = Standardize()
-    standardize.fit(images)
-    assert torch.equal(standardize(torch.from_numpy(images).permute(0, 3, 1, 2)), torch.zeros(5, 3, 4, 4))
 
 
 @pytest.mark.parametrize("options", [{"flip": -0.1}, {"flip": 1.5}, {"shift": -1}, {"cutout": -2}])
