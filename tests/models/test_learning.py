@@ -1,0 +1,53 @@
+"""Every network trains on real pictures: one epoch of 2,000 CIFAR-10 images."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from family import network
+from test_family import ATTENTION, PLAIN
+
+from lta.data.cifar import CIFAR
+from lta.data.splits import balanced_choice
+from lta.training.recipes import SGDRecipe
+from lta.training.schedules import Steps
+from lta.transforms.normalize import Standardize
+
+ROOT = os.environ.get("LTA_DATA_ROOT")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (ROOT and Path(ROOT, "cifar10").is_dir()), reason="LTA_DATA_ROOT names no folder with cifar10/"),
+]
+
+BATCH = 50
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    data = CIFAR(root=ROOT, download=False)
+    data.prepare_data()
+    split = data.train.take(balanced_choice(data.train.labels, 2000))
+    standardize = Standardize()
+    standardize.fit(split.images)
+    images = standardize(torch.from_numpy(split.images).permute(0, 3, 1, 2))
+    return images, torch.from_numpy(split.labels)
+
+
+@pytest.mark.parametrize("model", [*ATTENTION, *PLAIN])
+def test_one_epoch_lowers_the_loss(model, pictures):
+    images, labels = pictures
+    small = ["model.width=0.25", "model.depth=29"] if model.startswith("rn") else ["model.width=0.125", "model.dropout=0"]
+    built = network(f"model={model}", *small).to(memory_format=torch.channels_last)
+    recipe = SGDRecipe(1, lr=0.02 if model.startswith("rn") else 0.05, lr_batch=0, schedule=Steps())
+    optimizer = recipe.optimizer(built, BATCH)
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    losses = []
+    for chosen in order.split(BATCH):
+        loss = recipe.loss(built(images[chosen]), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    first, last = (torch.tensor(part).mean().item() for part in (losses[:8], losses[-8:]))
+    assert last < first - 0.1, f"{model}: from {first:.3f} to {last:.3f}"
