@@ -1,5 +1,13 @@
-"""Shapes in signatures are checked by beartype under pytest only."""
+"""Shapes in signatures are checked by beartype under pytest only; no test touches the user's own cache."""
 
+import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("lta", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_its_own(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

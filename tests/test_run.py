@@ -157,6 +157,11 @@ def test_the_controls_run(capsys, tmp_path, model):
     ["model.prune_inert_query=true"], ["model.normaliser=sigmoid"], ["data.val_size=0"], ["trainer.precision=bf16-mixed"],
     ["test_checkpoint=best"], ["logger=tensorboard"], ["logger=csv"], ["model.dropout=1"], ["augment=none"],
     ["callbacks.attention_maps=null", "callbacks.telemetry=null", "callbacks.bar=null"],
+    ["model=vgg_att3_upprojecting", "compat=dp", "recipe.average_gradients=true"], ["model=vgg_pan"],
+    ["model=vgg_progressive_ll"],
+    ["model=vgg_att2_two_globals", "head=indep", "head.combine=sum_ce"], ["head=indep", "head.combine=average"],
+    ["model=rn_att2", "model.depth=11", "model.width=0.25"], ["recipe=author", "data.val_size=0"],
+    ["recipe=author", "schedule=author_resnet", "schedule.changes=[[1, 0.5]]", "preprocess=gcn_zca"],
 ], ids=" ".join)  # fmt: skip
 def test_choices_compose_and_run(capsys, tmp_path, options):
     kept = [
@@ -168,6 +173,38 @@ def test_choices_compose_and_run(capsys, tmp_path, options):
     assert float(row["train/loss"]) > 0
     assert ("val/error" in row) == ("data.val_size=0" not in options)
     assert "nan" not in (tmp_path / "run" / "metrics.csv").read_text()
+
+
+def test_the_authors_look_at_the_test_set_is_apart_from_all_else(capsys, tmp_path):
+    directory = tmp_path / "run"
+    kept = [argument for argument in TINY if argument != "data.val_size=32"]
+    ended = lta_run(capsys, [*kept, "recipe=author", "recipe.epochs=2", f"hydra.run.dir={directory}"])
+    assert ended.status == 0, ended.err
+    assert "looked at after each epoch (test_each_epoch/error); nothing was chosen by it" in ended.out
+    assert "averaged at junctions" in ended.out
+    rows = read_rows(directory)
+    results = json.loads((directory / "results.json").read_text())
+    assert float(rows[-1]["test_each_epoch/error"]) == pytest.approx(results["test"]["error"])
+    assert "val/error" not in rows[0]
+    assert float(rows[0]["attention/B/entropy"]) > 0, "maps of training images, where there is no validation set"
+    assert [path.name for path in (directory / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_with_a_validation_set_maps_and_metrics_are_its_own(capsys, tmp_path):
+    """The look at the test set changes nothing of what is said of the validation set."""
+    for name, look in (("with", "true"), ("without", "false")):
+        assert lta_run(capsys, [*TINY, f"test_each_epoch={look}", f"hydra.run.dir={tmp_path}/{name}"]).status == 0
+    (looked,), (plain,) = read_rows(tmp_path / "with"), read_rows(tmp_path / "without")
+    assert looked.pop("test_each_epoch/error")
+    assert looked.pop("test_each_epoch/loss")
+    looked.pop("time/seconds"), plain.pop("time/seconds")
+    assert looked == plain
+
+
+def test_a_checkpoint_of_another_format_is_named(tmp_path):
+    torch.save({"hyper_parameters": {"config": {}, "class_names": []}}, tmp_path / "old.ckpt")
+    with pytest.raises(ValueError, match=r"old\.ckpt was written by another version of lta \(format 1"):
+        lta.load(tmp_path / "old.ckpt")
 
 
 def test_a_sweep_goes_on_after_a_job_that_failed(capsys, tmp_path, monkeypatch):
@@ -192,11 +229,18 @@ def test_the_jobs_of_a_sweep_are_runs_of_their_own(tmp_path):
     assert (sweep / "0" / "wandb_id").read_text() != (sweep / "1" / "wandb_id").read_text()
 
 
+AUTHORS = (
+    "recipe=author", "schedule=author_resnet", "schedule.changes=[[2, 0.5], [4, 0.5]]", "augment=flip_half_crop",
+    "preprocess=gcn_zca", "preprocess.cache=off",
+)  # fmt: skip
+
+
 @pytest.mark.slow
-def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path):
+@pytest.mark.parametrize("recipe", [["augment.cutout=6"], AUTHORS], ids=["fast", "author"])
+def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path, recipe):
     """SIGKILL in the middle of an epoch; the rest is trained by resume=, with dropout and augmentation on."""
-    options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "augment.cutout=6", "logger=wandb"]
-    options += ["logger.wandb.mode=offline"]
+    options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "logger=wandb"]
+    options += ["logger.wandb.mode=offline", *recipe]
     start(*options, f"hydra.run.dir={tmp_path}/whole", cwd=tmp_path)
     running = subprocess.Popen(command(*options, f"hydra.run.dir={tmp_path}/killed"), cwd=tmp_path, env=environment())
     metrics = tmp_path / "killed" / "metrics.csv"

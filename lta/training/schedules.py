@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from lta import checks
 
@@ -35,38 +35,47 @@ class WarmupCosine(Schedule):
 
 
 class Steps(Schedule):
-    """The authors' schedules (author_spec section 5): `changes` maps 1-based epochs to the factor that is applied at their
-    start and stays; every step divides by 1 + n `step_decay` besides, n counting all steps before it.
+    """The authors' schedules (author_spec section 5): `changes` are pairs of a 1-based epoch and the factor that is applied
+    at its start and stays; every step divides by 1 + n `step_decay` besides, n counting all steps before it.
 
     `of_epochs`: the changes are meant for a training of so many epochs and are moved in proportion to this one's length;
     None: they stand as they are. `reset_momentum`: the optimiser forgets its momentum at each change.
     """
 
     def __init__(
-        self, changes: Mapping[int, float] | None = None, step_decay: float = 0.0, of_epochs: int | None = None,
+        self, changes: Sequence[Sequence[float]] = (), step_decay: float = 0.0, of_epochs: int | None = None,
         reset_momentum: bool = False,
     ):  # fmt: skip
-        if not isinstance(changes or {}, Mapping):
-            raise ValueError(f"schedule.changes={changes} must map epochs to factors, for example {{25: 0.5, 50: 0.5}}")
-        for epoch, factor in (changes or {}).items():
+        if not _are_pairs(changes):
+            raise ValueError(
+                f"schedule.changes={changes} must be pairs of epoch and factor, for example [[25, 0.5], [50, 0.5]]"
+            )
+        for epoch, factor in changes:
             checks.whole("schedule.changes: epoch", epoch, least=1)
-            checks.number(f"schedule.changes.{epoch}", factor, 0, 1e6)
+            checks.number(f"schedule.changes: factor at epoch {epoch}", factor, 0, 1e6)
         checks.number("schedule.step_decay", step_decay, 0, 1)
         if of_epochs is not None:
             checks.whole("schedule.of_epochs", of_epochs, least=1)
         checks.flag("schedule.reset_momentum", reset_momentum)
-        self.changes, self.step_decay = dict(changes or {}), step_decay
+        self.changes, self.step_decay = [tuple(change) for change in changes], step_decay
         self.of_epochs, self.reset_momentum = of_epochs, reset_momentum
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         reached = step / steps_per_epoch  # in epochs
-        applied = (factor for epoch, factor in self.changes.items() if self._start(epoch, epochs) <= reached)
+        applied = (factor for epoch, factor in self.changes if self._start(epoch, epochs) <= reached)
         return math.prod(applied) / (1 + step * self.step_decay)
 
     def forgets_momentum(self, epoch: int, epochs: int) -> bool:
-        changed = any(epoch - 1 < self._start(e, epochs) <= epoch for e in self.changes)
+        changed = any(epoch - 1 < self._start(e, epochs) <= epoch for e, _ in self.changes)
         return self.reset_momentum and changed
 
     def _start(self, epoch: int, epochs: int) -> float:
         """When 1-based `epoch` begins, in epochs since the training's start."""
         return (epoch - 1) * (epochs / self.of_epochs if self.of_epochs else 1)
+
+
+def _are_pairs(changes: Sequence[Sequence[float]]) -> bool:
+    def is_list(value: object) -> bool:
+        return isinstance(value, Sequence) and not isinstance(value, str)
+
+    return is_list(changes) and all(is_list(change) and len(change) == 2 for change in changes)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from family import double, network, tiny
+from networks import double, network, tiny
 
 from lta.training.gradients import average_at_junctions
 

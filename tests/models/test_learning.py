@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from family import network
+from networks import network
 from test_family import ATTENTION, PLAIN
 
 from lta.data.cifar import CIFAR

@@ -51,7 +51,7 @@ def test_resnets_drop_to_a_fifth_and_forget_their_momentum_there():
 
 
 def test_a_shortened_training_goes_through_the_same_rates():
-    schedule = Steps({25: 0.5, 50: 0.5, 300: 0.1}, of_epochs=300, reset_momentum=True)
+    schedule = Steps([[25, 0.5], [50, 0.5], [300, 0.1]], of_epochs=300, reset_momentum=True)
     # of 12 epochs: epoch 25 of 300 begins at 24/25 of the first epoch, epoch 50 at 49/25, epoch 300 at 299/25
     assert [schedule.factor(step, 25, 12) for step in (23, 24, 48, 49, 298, 299)] == pytest.approx(
         [1, 0.5, 0.5, 0.25, 0.25, 0.025]
@@ -64,8 +64,9 @@ def test_cosine_without_warmup_starts_at_the_peak():
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"changes": {0: 0.5}}, "schedule.changes: epoch=0 must be a whole number, at least 1"),
-    ({"changes": {2: -0.5}}, "schedule.changes.2=-0.5 must be a number"),
+    ({"changes": [[0, 0.5]]}, "schedule.changes: epoch=0 must be a whole number, at least 1"),
+    ({"changes": [[2, -0.5]]}, "schedule.changes: factor at epoch 2=-0.5 must be a number"),
+    ({"changes": [[2, 0.5, 1]]}, r"schedule.changes=.* must be pairs of epoch and factor"),
     ({"step_decay": -1}, "schedule.step_decay=-1 must be a number"),
     ({"of_epochs": 0}, "schedule.of_epochs=0 must be a whole number, at least 1"),
 ])  # fmt: skip
