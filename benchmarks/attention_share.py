@@ -43,7 +43,7 @@ def main():
         images = torch.randn(options.batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
         labels = torch.randint(0, 10, (options.batch,))
         networks = {
-            "vgg_late": vgg_late(10, width),
+            "vgg_late": vgg_late(10, width=width),
             "kept": vgg_attention(10, "ABC", Parametrised, width=width),
             "pruned": vgg_attention(10, "ABC", Parametrised, width=width, prune_inert_query=True),
         }
