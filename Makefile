@@ -20,8 +20,8 @@ run: install  ## train vgg_att3 (pc) on digit_scenes and show what it attends to
 lint: install  ## ruff
 	$(BIN)/ruff check .
 
-test: lint  ## the fast tests
-	$(BIN)/python -m pytest -q -m 'not slow'
+test: lint  ## the fast tests, a process on each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'not slow' -n auto --dist loadfile
 
 test-all: lint  ## the fast and the slow tests
 	$(BIN)/python -m pytest -q

@@ -170,7 +170,19 @@ def one_line(error: BaseException) -> str:
     if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
-        return f"there is no setting {match[1]} here; --cfg job prints them all"
+        entry = "" if "={" not in text else ", or it has no such entry"
+        return f"there is no setting {match[1]} here{entry}; --cfg job prints them all"
+    if "Config group override must be a string or a list" in text:
+        chosen = (argument for argument in sys.argv if argument.partition("=")[0] in _groups())
+        odd = next((argument for argument in chosen if argument.partition("=")[2] in ("null", "")), "a group")
+        allowed = sorted(path.stem for path in (CONF / odd.partition("=")[0]).glob("*.yaml"))
+        return f"{odd}: a choice is needed here; choose one of {', '.join(allowed)}"
+    if match := re.search(r"Interpolation key '([^']+)' not found", text):
+        return f"there is no setting {match[1]}, which this configuration reads"
+    if match := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{match[1]} must be given"
+    if match := re.search(r"raised while resolving interpolation: (Error trying to access .*)", text):
+        return match[1].strip()
     if match := re.search(r"RunError raised while resolving interpolation: (.*)", text):
         return match[1].strip()
     key = re.search(r"full_key: (\S+)", text)

@@ -61,7 +61,7 @@ RUNGS = [  # each difference between the two recipes, from the authors' to the m
     ("recipe.lr=0.1", "recipe.lr=1"), ("recipe.lr_batch=128", "recipe.lr_batch=0"),
     ("recipe.dampening=0", "recipe.dampening=0.9 recipe.nesterov=false"),
     ("recipe.decay_vectors=false", "recipe.decay_vectors=true"),
-    ("recipe.average_gradients=false", "recipe.average_gradients=true"), ("schedule=cosine", "schedule=author_resnet"),
+    ("recipe.average_gradients=false", "recipe.average_gradients=true"), ("schedule=cosine", "schedule=author"),
     ("model.init.scorer=zero", "model.init.scorer=author"), ("model.init.batchnorm=one", "model.init.batchnorm=uniform"),
     ("model.init.conv=fan_in", "model.init.conv=fan_in"), ("model.bn_eps=1e-5", "model.bn_eps=1e-5"),
     ("model.dropout=0", "model.dropout_kind=channel"), ("augment=flip_crop", "augment=flip_half"),

@@ -158,7 +158,8 @@ def test_the_controls_run(capsys, tmp_path, model):
     ["test_checkpoint=best"], ["logger=tensorboard"], ["logger=csv"], ["model.dropout=1"], ["augment=none"],
     ["callbacks.attention_maps=null", "callbacks.telemetry=null", "callbacks.bar=null"],
     ["model=vgg_att3_upprojecting", "compat=dp", "recipe.average_gradients=true"], ["model=vgg_pan"],
-    ["model=vgg_progressive_ll"],
+    ["model=vgg_progressive_ll"], ["recipe=author", "trainer.precision=64-true"], ["schedule=author"],
+    ["model=vgg_pan", "model.levels=[A,C]", "model.gates=[A]"], ["recipe=author", "trainer.precision=bf16-mixed"],
     ["model=vgg_att2_two_globals", "head=indep", "head.combine=sum_ce"], ["head=indep", "head.combine=average"],
     ["model=rn_att2", "model.depth=11", "model.width=0.25"], ["recipe=author", "data.val_size=0"],
     ["recipe=author", "schedule=author_resnet", "schedule.changes=[[1, 0.5]]", "preprocess=gcn_zca"],
@@ -188,6 +189,24 @@ def test_the_authors_look_at_the_test_set_is_apart_from_all_else(capsys, tmp_pat
     assert "val/error" not in rows[0]
     assert float(rows[0]["attention/B/entropy"]) > 0, "maps of training images, where there is no validation set"
     assert [path.name for path in (directory / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+def test_rates_and_momentum_by_epoch(capsys, tmp_path, monkeypatch):
+    """Two steps an epoch, halved and the momentum forgotten at the start of the second and third of four epochs."""
+    forgotten = []
+    step = torch.optim.SGD.step
+
+    def spy(self, *arguments, **options):
+        forgotten.append(not any(state.get("momentum_buffer") is not None for state in self.state.values()))
+        return step(self, *arguments, **options)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", spy)
+    kept = [argument for argument in TINY if not argument.startswith("recipe")]
+    changes = ["schedule=author_resnet", "schedule.changes=[[2,0.5],[3,0.5]]", "recipe.lr=0.08", "recipe.lr_batch=0"]
+    ended = lta_run(capsys, [*kept, *changes, "recipe.epochs=4", f"hydra.run.dir={tmp_path}/run"])
+    assert ended.status == 0, ended.err
+    assert [float(row["lr"]) for row in read_rows(tmp_path / "run")] == pytest.approx([0.08, 0.04, 0.02, 0.02])
+    assert forgotten == [True, False, True, False, True, False, False, False]
 
 
 def test_with_a_validation_set_maps_and_metrics_are_its_own(capsys, tmp_path):

@@ -17,7 +17,8 @@ class EpochLog(Checkpoint):
     Derives from Lightning's `Checkpoint`, whose subclasses run after all other hooks of an epoch's end and before the
     model checkpoints that follow them in the list: everything that was logged in the epoch is in the row, and a row is
     written before the checkpoint that continues after it. The rows are part of the checkpoint, so that after a resume no
-    epoch stands in the file twice. `time/seconds` counts the training so far, without the pauses between resumed parts.
+    epoch stands in the file twice. `time/seconds` counts the training so far, without the pauses between resumed
+    parts; `lr` is that of the epoch's last step.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,9 @@ class EpochLog(Checkpoint):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.before = dict(trainer.callback_metrics)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_index: int) -> None:
+        self.rate = trainer.optimizers[0].param_groups[0]["lr"]  # at the epoch's end the schedule is a step further
 
     def on_test_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.before = dict(trainer.callback_metrics)
@@ -43,7 +47,7 @@ class EpochLog(Checkpoint):
         sampler = trainer.train_dataloader.sampler
         row = {
             **self._fresh(trainer),
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": self.rate,
             "time/seconds": time.monotonic() - self.started,
             "time/images": float(len(sampler) * sampler.batch_size * (trainer.current_epoch + 1)),
         }

@@ -22,11 +22,11 @@ class AttentionTelemetry(pl.Callback):
     `attention/agreement/<A-B>`. Sums stay on the device until the epoch's end; then sums and counts of all processes
     are added, so that the means are exact where processes have unequally many images.
 
-    `attention/query_grad_norm/<level>` is the L2 norm of the loss's gradient with respect to all parameters of the global
-    branch that reads that level, mean over the first and every further `grad_every`-th optimiser step of the epoch: 0 (up
-    to rounding) says that the query is inert. It is read just before the step: averaged over processes, accumulated over
-    batches, unscaled where precision needs a scale (infinite where that scale overflowed and the step is left out), not yet
-    clipped, without weight decay. Not logged for networks without a global branch.
+    `attention/query_grad_norm/<level>` is the L2 norm of the gradient that training follows, with respect to all parameters
+    of the global branch that reads that level, mean over the first and every further `grad_every`-th optimiser step of the
+    epoch: 0 (up to rounding) says that the query is inert. It is read just before the step: averaged over processes,
+    accumulated over batches, unscaled where precision needs a scale (infinite where that scale overflowed and the step is
+    left out), not yet clipped, without weight decay. Not logged for networks without a global branch.
     """
 
     def __init__(self, grad_every: int = 20):

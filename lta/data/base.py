@@ -83,5 +83,7 @@ class ImageData(pl.LightningDataModule, ABC):
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if not shuffle:
             batch_size = -(-batch_size // world_size) * world_size
+        elif batch_size < 2 * world_size:
+            raise ValueError(f"data.batch_size={batch_size} must be at least {2 * world_size}: batch norm needs two images")
         batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size)
         return batch_loader(split, batches, pin_memory=torch.cuda.is_available())

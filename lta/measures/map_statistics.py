@@ -16,7 +16,7 @@ CONSTANT = 1e-6
 
 def entropy(attn: Float[Tensor, "batch height width"]) -> Float[Tensor, " batch"]:
     """In nats: 0 for all attention on one position, log(height * width) for uniform attention."""
-    return torch.special.entr(_distribution(attn)).sum((1, 2))
+    return torch.special.entr(distribution(attn)).sum((1, 2))
 
 
 def effective_positions(attn: Float[Tensor, "batch height width"]) -> Float[Tensor, " batch"]:
@@ -26,7 +26,7 @@ def effective_positions(attn: Float[Tensor, "batch height width"]) -> Float[Tens
 
 def peak(attn: Float[Tensor, "batch height width"]) -> Float[Tensor, " batch"]:
     """The largest weight as a multiple of uniform attention: 1 for uniform, height * width for a single position."""
-    return _distribution(attn).amax((1, 2)) * attn.shape[1] * attn.shape[2]
+    return distribution(attn).amax((1, 2)) * attn.shape[1] * attn.shape[2]
 
 
 def centre_bias(attn: Float[Tensor, "batch height width"]) -> Float[Tensor, " batch"]:
@@ -37,13 +37,13 @@ def centre_bias(attn: Float[Tensor, "batch height width"]) -> Float[Tensor, " ba
     keeps to the border. A 1x1 map, where there is no distance, gives 1.
     """
     height, width = attn.shape[1:]
-    distribution = _distribution(attn)
-    rows = torch.arange(height, device=attn.device, dtype=distribution.dtype) - (height - 1) / 2
-    columns = torch.arange(width, device=attn.device, dtype=distribution.dtype) - (width - 1) / 2
+    shares = distribution(attn)
+    rows = torch.arange(height, device=attn.device, dtype=shares.dtype) - (height - 1) / 2
+    columns = torch.arange(width, device=attn.device, dtype=shares.dtype) - (width - 1) / 2
     distance = torch.hypot(rows[:, None], columns[None, :])
     if height * width == 1:
-        return torch.ones_like(distribution[:, 0, 0])
-    return (distribution * distance).sum((1, 2)) / distance.mean()
+        return torch.ones_like(shares[:, 0, 0])
+    return (shares * distance).sum((1, 2)) / distance.mean()
 
 
 def agreement(
@@ -68,14 +68,14 @@ def total_variation(
     attn: Float[Tensor, "batch height width"], previous: Float[Tensor, "batch height width"]
 ) -> Float[Tensor, " batch"]:
     """The share of attention that lies elsewhere than before, 0 to 1: half the sum of |differences|."""
-    return (_distribution(attn) - _distribution(previous)).abs().sum((1, 2)) / 2
+    return (distribution(attn) - distribution(previous)).abs().sum((1, 2)) / 2
 
 
 def _full_precision(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
-def _distribution(attn: Tensor) -> Tensor:
+def distribution(attn: Tensor) -> Tensor:
     """Each map scaled to sum 1; by its maximum first, so that no sum of tiny or huge values under- or overflows."""
     attn = _full_precision(attn)
     largest = attn.amax((1, 2), keepdim=True)

@@ -5,6 +5,8 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from lta.measures.map_statistics import distribution
+
 ROLES = ("background", "side", "main")
 """Names of the values 0, 1, 2 of a role map."""
 
@@ -22,9 +24,9 @@ def coverage(roles: UInt8[Tensor, "batch height width"], size: tuple[int, int]) 
 def role_mass(
     attn: Float[Tensor, "batch rows columns"], covered: Float[Tensor, "batch 3 rows columns"]
 ) -> Float[Tensor, "batch 3"]:
-    """Share of an image's attention on each role; over the roles it sums to 1. Maps need not be normalised."""
-    normalised = attn / attn.sum((1, 2), keepdim=True).clamp(min=torch.finfo(attn.dtype).tiny)
-    return (normalised.unsqueeze(1) * covered).sum((2, 3))
+    """Share of an image's attention on each role; over the roles it sums to 1. Maps need not be normalised;
+    one that is zero everywhere counts as uniform."""
+    return (distribution(attn).unsqueeze(1) * covered).sum((2, 3))
 
 
 def centre_prior(main: Float[Tensor, "batch rows columns"]) -> Float[Tensor, "rows columns"]:

@@ -42,6 +42,13 @@ def assemble(
     checks.choice("model.query", query, QUERIES)
     checks.choice("model.project", project, PROJECT)
     checks.flag("model.prune_inert_query", prune_inert_query)
+    for part, given in (("compat", compat), ("head", head)):
+        if not callable(given):
+            raise ValueError(f"model.{part}={given} can't be given there; choose it by {part}={given}")
+    if project == "local" and all(trunk.channels[level] == trunk.channels[stages[-1]] for level in levels):
+        raise ValueError(f"model.project=local is not used: the levels {', '.join(levels)} have the query's channels")
+    if project == "local" and query == "own":
+        raise ValueError("model.project=local is not used with model.query=own: each query has its level's channels")
     if gates and query != "own":
         raise ValueError(
             f"model.query={query} does not go with model.gates={list(gates)}: what decides a gate must be known before it "
@@ -117,6 +124,6 @@ def _check_gates(gates: Sequence[str], levels: Sequence[str]) -> tuple[str, ...]
 def _normaliser(normaliser: str | Mapping[str, str], level: str, levels: Sequence[str]) -> str:
     if not isinstance(normaliser, Mapping):
         return normaliser
-    if set(normaliser) != set(levels):
+    if not set(normaliser) >= set(levels):
         raise ValueError(f"model.normaliser={dict(normaliser)} must name each of the levels {', '.join(levels)}")
     return normaliser[level]

@@ -69,6 +69,8 @@ class SGDRecipe(Recipe):
         self.sgd = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov}
         self.weight_decay, self.decay_vectors = weight_decay, decay_vectors
         self.label_smoothing = label_smoothing
+        if schedule is not None and not isinstance(schedule, Schedule):
+            raise ValueError(f"recipe.schedule={schedule} can't be given there; choose it by schedule={schedule}")
         self.schedule = schedule or WarmupCosine()
 
     def optimizer(self, network: nn.Module, batch_size: int) -> torch.optim.Optimizer:

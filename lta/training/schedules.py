@@ -36,38 +36,46 @@ class WarmupCosine(Schedule):
 
 class Steps(Schedule):
     """The authors' schedules (author_spec section 5): `changes` are pairs of a 1-based epoch and the factor that is applied
-    at its start and stays; every step divides by 1 + n `step_decay` besides, n counting all steps before it.
+    at its start and stays. Without them, `factor` is applied at each epoch that is a multiple of `every` (None: at none).
+    Every step divides by 1 + n `step_decay` besides, n counting all steps before it.
 
     `of_epochs`: the changes are meant for a training of so many epochs and are moved in proportion to this one's length;
     None: they stand as they are. `reset_momentum`: the optimiser forgets its momentum at each change.
     """
 
     def __init__(
-        self, changes: Sequence[Sequence[float]] = (), step_decay: float = 0.0, of_epochs: int | None = None,
-        reset_momentum: bool = False,
+        self, changes: Sequence[Sequence[float]] | None = None, every: int | None = None, factor: float = 0.5,
+        step_decay: float = 0.0, of_epochs: int | None = None, reset_momentum: bool = False,
     ):  # fmt: skip
-        if not _are_pairs(changes):
+        if changes is not None and not _are_pairs(changes):
             raise ValueError(
                 f"schedule.changes={changes} must be pairs of epoch and factor, for example [[25, 0.5], [50, 0.5]]"
             )
-        for epoch, factor in changes:
+        for epoch, change in changes or ():
             checks.whole("schedule.changes: epoch", epoch, least=1)
-            checks.number(f"schedule.changes: factor at epoch {epoch}", factor, 0, 1e6)
+            checks.number(f"schedule.changes: factor at epoch {epoch}", change, 0, 1e6)
         checks.number("schedule.step_decay", step_decay, 0, 1)
-        if of_epochs is not None:
-            checks.whole("schedule.of_epochs", of_epochs, least=1)
+        for name, value in (("every", every), ("of_epochs", of_epochs)):
+            if value is not None:
+                checks.whole(f"schedule.{name}", value, least=1)
+        checks.number("schedule.factor", factor, 0, 1e6)
         checks.flag("schedule.reset_momentum", reset_momentum)
-        self.changes, self.step_decay = [tuple(change) for change in changes], step_decay
+        self.changes, self.every, self.change, self.step_decay = changes, every, factor, step_decay
         self.of_epochs, self.reset_momentum = of_epochs, reset_momentum
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         reached = step / steps_per_epoch  # in epochs
-        applied = (factor for epoch, factor in self.changes if self._start(epoch, epochs) <= reached)
+        applied = (factor for epoch, factor in self._changes(epochs) if self._start(epoch, epochs) <= reached)
         return math.prod(applied) / (1 + step * self.step_decay)
 
     def forgets_momentum(self, epoch: int, epochs: int) -> bool:
-        changed = any(epoch - 1 < self._start(e, epochs) <= epoch for e, _ in self.changes)
+        changed = any(epoch - 1 < self._start(e, epochs) <= epoch for e, _ in self._changes(epochs))
         return self.reset_momentum and changed
+
+    def _changes(self, epochs: int) -> Sequence[Sequence[float]]:
+        if self.changes is not None or self.every is None:
+            return self.changes or ()
+        return [(epoch, self.change) for epoch in range(self.every, (self.of_epochs or epochs) + 1, self.every)]
 
     def _start(self, epoch: int, epochs: int) -> float:
         """When 1-based `epoch` begins, in epochs since the training's start."""

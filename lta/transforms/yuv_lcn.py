@@ -57,7 +57,8 @@ class YuvLcn(nn.Module):
             yuv = images.permute(0, 2, 3, 1).to(precise) @ self.matrix.to(precise).T * UNIT
             luma = _local_contrast(yuv[..., 0])
             colour = (yuv[..., 1:] - self.mean) / self.std
-            return torch.cat([luma.unsqueeze(-1), colour], dim=-1).float().permute(0, 3, 1, 2)
+            normalised = torch.cat([luma.unsqueeze(-1), colour], dim=-1)
+            return normalised.to(self.mean.dtype).permute(0, 3, 1, 2)
 
 
 def _local_contrast(luma: Float[Tensor, "batch height width"]) -> Float[Tensor, "batch height width"]:

@@ -47,6 +47,7 @@ def read(tmp_path):
 
 def epoch(log, trainer, metrics, logged):
     log.on_train_epoch_start(trainer, MODULE)
+    log.on_train_batch_start(trainer, MODULE, None, 0)
     metrics.update({key: torch.tensor(value) for key, value in logged.items()})
     log.on_train_epoch_end(trainer, MODULE)
 

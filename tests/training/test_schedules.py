@@ -50,6 +50,14 @@ def test_resnets_drop_to_a_fifth_and_forget_their_momentum_there():
     assert not any(authors("cifar10")[0].forgets_momentum(epoch, 300) for epoch in range(300))
 
 
+def test_every_so_many_epochs_is_the_list_written_out():
+    every, listed = Steps(every=3, factor=0.1), Steps([[3, 0.1], [6, 0.1], [9, 0.1]])
+    assert [every.factor(step, 4, 11) for step in range(44)] == [listed.factor(step, 4, 11) for step in range(44)]
+    of_300 = Steps(every=25, of_epochs=300)
+    assert of_300.factor(11 * 25 + 24, 25, 12) == pytest.approx(0.5**12)
+    assert Steps().factor(10**6, 390, 300) == 1
+
+
 def test_a_shortened_training_goes_through_the_same_rates():
     schedule = Steps([[25, 0.5], [50, 0.5], [300, 0.1]], of_epochs=300, reset_momentum=True)
     # of 12 epochs: epoch 25 of 300 begins at 24/25 of the first epoch, epoch 50 at 49/25, epoch 300 at 299/25
