@@ -18,6 +18,7 @@ def built(*overrides):
     return cfg, network, build(cfg.recipe), build(cfg.preprocess), build(cfg.augment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["fast", "author", "author_resnet"])
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_model_goes_with_every_recipe(model, recipe):

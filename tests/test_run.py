@@ -157,12 +157,6 @@ def test_the_controls_run(capsys, tmp_path, model):
     ["model.prune_inert_query=true"], ["model.normaliser=sigmoid"], ["data.val_size=0"], ["trainer.precision=bf16-mixed"],
     ["test_checkpoint=best"], ["logger=tensorboard"], ["logger=csv"], ["model.dropout=1"], ["augment=none"],
     ["callbacks.attention_maps=null", "callbacks.telemetry=null", "callbacks.bar=null"],
-    ["model=vgg_att3_upprojecting", "compat=dp", "recipe.average_gradients=true"], ["model=vgg_pan"],
-    ["model=vgg_progressive_ll"], ["recipe=author", "trainer.precision=64-true"], ["schedule=author"],
-    ["model=vgg_pan", "model.levels=[A,C]", "model.gates=[A]"], ["recipe=author", "trainer.precision=bf16-mixed"],
-    ["model=vgg_att2_two_globals", "head=indep", "head.combine=sum_ce"], ["head=indep", "head.combine=average"],
-    ["model=rn_att2", "model.depth=11", "model.width=0.25"], ["recipe=author", "data.val_size=0"],
-    ["recipe=author", "schedule=author_resnet", "schedule.changes=[[1, 0.5]]", "preprocess=gcn_zca"],
 ], ids=" ".join)  # fmt: skip
 def test_choices_compose_and_run(capsys, tmp_path, options):
     kept = [
@@ -174,6 +168,19 @@ def test_choices_compose_and_run(capsys, tmp_path, options):
     assert float(row["train/loss"]) > 0
     assert ("val/error" in row) == ("data.val_size=0" not in options)
     assert "nan" not in (tmp_path / "run" / "metrics.csv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [
+    ["model=vgg_att3_upprojecting", "compat=dp", "recipe.average_gradients=true"], ["model=vgg_pan"],
+    ["model=vgg_progressive_ll"], ["recipe=author", "trainer.precision=64-true"], ["schedule=author"],
+    ["model=vgg_pan", "model.levels=[A,C]", "model.gates=[A]"], ["recipe=author", "trainer.precision=bf16-mixed"],
+    ["model=vgg_att2_two_globals", "head=indep", "head.combine=sum_ce"], ["head=indep", "head.combine=average"],
+    ["model=rn_att2", "model.depth=11", "model.width=0.25"], ["recipe=author", "data.val_size=0"],
+    ["recipe=author", "schedule=author_resnet", "schedule.changes=[[1, 0.5]]", "preprocess=gcn_zca"],
+], ids=" ".join)  # fmt: skip
+def test_the_family_and_its_recipes_compose_and_run(capsys, tmp_path, options):
+    test_choices_compose_and_run(capsys, tmp_path, options)
 
 
 def test_the_authors_look_at_the_test_set_is_apart_from_all_else(capsys, tmp_path):

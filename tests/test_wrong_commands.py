@@ -79,6 +79,9 @@ WRONG = [
     (["callbacks.attention_maps.upsampling=cubic"], "callbacks.attention_maps.upsampling=cubic is unknown"),
     (["logger=wandb", "logger.wandb.mode=sometimes"], "logger.wandb.mode=sometimes is unknown; choose one of auto, online"),
     (["data=image_folder"], "data.root must be given"),
+]
+
+WRONG_WITH_THE_FAMILY = [
     (["model.gates=[B]"], "model.query=shared does not go with model.gates=['B']"),
     (["model.gates=[C]", "model.query=own"], "model.gates=['C'] must be among A, B: those of model.levels but the deepest"),
     (["model=vgg_att1", "model.gates=[B]"], "model.gates=['B'] must be empty: there is one level"),
@@ -140,13 +143,23 @@ def assert_refused(ended, says):
     assert "Traceback" not in ended.out
 
 
-@pytest.mark.parametrize(("arguments", "says"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def words(value):
+    return " ".join(value) if isinstance(value, list) else ""
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG, ids=words)
 def test_wrong_values_end_in_one_line(capsys, arguments, says):
     given = {argument.partition("=")[0] for argument in arguments}
     kept = [argument for argument in TINY if argument.partition("=")[0] not in given]
     if "data" in given:
         kept = [argument for argument in kept if not argument.startswith("data.")]
     assert_refused(lta_run(capsys, [*kept, *arguments]), says)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("arguments", "says"), WRONG_WITH_THE_FAMILY, ids=words)
+def test_wrong_values_of_the_family_and_its_recipes_end_in_one_line(capsys, arguments, says):
+    test_wrong_values_end_in_one_line(capsys, arguments, says)
 
 
 @pytest.mark.parametrize(("arguments", "says"), [

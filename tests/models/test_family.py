@@ -123,7 +123,7 @@ def test_which_query_acts_with_pc(model, head):
     assert ((own.logits - other.logits).abs().max() > 1e-9) == bool(acting)
 
 
-@pytest.mark.parametrize("compat", ["dp", "scaled_dp", "additive"])
+@pytest.mark.parametrize("compat", ["dp", "additive"])
 @pytest.mark.parametrize("model", ATTENTION)
 def test_with_other_scores_every_query_acts(model, compat):
     built = double(model, f"compat={compat}")
