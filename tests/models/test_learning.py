@@ -36,22 +36,27 @@ def pictures():
     return images, torch.from_numpy(split.labels)
 
 
+def trained(built, recipe, images, labels, order, augment=lambda batch: batch):
+    """Mean losses of the first and the last eight steps, over the images in this order."""
+    optimizer = recipe.optimizer(built, BATCH)
+    losses = []
+    for chosen in order.split(BATCH):
+        loss = recipe.loss(built(augment(images[chosen])), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return tuple(torch.tensor(part).mean().item() for part in (losses[:8], losses[-8:]))
+
+
 @pytest.mark.parametrize("model", [*ATTENTION, *PLAIN])
 def test_one_epoch_lowers_the_loss(model, pictures):
     images, labels = pictures
     small = ["model.width=0.25", "model.depth=29"] if model.startswith("rn") else ["model.width=0.125", "model.dropout=0"]
     built = network(f"model={model}", *small).to(memory_format=torch.channels_last)
     recipe = SGDRecipe(1, lr=0.02 if model.startswith("rn") else 0.05, lr_batch=0, schedule=Steps())
-    optimizer = recipe.optimizer(built, BATCH)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-    losses = []
-    for chosen in order.split(BATCH):
-        loss = recipe.loss(built(images[chosen]), labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    first, last = (torch.tensor(part).mean().item() for part in (losses[:8], losses[-8:]))
+    first, last = trained(built, recipe, images, labels, order)
     assert last < first - 0.1, f"{model}: from {first:.3f} to {last:.3f}"
 
 
@@ -67,14 +72,6 @@ def test_the_authors_recipe_learns_on_real_pictures():
     torch.manual_seed(0)
     built = build(cfg.model)(num_classes=10).to(memory_format=torch.channels_last)
     average_at_junctions(built, recipe.average_gradients)
-    optimizer = recipe.optimizer(built, BATCH)
-    losses = []
-    for _ in range(2):
-        for chosen in torch.randperm(len(labels)).split(BATCH):
-            loss = recipe.loss(built(augment(images[chosen])), labels[chosen])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-    first, last = (torch.tensor(part).mean().item() for part in (losses[:8], losses[-8:]))
+    order = torch.cat([torch.randperm(len(labels)) for _ in range(2)])
+    first, last = trained(built, recipe, images, labels, order, augment)
     assert last < first - 0.1, f"from {first:.3f} to {last:.3f}"
