@@ -1,6 +1,9 @@
 """`lta.load`: from a run directory or a checkpoint file to a network ready to use."""
 
+import logging
+import os
 import pickle
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +11,19 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from lta import processes
 from lta.config import build
-from lta.run_directory import checkpoint
+from lta.run_directory import PREVIOUS, checkpoint
 from lta.training.classifier import Classifier
+
+log = logging.getLogger(__name__)
 
 FORMAT = 2
 """Of the checkpoints' names and configuration; raised where older ones can't be read any more."""
+
+
+class BrokenCheckpoint(ValueError):
+    """A file that is no checkpoint, or no whole one."""
 
 
 def hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
@@ -59,6 +69,29 @@ def _check_targets(config: Any, path: Path) -> None:
         _check_targets(part, path)
 
 
+def to_resume(directory: Path) -> Path | None:
+    """The newest readable checkpoint of a run; None before its first epoch's end.
+
+    A last one that can't be read is set aside as `last.ckpt.broken`, said in one line, and the one before it is taken;
+    raises ValueError where that can't be read either.
+    """
+    last = directory / "checkpoints" / "last.ckpt"
+    previous = last.with_name(PREVIOUS[last.name])
+    try:
+        if last.is_file():
+            read_checkpoint(last)
+            return last
+        return previous if previous.is_file() else None
+    except BrokenCheckpoint as error:
+        if not previous.is_file():
+            raise
+        read_checkpoint(previous)
+        log.warning("%s; going on from %s, an epoch earlier", error, previous.name)
+        if processes.is_first():
+            os.replace(last, last.with_name(last.name + ".broken"))
+        return previous
+
+
 def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]) -> None:
     """Raises ValueError where the checkpoint was written under another configuration of what is computed."""
     hparams = read_checkpoint(path)["hyper_parameters"]
@@ -84,11 +117,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"there is no checkpoint {path}")
     try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # torch reads it as it is
+                raise BrokenCheckpoint(f"{path} is no readable checkpoint: its {damaged} is not what was written")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
-        raise ValueError(f"{path} is no readable checkpoint: {str(error).splitlines()[0][:120]}") from error
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, zipfile.BadZipFile) as error:
+        raise BrokenCheckpoint(f"{path} is no readable checkpoint: {_first_line(error)}") from error
     if not isinstance(content, dict) or "config" not in content.get("hyper_parameters", {}):
         raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
     if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
         raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
     return content
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:120]

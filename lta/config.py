@@ -5,15 +5,20 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from lta import processes
+from lta.stopping import Stopped, signals
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -22,6 +27,8 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "co
 RESUME_MAY_CHANGE = ("trainer.",)
 """What a resumed run may be told beside its directory: where it runs, not what it computes."""
 
+RUNS_WHERE = {"trainer", "resume"}
+"""Parts of a configuration that say where a run is computed, not what."""
 
 PARTS = {
     "seed", "test_checkpoint", "test_each_epoch", "resume", "model", "compat", "head", "data", "preprocess", "augment",
@@ -49,6 +56,8 @@ def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> N
         print(_help())
         return
     OmegaConf.register_new_resolver("lta.run_dir", _run_directory, replace=True)
+    OmegaConf.register_new_resolver("lta.log_name", processes.log_name, replace=True)
+    OmegaConf.register_new_resolver("lta.log_level", lambda: "INFO" if processes.is_first() else "WARNING", replace=True)
     full_error = os.environ.get("HYDRA_FULL_ERROR")
     failed = []
 
@@ -57,7 +66,10 @@ def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> N
         with _errors_in_one_line(failed):
             task(cfg)
 
-    with _errors_in_one_line(failed):
+    started = processes.is_started_by_lightning()
+    if started:
+        processes.end_with_parent()
+    with signals.handled(tell=os.getppid() if started else None), _said_once(), _errors_in_one_line(failed):
         _check_flags(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
         try:
@@ -69,28 +81,24 @@ def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> N
 
 
 @contextmanager
+def _said_once() -> Iterator[None]:
+    try:
+        yield
+    except Stopped as stopped:
+        if processes.is_first():
+            print(stopped, file=sys.stderr)
+        raise
+
+
+@contextmanager
 def _errors_in_one_line(failed: list[Exception]) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
-        _stopped("Ctrl-C", 130)
-    except SystemExit as end:
-        # Lightning turns SIGTERM into an exception that would end in 0, and Ctrl-C into one that ends in 1 silently.
-        if isinstance(end.__context__, KeyboardInterrupt):
-            _stopped("Ctrl-C", 130)
-        if type(end).__name__ == "SIGTERMException":
-            _stopped("SIGTERM", 143)
-        raise
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" or not _is_users(error):
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         failed.append(error)
-
-
-def _stopped(by: str, status: int) -> NoReturn:
-    print(f"stopped by {by}; resume= goes on from the last complete epoch", file=sys.stderr)
-    sys.exit(status)
 
 
 def _help() -> str:
@@ -121,6 +129,8 @@ def settings(cfg: DictConfig) -> DictConfig:
     for part in ("compat", "head"):
         if part in cfg and part not in cfg.model:
             raise RunError(f"{part} is not used by this model, which has no attention")
+    if cfg.resume == "auto":
+        return _begun_or_new(cfg)
     if cfg.resume is None:
         return cfg
     _run_directory(cfg.resume, fresh="")
@@ -133,11 +143,7 @@ def settings(cfg: DictConfig) -> DictConfig:
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
             f"(allowed beside it: {', '.join(prefix + '*' for prefix in RESUME_MAY_CHANGE)})"
         )
-    path = Path(cfg.resume) / "config.yaml"
-    try:
-        saved = OmegaConf.load(path)
-    except yaml.YAMLError as error:
-        raise RunError(f"{path} can't be read: {error}") from error
+    saved = OmegaConf.create(_saved(Path(cfg.resume) / "config.yaml"))
     for override in asked:
         key, _, value = override.partition("=")
         if OmegaConf.select(saved, key) is None:
@@ -145,6 +151,49 @@ def settings(cfg: DictConfig) -> DictConfig:
         OmegaConf.update(saved, key, yaml.safe_load(value))
     saved.resume = cfg.resume
     return saved
+
+
+def _begun_or_new(cfg: DictConfig) -> DictConfig:
+    """`resume` becomes the run's directory where that already holds this very run, else None."""
+    hydra_config = HydraConfig.get()
+    directory = Path(hydra_config.runtime.output_dir)
+    if hydra_config.mode == RunMode.RUN and not any(
+        override.startswith("hydra.run.dir=") for override in hydra_config.overrides.hydra
+    ):
+        raise RunError("resume=auto goes on in a directory that stays the same: give hydra.run.dir=...")
+    path = directory / "config.yaml"
+    begun = path.is_file()
+    if begun and (found := difference(_saved(path), plain(cfg))):
+        key, there, here = found
+        raise RunError(f"{directory} holds a run of another configuration: {key} is {there} there, {here} here")
+    cfg.resume = str(directory) if begun else None
+    return cfg
+
+
+def difference(saved: Any, asked: Any) -> tuple[str, Any, Any] | None:
+    """The first setting in which two configurations, as plain containers, differ in what they compute; None: in none.
+
+    As (key, value in `saved`, value in `asked`). Where a run is computed (`trainer`) makes no other run of it.
+    """
+
+    def first(one: Any, other: Any, key: str) -> tuple[str, Any, Any] | None:
+        if isinstance(one, dict) and isinstance(other, dict):
+            below = (
+                first(one.get(k), other.get(k), f"{key}.{k}" if key else k)
+                for k in {**one, **other}
+                if key or k not in RUNS_WHERE
+            )
+            return next((found for found in below if found), None)
+        return None if one == other else (key, one, other)
+
+    return first(saved, asked, "")
+
+
+def _saved(path: Path) -> Any:
+    try:
+        return plain(OmegaConf.load(path))
+    except yaml.YAMLError as error:
+        raise RunError(f"{path} can't be read: {error}") from error
 
 
 def plain(cfg: Any) -> Any:
@@ -219,14 +268,27 @@ def _is_users(error: BaseException) -> bool:
 
 
 def _run_directory(resume: str | None, fresh: str) -> str:
-    if resume is None:
-        return fresh
+    if resume in (None, "auto"):
+        return fresh if "TORCHELASTIC_RUN_ID" not in os.environ else _agreed(fresh)
     directory = Path(resume)
     if not directory.is_dir():
         raise RunError(f"resume={resume}: there is no such directory")
     if not (directory / "config.yaml").is_file():
         raise RunError(f"resume={resume} is no run directory: it has no config.yaml")
     return str(directory)
+
+
+@cache
+def _agreed(directory: str) -> str:
+    """The first process's directory: those that torchrun starts may read the clock in different seconds."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        raise RunError("give hydra.run.dir=...: the processes of this torchrun can't agree on a directory otherwise")
+    from torch.distributed import TCPStore
+
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    if processes.is_first():
+        store.set("lta/run_directory", directory)
+    return store.get("lta/run_directory").decode()
 
 
 def _restore(name: str, value: str | None) -> None:

@@ -5,26 +5,34 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from lta import run_directory
 from lta.config import build, launch, plain, settings
 
 
 def run(composed: DictConfig) -> None:
     cfg = settings(composed)
     directory = Path(HydraConfig.get().runtime.output_dir)
+    if cfg.resume and (finished := run_directory.results(directory)):
+        from lta import summary
 
+        print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
+        return
+    with run_directory.locked(directory):
+        train(cfg, directory)
+
+
+def train(cfg: DictConfig, directory: Path) -> None:
     # Imported here: `--help` and `--cfg job` need none of it.
     import pytorch_lightning as pl
     import torch
 
-    from lta import checks, run_directory, summary
+    from lta import checks, summary
+    from lta.callbacks.stopping import Stopping
     from lta.callbacks.wandb_run import finish
-    from lta.checkpoint import check_belongs, hparams
+    from lta.checkpoint import check_belongs, hparams, to_resume
     from lta.evaluators.roles import measure_roles
     from lta.training.classifier import Classifier
-
-    if cfg.resume and (finished := run_directory.results(directory)):
-        print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
-        return
+    from lta.training.trainer import end_processes
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
     checks.whole("seed", cfg.seed)
@@ -35,13 +43,17 @@ def run(composed: DictConfig) -> None:
     recipe = build(cfg.recipe)
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)
-    callbacks = [build(node) for node in cfg.callbacks.values() if node]
-    trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
+    callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
+    trainer = build(
+        cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks, previous=run_directory.PREVIOUS
+    )
     data = build(cfg.data)
     data.test_each_epoch = cfg.test_each_epoch
+    data.trainer = trainer  # how many processes share a batch
     data.prepare_data()
     data.setup()
     data.train_dataloader()
+    data.val_dataloader()
     if data.val is None and cfg.test_checkpoint == "best":
         raise ValueError("test_checkpoint=best needs a validation set: data.val_size is 0; choose last")
 
@@ -56,11 +68,11 @@ def run(composed: DictConfig) -> None:
         hparams=hparams(plain(cfg), data),
     )
     classifier.preprocess.fit(data.train.images)
-    checkpoint = run_directory.last_checkpoint(directory)
+    checkpoint = to_resume(directory)
     if checkpoint:
         check_belongs(checkpoint, plain(cfg), data.class_names)
 
-    if pl.utilities.rank_zero_only.rank == 0:  # the others are started by Lightning, with the same command
+    if trainer.is_global_zero:
         run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, resumed=cfg.resume is not None)
     complete = False
     try:
@@ -79,6 +91,8 @@ def run(composed: DictConfig) -> None:
             print(summary.text(results, directory))
         complete = True
     finally:
+        if not complete:
+            end_processes(trainer)
         finish(trainer.loggers, failed=not complete)
 
 

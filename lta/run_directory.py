@@ -1,40 +1,61 @@
 """What a run leaves behind: its configuration, where it came from, its results; and finding them again."""
 
+import hashlib
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 import lta
 from lta import checks
+from lta.processes import is_first
 
 CHECKPOINTS = ("last", "best")
 
+PREVIOUS = {"last.ckpt": "previous.ckpt"}
+"""What a checkpoint is kept as when the next one of its name is written."""
+
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Inside, no other run gets into `directory`, until this process has ended, however it ends.
+
+    Only a run's first process asks. Raises ValueError where another run is in there.
+    """
+    if not is_first():
+        yield
+        return
+    try:
+        with FileLock(directory / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise ValueError(f"{directory} is being run by another process") from error
 
 
 def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool) -> None:
     """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit and machine.
 
     `overrides` are what was asked for on the command line. Raises ValueError where the directory already holds a run
-    and this is no resume: nothing is overwritten, also not where two processes begin at the same moment.
+    and this is no resume: nothing is overwritten. To be called by the process that holds the directory's lock.
     """
     record = directory / "run.json"
     if not resumed:
-        try:
-            record.open("x").close()
-        except FileExistsError as error:
+        if (directory / "config.yaml").exists():
             raise ValueError(
                 f"hydra.run.dir={directory} already holds a run: go on with it by resume={directory}, or choose another"
-            ) from error
+            )
         write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     written = record.read_text() if record.is_file() else ""
     starts = json.loads(written)["starts"] if written else []
@@ -43,18 +64,13 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
         "overrides": list(overrides),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "lta": lta.__version__,
+        "code": code_version(),
         "git": _git_state(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
     })  # fmt: skip
     write_json(record, {"starts": starts})
-
-
-def last_checkpoint(directory: Path) -> Path | None:
-    """Where a resumed run goes on from; None before the first epoch's end."""
-    path = directory / "checkpoints" / "last.ckpt"
-    return path if path.is_file() else None
 
 
 def checkpoint(directory: Path, which: str) -> Path:
@@ -84,6 +100,15 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
+
+
+def code_version() -> str:
+    """Twelve hexadecimal digits that change when any of the package's Python files does, with or without git."""
+    package = Path(__file__).resolve().parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
 
 
 def _git_state() -> dict[str, Any] | None:

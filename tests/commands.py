@@ -16,6 +16,16 @@ TINY = (
 """A run of seconds."""
 
 
+def command(*arguments: str) -> list[str]:
+    """`python -m lta.run ...` as a process of its own."""
+    return [sys.executable, "-m", "lta.run", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """One thread; and a W&B service of its own, not the one that an earlier test has left in this process."""
+    return {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"} | {"OMP_NUM_THREADS": "1"}
+
+
 class Ended(NamedTuple):
     status: int
     out: str

@@ -26,12 +26,14 @@ MAY_IMPORT = {
     "data": {"cache", "checks", "transforms"},
     "console": set(),
     "training": {"checks", "models", "layers"},
-    "callbacks": {"checks", "console", "viz", "measures", "models"},  # of models, the NetworkOutput
+    "callbacks": {"checks", "console", "viz", "measures", "models", "processes", "stopping"},  # of models, the NetworkOutput
     "evaluators": {"checks", "viz", "measures", "transforms"},
-    "config": set(),
-    "run_directory": {"checks"},
+    "processes": set(),
+    "stopping": set(),
+    "config": {"processes", "stopping"},
+    "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
-    "checkpoint": {"config", "run_directory", "training"},
+    "checkpoint": {"config", "processes", "run_directory", "training"},
 }
 
 

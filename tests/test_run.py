@@ -10,19 +10,10 @@ import time
 
 import pytest
 import torch
-from commands import TINY, lta_run
+from commands import TINY, command, environment, lta_run
 from PIL import Image
 
 import lta
-
-
-def command(*arguments):
-    return [sys.executable, "-m", "lta.run", *arguments]
-
-
-def environment():
-    """One thread; and a W&B service of its own, not the one that an earlier test has left in this process."""
-    return {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"} | {"OMP_NUM_THREADS": "1"}
 
 
 def start(*arguments, cwd, **options):
@@ -70,7 +61,7 @@ def test_the_directory_holds_all_that_a_run_leaves(finished):
     assert {"train/loss", "val/error", "val/loss", "lr", "attention/B/entropy", "attention/query_grad_norm/C"} <= set(
         rows[0]
     )
-    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt", "previous.ckpt"}
     pictures = sorted(path.name for path in (directory / "attention").iterdir())
     assert pictures == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png"]
     assert Image.open(directory / "attention" / pictures[0]).width > 300
@@ -193,9 +184,9 @@ def test_the_authors_look_at_the_test_set_is_apart_from_all_else(capsys, tmp_pat
     rows = read_rows(directory)
     results = json.loads((directory / "results.json").read_text())
     assert float(rows[-1]["test_each_epoch/error"]) == pytest.approx(results["test"]["error"])
-    assert "val/error" not in rows[0]
+    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"last.ckpt", "previous.ckpt"}
     assert float(rows[0]["attention/B/entropy"]) > 0, "maps of training images, where there is no validation set"
-    assert [path.name for path in (directory / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"last.ckpt", "previous.ckpt"}
 
 
 def test_rates_and_momentum_by_epoch(capsys, tmp_path, monkeypatch):
@@ -319,32 +310,3 @@ def test_the_quickstart_learns_and_attends_to_the_object(tmp_path):
     assert main >= 4
     assert main >= 2 * chosen["shuffled"]["main"]["value"]
     assert main >= 2 * chosen["density"]["side"]["value"]
-
-
-@pytest.mark.slow
-def test_two_processes_are_one_run(tmp_path):
-    options = ["trainer.devices=2", "trainer.strategy=ddp", "data.test_size=13", "logger=wandb", "logger.wandb.mode=offline"]
-    kept = [argument for argument in TINY if argument.partition("=")[0] not in ("data.test_size", "logger")]
-    ended = start(*kept, *options, f"hydra.run.dir={tmp_path}/run", cwd=tmp_path)
-    assert "sync_dist" not in ended.stderr
-    run = tmp_path / "run"
-    assert len(json.loads((run / "run.json").read_text())["starts"]) == 1
-    assert len(list((run / "wandb").glob("offline-run-*"))) == 1
-    assert len(list((run / "attention").iterdir())) == 1
-    wrong = json.loads((run / "results.json").read_text())["test"]["error"] * 13 / 100
-    assert wrong == pytest.approx(round(wrong), abs=1e-4), "13 images are 13, not 14"
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("sent", "status", "says"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")])
-def test_a_stopped_run_says_so(tmp_path, sent, status, says):
-    options = [*TINY, "recipe.epochs=50", "data.train_size=640", f"hydra.run.dir={tmp_path}/run"]
-    running = subprocess.Popen(command(*options), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file():
-        assert running.poll() is None, "the run ended before it could be stopped"
-        time.sleep(0.05)
-    running.send_signal(sent)
-    _, err = running.communicate(timeout=60)
-    assert running.returncode == status
-    assert f"stopped by {says}; resume= goes on from the last complete epoch" in err

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
 from lta.models.output import NetworkOutput
+from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
 from lta.training.metrics import ErrorRate
 from lta.training.recipes import Recipe
@@ -73,6 +75,10 @@ class Classifier(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._publish({"train/loss": self.train_loss, "train/error": self.train_error})
+
+    def on_validation_start(self) -> None:
+        if self.trainer.training and self.trainer.world_size > 1:
+            average_running_statistics(self.network, partial(self.trainer.strategy.reduce, reduce_op="mean"))
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> NetworkOutput:
         return self._evaluate(batch, self._watched_metrics()[dataloader_idx])

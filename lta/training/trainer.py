@@ -1,20 +1,33 @@
 """The Lightning trainer, with hardware and precision chosen for one person with one machine unless told otherwise."""
 
+import inspect
 import logging
+import subprocess
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import ProgressBar
+from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from pytorch_lightning.strategies import DDPStrategy
+from torch.nn.parallel import DistributedDataParallel
 
 from lta import checks
 from lta.training.checkpoint_io import WholeFiles
+from lta.training.devices import (
+    ACCELERATORS,
+    bfloat16_is_native,
+    choose_accelerator,
+    choose_devices,
+    choose_nodes,
+    choose_sync_batchnorm,
+)
 
 log = logging.getLogger(__name__)
 
-ACCELERATORS = ("auto", "cpu", "gpu", "mps")
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed", "64-true")
 
 
@@ -23,50 +36,89 @@ def build_trainer(
     directory: str,
     callbacks: Sequence[pl.Callback] = (),
     accelerator: str = "auto",
-    devices: int | Sequence[int] = 1,
-    num_nodes: int = 1,
+    devices: int | str | Sequence[int] = 1,
+    num_nodes: int | str = 1,
     strategy: str = "auto",
     precision: str = "auto",
+    sync_batchnorm: bool | str = "auto",
+    previous: Mapping[str, str] = MappingProxyType({}),
     **options: Any,
 ) -> pl.Trainer:
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
 
-    `devices=1` takes one device, so that several GPUs are used only when asked for. `precision="auto"` is bf16-mixed
-    where the device computes in bfloat16 natively, else 32-true. What was chosen is logged in one line.
+    `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
+    "auto". `precision="auto"` is bf16-mixed where the device computes in bfloat16 natively, else 32-true. What was
+    chosen is logged in one line. `previous`: see `WholeFiles`.
     """
     checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.choice("trainer.precision", precision, PRECISIONS)
-    checks.whole("trainer.num_nodes", num_nodes, least=1)
-    counted = isinstance(devices, int) and not isinstance(devices, bool) and devices >= 1
-    if not counted and not (isinstance(devices, Sequence) and not isinstance(devices, str) and devices):
-        raise ValueError(f"trainer.devices={devices!r} must be a number of devices, at least 1, or a list of their indices")
-    available = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if accelerator == "auto":
-        accelerator = next(name for name in ("gpu", "mps", "cpu") if available[name])
-    elif not available[accelerator]:
-        raise ValueError(f"trainer.accelerator={accelerator}: this machine has none that torch {torch.__version__} can use")
+    accelerator = choose_accelerator(accelerator)
+    devices, num_nodes = choose_devices(devices, accelerator), choose_nodes(num_nodes)
+    processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
+    sync_batchnorm = choose_sync_batchnorm(sync_batchnorm, accelerator, processes)
     if precision == "auto":
         precision = "bf16-mixed" if bfloat16_is_native(accelerator) else "32-true"
-    if pl.utilities.rank_zero_only.rank == 0:
-        log.info("device: %s x %s, precision %s", accelerator, devices, precision)
     _quieten_lightning()
-    return pl.Trainer(
+    trainer = pl.Trainer(
         max_epochs=epochs,
         default_root_dir=directory,
         callbacks=list(callbacks),
         logger=False,  # given when the run directory is begun
-        plugins=[WholeFiles()],
+        plugins=[WholeFiles(previous), *_slurm()],
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,
-        strategy=strategy,
+        strategy=_strategy(strategy, processes),
         precision=precision,
+        sync_batchnorm=sync_batchnorm,
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
         use_distributed_sampler=False,  # the data module shares out whole batches itself
         num_sanity_val_steps=0,
         **options,
     )
+    if trainer.is_global_zero:
+        log.info("device: %s x %s, precision %s", accelerator, _described(devices, num_nodes), precision)
+        if processes > 1:
+            log.info("batch norm: statistics %s", "of all processes together" if sync_batchnorm else "of each process apart")
+    else:
+        log.info("process %d of %d", trainer.global_rank, processes)
+    return trainer
+
+
+def _strategy(asked: str, processes: int) -> str | DDPStrategy:
+    if asked not in ("auto", "ddp") or processes == 1:
+        return asked
+    # Running statistics are averaged once an epoch, by the classifier; everything else that is kept is alike.
+    known = inspect.signature(DistributedDataParallel).parameters
+    at_each_step = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
+    return DDPStrategy(gradient_as_bucket_view=True, **{at_each_step: False})
+
+
+def _slurm() -> list[SLURMEnvironment]:
+    """Lightning would put a preempted job back into the queue with a checkpoint from the middle of an epoch."""
+    elsewhere = TorchElasticEnvironment.detect()
+    return [SLURMEnvironment(auto_requeue=False)] if not elsewhere and SLURMEnvironment.detect() else []
+
+
+def _described(devices: int | Sequence[int], num_nodes: int) -> str:
+    return str(devices) if num_nodes == 1 else f"{devices} on each of {num_nodes} nodes"
+
+
+def end_processes(trainer: pl.Trainer, grace: float = 3.0) -> None:
+    """Ends what Lightning has started for a run that failed or was stopped, after `grace` seconds by force."""
+    started = getattr(trainer.strategy.launcher, "procs", [])
+    processes = list(started)
+    started.clear()  # Lightning's observer of these would kill this process too, before it could say why it ends
+    deadline = time.monotonic() + grace
+    for rank, process in enumerate(processes, 1):
+        if process.poll():
+            log.error("process %d of this run ended before, with status %d", rank, process.returncode)
+        try:
+            process.wait(max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _quieten_lightning() -> None:
@@ -81,16 +133,3 @@ def _quieten_lightning() -> None:
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
     ):
         warnings.filterwarnings("ignore", message)
-
-
-def bfloat16_is_native(accelerator: str) -> bool:
-    """Whether bfloat16 is faster than float32 there: Ampere or newer, or a CPU with AMX or AVX512-BF16 instructions.
-
-    Elsewhere torch emulates it, at half of float32's speed or less.
-    """
-    if accelerator == "gpu":
-        return torch.cuda.get_device_capability() >= (8, 0)
-    if accelerator == "cpu":
-        features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        return bool(features.get("amx_bf16") or features.get("avx512_bf16"))
-    return False

@@ -1,0 +1,95 @@
+"""How a training ends that was asked to by a signal: all its processes at the same step, with nothing half-done."""
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from lta.processes import is_started_by_lightning
+from lta.stopping import Stopped, signals
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between two looks at what the other processes have received."""
+
+
+class Stopping(pl.Callback):
+    """Raises Stopped in every process of a run after the training step at which one of them was found to be signalled.
+
+    One process looks after each of its batches. Several agree about once a second: at steps that all of them compute
+    from the slowest one's time, so that no other step waits for a device or for another process.
+
+    Slurm's SIGUSR1 puts the job back into the queue (`scontrol requeue`): it goes on where `resume=auto` finds it.
+    """
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        # Lightning (2.6) sends rank 0's flag to all at each step and waits for the answer.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        signals.take_back()
+        signals.deferred = True
+        self._steps, self._next, self._since = 0, 1, time.monotonic()
+        self._look(trainer)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
+    ) -> None:
+        self._steps += 1
+        if trainer.world_size == 1 or self._steps == self._next:
+            self._look(trainer)
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        if trainer.world_size == 1:  # else processes may have unequally many batches
+            self._look(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._look(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._look(trainer)
+        signals.deferred = False
+
+    def on_test_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        signals.take_back()
+
+    def _look(self, trainer: pl.Trainer) -> None:
+        received = signals.received or 0
+        if trainer.world_size > 1:
+            now = time.monotonic()
+            each = (now - self._since) / max(self._steps, 1)
+            mine = torch.tensor([received, each], dtype=torch.float32, device=trainer.strategy.root_device)
+            received, each = trainer.strategy.reduce(mine, reduce_op="max").tolist()
+            self._steps, self._next, self._since = 0, max(1, int(EVERY / max(each, 1e-4))), now
+        if received:
+            self._stop(trainer, int(received))
+
+    def _stop(self, trainer: pl.Trainer, number: int) -> None:
+        if trainer.is_global_zero and "SLURM_JOB_ID" in os.environ and number == signal.SIGUSR1:
+            requeue()
+        stopped = Stopped(number)
+        if is_started_by_lightning():
+            stopped.code = 0  # the first process tells; a failure here would make Lightning kill it before it can
+        raise stopped
+
+
+def requeue() -> None:
+    """Asks Slurm to run this job again."""
+    job = os.environ["SLURM_JOB_ID"]
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    try:
+        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
+        problem = done.stderr.strip() if done.returncode else None
+    except OSError as error:
+        problem = str(error)
+    if problem is None:
+        log.info("Slurm: job %s is requeued", job)
+    else:
+        log.warning("Slurm: job %s could not be requeued: %s", job, problem)

@@ -1,0 +1,86 @@
+"""Signals that end a program: at once, or, in training, where all its processes can. Imports no torch.
+
+They take the place of Lightning's own handlers, which talk to the other processes inside the handler (a hang where
+several of them are signalled together) and end a stopped run with status 0.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+NAMES = {
+    getattr(signal, name): "Ctrl-C" if name == "SIGINT" else name
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1")
+    if hasattr(signal, name)
+}
+"""SIGUSR1 is how Slurm announces the end of a job's time (`#SBATCH --signal=USR1@90`)."""
+
+INSISTS = 1.0
+"""Seconds: a signal that comes later than this after the first is not the same one, sent to several processes."""
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+class Stopped(SystemExit):
+    """A signal ended the program; `code`, its exit status, is 128 + `number`, as in a shell."""
+
+    def __init__(self, number: int, hint: str = "resume= goes on from the last complete epoch"):
+        super().__init__(128 + number)
+        self.number, self.hint = number, hint
+
+    def __str__(self) -> str:
+        return f"stopped by {NAMES[self.number]}; {self.hint}"
+
+
+class Signals:
+    """One for each program. `received` is the number of the first signal that asked it to end.
+
+    `deferred` says that the program looks at `received` itself: the first signal then raises nothing, a later one does.
+    `tell` is the process id of another process of the same run that is to decide instead of this one.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.deferred = False
+        self.tell: int | None = None
+        self._since = 0.0
+        self._handlers: dict[int, Handler | int | None] = {}
+
+    @contextmanager
+    def handled(self, tell: int | None = None) -> Iterator[None]:
+        """Inside, the signals of NAMES raise Stopped in the main thread. Those that a job manager handles stay its own."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self.received, self.deferred, self.tell = None, False, tell
+        before = {number: signal.getsignal(number) for number in NAMES}
+        own = (signal.SIG_DFL, signal.default_int_handler)
+        self._handlers = {number: self._handle if handler in own else handler for number, handler in before.items()}
+        self.take_back()
+        try:
+            yield
+        finally:
+            self._handlers = before
+            self.take_back()
+
+    def take_back(self) -> None:
+        """Installs the handlers, also where a library has put its own in their place since."""
+        for number, handler in self._handlers.items():
+            if handler is not None:  # None: installed by something that is not Python
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        again = self.received is not None and time.monotonic() - self._since > INSISTS
+        if self.received is None:
+            self.received, self._since = number, time.monotonic()
+        if self.tell is not None:
+            os.kill(self.tell, number)
+        elif again or not self.deferred:
+            raise Stopped(number)
+
+
+signals = Signals()

@@ -1,0 +1,70 @@
+"""How many processes a run has, on what: as asked for, or as torchrun, Slurm or the machine say."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+ACCELERATORS = ("auto", "cpu", "gpu", "mps")
+
+
+def choose_accelerator(asked: str) -> str:
+    """cpu, gpu or mps; raises ValueError where this machine has none of what is asked for."""
+    available = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if asked == "auto":
+        return next(name for name in ("gpu", "mps", "cpu") if available[name])
+    if not available[asked]:
+        raise ValueError(f"trainer.accelerator={asked}: this machine has none that torch {torch.__version__} can use")
+    return asked
+
+
+def choose_devices(asked: Any, accelerator: str) -> int | list[int]:
+    """A number or a list of indices. "auto": as many as torchrun or srun start on this machine, else all GPUs."""
+    if isinstance(asked, int) and not isinstance(asked, bool) and asked >= 1:
+        return asked
+    if isinstance(asked, Sequence) and not isinstance(asked, str) and asked:
+        return list(asked)
+    if asked != "auto":
+        raise ValueError(f"trainer.devices={asked!r} must be auto, a number of at least 1, or a list of device indices")
+    for name in ("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE"):
+        if name in os.environ:
+            return int(os.environ[name])
+    if accelerator == "gpu":
+        return torch.cuda.device_count()
+    raise ValueError("trainer.devices=auto means all GPUs, and there is none: say how many processes, trainer.devices=2")
+
+
+def choose_nodes(asked: Any) -> int:
+    """ "auto": as many machines as torchrun or Slurm say, else one."""
+    if isinstance(asked, int) and not isinstance(asked, bool) and asked >= 1:
+        return asked
+    if asked != "auto":
+        raise ValueError(f"trainer.num_nodes={asked!r} must be auto or a whole number, at least 1")
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        return int(os.environ["WORLD_SIZE"]) // int(os.environ["LOCAL_WORLD_SIZE"])
+    return int(os.environ.get("SLURM_NNODES", 1))
+
+
+def choose_sync_batchnorm(asked: Any, accelerator: str, processes: int) -> bool:
+    """ "auto": with several processes on GPUs. Raises ValueError on the CPU, for which torch has none."""
+    if asked == "auto":
+        return accelerator == "gpu" and processes > 1
+    if not isinstance(asked, bool):
+        raise ValueError(f"trainer.sync_batchnorm={asked} must be auto, true or false")
+    if asked and accelerator != "gpu":
+        raise ValueError(f"trainer.sync_batchnorm=true needs GPUs: torch has none for accelerator {accelerator}")
+    return asked
+
+
+def bfloat16_is_native(accelerator: str) -> bool:
+    """Whether bfloat16 is faster than float32 there: Ampere or newer, or a CPU with AMX or AVX512-BF16 instructions.
+
+    Elsewhere torch emulates it, at half of float32's speed or less.
+    """
+    if accelerator == "gpu":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    if accelerator == "cpu":
+        features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        return bool(features.get("amx_bf16") or features.get("avx512_bf16"))
+    return False

@@ -1,0 +1,268 @@
+"""Runs that were cut off, by anything, and go on; and directories that hold another run."""
+
+import csv
+import json
+import random
+import resource
+import signal
+import subprocess
+
+import pytest
+import torch
+from commands import TINY, command, environment, lta_run
+
+from lta import run_directory
+from lta.checkpoint import read_checkpoint, to_resume
+from lta.training.checkpoint_io import WholeFiles
+
+
+def rows(directory):
+    with (directory / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same_weights(one, other):
+    first, second = (torch.load(d / "checkpoints" / "last.ckpt", weights_only=True) for d in (one, other))
+    assert first["epoch"] == second["epoch"]
+    for name, tensor in first["state_dict"].items():
+        assert torch.equal(tensor, second["state_dict"][name]), name
+
+
+# resume=auto: the same command again.
+
+
+def test_the_same_command_again_goes_on_in_its_directory(capsys, tmp_path):
+    options = [*TINY, "recipe.epochs=2", f"hydra.run.dir={tmp_path}/run", "resume=auto"]
+    ended = lta_run(capsys, options)
+    assert "epoch 2/2" in ended.out
+    (tmp_path / "run" / "results.json").unlink()  # as if cut off before its end
+    again = lta_run(capsys, options)
+    assert "epoch" not in again.out.split("== summary")[0], "both epochs are done: only the test is left"
+    assert len(json.loads((tmp_path / "run" / "run.json").read_text())["starts"]) == 2
+    complete = lta_run(capsys, options)
+    assert "this run is complete" in complete.out
+    elsewhere = lta_run(capsys, [*options, "+trainer.log_every_n_steps=7"])
+    assert "this run is complete" in elsewhere.out, "where it runs makes no other run of it"
+    other = lta_run(capsys, [*options, "recipe.epochs=3"])
+    assert other.status == 1
+    assert f"{tmp_path}/run holds a run of another configuration: recipe.epochs is 2 there, 3 here" in other.err
+    assert len(rows(tmp_path / "run")) == 2, "nothing was touched"
+
+
+def test_auto_needs_a_directory_that_stays(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = lta_run(capsys, [*TINY, "resume=auto"])
+    assert ended.status == 1
+    assert "resume=auto goes on in a directory that stays the same: give hydra.run.dir=" in ended.err
+
+
+def test_every_start_records_the_code(capsys, tmp_path):
+    code = run_directory.code_version()
+    assert len(code) == 12
+    assert int(code, 16) >= 0
+    ended = lta_run(capsys, [*TINY, f"hydra.run.dir={tmp_path}/run"])
+    assert ended.status == 0
+    (start,) = json.loads((tmp_path / "run" / "run.json").read_text())["starts"]
+    assert start["code"] == code
+
+
+def test_the_code_version_changes_with_the_code(tmp_path, monkeypatch):
+    (tmp_path / "lta").mkdir()
+    module = tmp_path / "lta" / "run_directory.py"
+    module.write_text("1")
+    monkeypatch.setattr(run_directory, "__file__", str(module))
+    before = run_directory.code_version()
+    assert run_directory.code_version() == before
+    module.write_text("2")
+    assert run_directory.code_version() != before
+    module.write_text("1")
+    (tmp_path / "lta" / "more.py").write_text("")
+    assert run_directory.code_version() != before
+
+
+# One run at a time.
+
+
+def test_two_runs_never_share_a_directory(capsys, tmp_path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    hold = "import sys; from lta.run_directory import locked; from pathlib import Path\n"
+    hold += "with locked(Path(sys.argv[1])): print(1, flush=True); sys.stdin.read()"
+    program = [command()[0], "-c", hold, str(directory)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        ended = lta_run(capsys, [*TINY, f"hydra.run.dir={directory}"])
+        assert ended.status == 1
+        assert f"error: {directory} is being run by another process" in ended.err
+        holder.kill()  # however it ends
+    assert lta_run(capsys, [*TINY, f"hydra.run.dir={directory}"]).status == 0
+
+
+# Checkpoints.
+
+
+def checkpoint(epoch):
+    return {
+        "hyper_parameters": {"config": {}, "class_names": [], "format": 2},
+        "epoch": epoch,
+        "x": torch.ones(1000) * epoch,
+    }
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A run directory with two checkpoints, as training writes them."""
+    writer = WholeFiles(run_directory.PREVIOUS)
+    for epoch in (0, 1):
+        writer.save_checkpoint(checkpoint(epoch), tmp_path / "checkpoints" / "last.ckpt")
+        writer.save_checkpoint(checkpoint(epoch), tmp_path / "checkpoints" / "best.ckpt")
+    return tmp_path
+
+
+def test_the_checkpoint_before_the_last_is_kept(saved):
+    assert sorted(path.name for path in (saved / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt", "previous.ckpt"]
+    assert read_checkpoint(saved / "checkpoints" / "previous.ckpt")["epoch"] == 0
+    assert to_resume(saved) == saved / "checkpoints" / "last.ckpt"
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("spoil", [cut, empty, flip])
+def test_a_spoilt_last_checkpoint_is_set_aside(saved, caplog, spoil):
+    last = saved / "checkpoints" / "last.ckpt"
+    spoil(last)
+    spoilt = last.read_bytes()
+    assert to_resume(saved) == last.with_name("previous.ckpt")
+    assert "last.ckpt is no readable checkpoint" in caplog.text
+    assert "going on from previous.ckpt, an epoch earlier" in caplog.text
+    assert last.with_name("last.ckpt.broken").read_bytes() == spoilt
+    assert to_resume(saved) == last.with_name("previous.ckpt"), "also after the next cut"
+    WholeFiles(run_directory.PREVIOUS).save_checkpoint(checkpoint(1), last)
+    assert to_resume(saved) == last
+    assert read_checkpoint(last.with_name("previous.ckpt"))["epoch"] == 0, "the broken one takes nobody's place"
+
+
+def test_cut_off_between_the_two_renamings(saved):
+    (saved / "checkpoints" / "last.ckpt").rename(saved / "checkpoints" / "last.ckpt.part")
+    assert to_resume(saved).name == "previous.ckpt"
+
+
+def test_both_spoilt_is_said(saved):
+    for name in ("last.ckpt", "previous.ckpt"):
+        cut(saved / "checkpoints" / name)
+    with pytest.raises(ValueError, match=r"previous\.ckpt is no readable checkpoint"):
+        to_resume(saved)
+    assert (saved / "checkpoints" / "last.ckpt").is_file(), "nothing is moved where nothing can take its place"
+
+
+def test_no_checkpoint_yet(tmp_path):
+    assert to_resume(tmp_path) is None
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_last_one(saved, monkeypatch):
+
+    def full(content, file):
+        file.write(b"half")
+        raise RuntimeError("PytorchStreamWriter failed writing file\nmore")
+
+    before = (saved / "checkpoints" / "last.ckpt").read_bytes()
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match=r"last\.ckpt could not be written: PytorchStreamWriter failed writing file$"):
+        WholeFiles(run_directory.PREVIOUS).save_checkpoint(checkpoint(2), saved / "checkpoints" / "last.ckpt")
+    assert (saved / "checkpoints" / "last.ckpt").read_bytes() == before
+    assert not list((saved / "checkpoints").glob("*.part")), "on a full disk the half-written file must not stay"
+
+
+# Whole runs.
+
+
+def test_an_unwritable_directory_ends_in_one_line(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    ended = lta_run(capsys, [*TINY, f"hydra.run.dir={tmp_path}/file/run"])
+    assert ended.status == 1
+    assert ended.err.count("\n") == 1
+    assert "file/run" in ended.err
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(tmp_path):
+    """No file may grow beyond a limit: as on a full disk, writing fails in the middle."""
+    options = command(*TINY, "recipe.epochs=2", f"hydra.run.dir={tmp_path}/run", "resume=auto")
+    room = 200_000
+
+    def little_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    ended = subprocess.run(options, cwd=tmp_path, env=environment(), capture_output=True, text=True, preexec_fn=little_room)
+    assert ended.returncode == 1
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert "checkpoints/" in line
+    assert "Traceback" not in ended.stderr
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+    ended = subprocess.run(options, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    assert "test error" in ended.stdout
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == ["0", "1"]
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").stat().st_size > room
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_a_spoilt_checkpoint_to_the_same_weights(tmp_path):
+    options = [*TINY, "recipe.epochs=3", "model.dropout=1"]
+    subprocess.run(command(*options, f"hydra.run.dir={tmp_path}/whole"), cwd=tmp_path, env=environment(), check=True)
+    program = command(*options, f"hydra.run.dir={tmp_path}/spoilt", "resume=auto")
+    subprocess.run(program, cwd=tmp_path, env=environment(), check=True)
+    (tmp_path / "spoilt" / "results.json").unlink()
+    cut(tmp_path / "spoilt" / "checkpoints" / "last.ckpt")
+    ended = subprocess.run(program, cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True)
+    assert "going on from previous.ckpt" in ended.stdout
+    same_weights(tmp_path / "whole", tmp_path / "spoilt")
+    assert [row["epoch"] for row in rows(tmp_path / "spoilt")] == ["0", "1", "2"]
+
+
+KILLS = 20
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights(tmp_path):
+    """SIGKILL from the start of the program to its end, and the same command again, until it is through."""
+    options = [*TINY, "recipe.epochs=10", "data.train_size=320", "model.dropout=1"]
+    whole = tmp_path / "whole"
+    subprocess.run(command(*options, f"hydra.run.dir={whole}"), cwd=tmp_path, env=environment(), check=True)
+    took = float(rows(whole)[-1]["time/seconds"])
+    moments = random.Random(0)
+    directory = tmp_path / "killed"
+    program = command(*options, f"hydra.run.dir={directory}", "resume=auto")
+    reached = set()
+    for _ in range(KILLS):
+        running = subprocess.Popen(program, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
+        assert running.stdout.readline().startswith("device"), "the run did not start again"
+        try:
+            # Some in the preparation, most in the training: on average a third of it is done before the kill.
+            running.wait(moments.uniform(0, took / 3))
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGKILL)
+        else:
+            assert running.returncode == 0
+        running.communicate()
+        reached.add(len(rows(directory)) if (directory / "metrics.csv").is_file() else 0)
+        if (directory / "results.json").is_file():
+            (directory / "results.json").unlink()  # through: kill it in its test as well
+    subprocess.run(program, cwd=tmp_path, env=environment(), check=True)
+    assert len(reached) >= 3, f"the kills did not spread over the run: {reached}"
+    same_weights(whole, directory)
+    assert [row["epoch"] for row in rows(directory)] == [str(epoch) for epoch in range(10)]
+    for row, same in zip(rows(whole), rows(directory), strict=True):
+        row.pop("time/seconds"), same.pop("time/seconds")
+        assert row == same
