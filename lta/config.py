@@ -36,6 +36,9 @@ PARTS = {
 }  # fmt: skip
 """What a configuration consists of."""
 
+EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
+"""Plugins of Hydra by the extra that brings them."""
+
 HYDRA_FLAGS = {
     "-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "--resolve", "-p", "--package", "-r", "--run", "-m",
     "--multirun", "-sc", "--shell-completion", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir",
@@ -129,7 +132,7 @@ def settings(cfg: DictConfig) -> DictConfig:
     for part in ("compat", "head"):
         if part in cfg and part not in cfg.model:
             raise RunError(f"{part} is not used by this model, which has no attention")
-    if cfg.resume == "auto":
+    if cfg.resume == "auto" or (cfg.resume is None and HydraConfig.get().mode == RunMode.MULTIRUN):
         return _begun_or_new(cfg)
     if cfg.resume is None:
         return cfg
@@ -211,6 +214,8 @@ def one_line(error: BaseException) -> str:
     text = str(error)
     if match := re.search(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
         group, choice, listed = match.groups()
+        if choice in EXTRAS:
+            return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
         return f"{group}={choice} is unknown; choose one of {', '.join(listed.split())}"
     if match := re.search(r"Could not find 'data/with_recipe/([^'/]+)/([^'/]+)'", text):
         recipe, data = match.groups()
