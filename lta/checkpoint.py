@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from lta import processes
 from lta.config import build
-from lta.run_directory import PREVIOUS, checkpoint
+from lta.run_directory import PREVIOUS, checkpoint, difference
 from lta.training.classifier import Classifier
 
 log = logging.getLogger(__name__)
@@ -97,18 +97,10 @@ def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]
     hparams = read_checkpoint(path)["hyper_parameters"]
     if hparams["class_names"] != list(class_names):
         raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
-    written = hparams["config"]
-    for part in ("model", "data", "preprocess", "augment", "recipe", "seed"):
-        if key := _difference(written.get(part), config.get(part), part):
-            raise ValueError(f"{path} belongs to another configuration: {key} is not what the run's config.yaml says")
-
-
-def _difference(one: Any, other: Any, key: str) -> str | None:
-    """The first key at which two nests of plain containers differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        found = (_difference(one.get(name), other.get(name), f"{key}.{name}") for name in {**one, **other})
-        return next((name for name in found if name), None)
-    return None if one == other else key
+    computed = ("model", "data", "preprocess", "augment", "recipe", "seed")
+    written, asked = ({part: nest.get(part) for part in computed} for nest in (hparams["config"], config))
+    if found := difference(written, asked):
+        raise ValueError(f"{path} belongs to another configuration: {found[0]} is not what the run's config.yaml says")
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

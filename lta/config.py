@@ -3,22 +3,25 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lta import processes
+from lta.run_directory import difference
 from lta.stopping import Stopped, signals
+from lta.sweep.names import job_name, sweep_name
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -26,9 +29,6 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "co
 
 RESUME_MAY_CHANGE = ("trainer.",)
 """What a resumed run may be told beside its directory: where it runs, not what it computes."""
-
-RUNS_WHERE = {"trainer", "resume"}
-"""Parts of a configuration that say where a run is computed, not what."""
 
 PARTS = {
     "seed", "test_checkpoint", "test_each_epoch", "resume", "model", "compat", "head", "data", "preprocess", "augment",
@@ -38,6 +38,9 @@ PARTS = {
 
 EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
 """Plugins of Hydra by the extra that brings them."""
+
+ENVIRONMENT: dict[str, str] = {}
+"""What the program was started with, and what the jobs of a sweep get."""
 
 HYDRA_FLAGS = {
     "-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "--resolve", "-p", "--package", "-r", "--run", "-m",
@@ -58,17 +61,20 @@ def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> N
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(_help())
         return
-    OmegaConf.register_new_resolver("lta.run_dir", _run_directory, replace=True)
-    OmegaConf.register_new_resolver("lta.log_name", processes.log_name, replace=True)
-    OmegaConf.register_new_resolver("lta.log_level", lambda: "INFO" if processes.is_first() else "WARNING", replace=True)
     full_error = os.environ.get("HYDRA_FULL_ERROR")
     failed = []
 
+    @wraps(task)  # the sweep launcher starts the module that the task is of
     def composed(cfg: DictConfig) -> None:
         _restore("HYDRA_FULL_ERROR", full_error)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # a launcher that is not lta's has called: it collects what failed
+            with signals.handled():
+                return task(cfg)
         with _errors_in_one_line(failed):
             task(cfg)
 
+    ENVIRONMENT.clear()
+    ENVIRONMENT.update(os.environ)
     started = processes.is_started_by_lightning()
     if started:
         processes.end_with_parent()
@@ -89,7 +95,8 @@ def _said_once() -> Iterator[None]:
         yield
     except Stopped as stopped:
         if processes.is_first():
-            print(stopped, file=sys.stderr)
+            with suppress(OSError):  # the terminal may be what went away
+                print(stopped, file=sys.stderr)
         raise
 
 
@@ -173,30 +180,29 @@ def _begun_or_new(cfg: DictConfig) -> DictConfig:
     return cfg
 
 
-def difference(saved: Any, asked: Any) -> tuple[str, Any, Any] | None:
-    """The first setting in which two configurations, as plain containers, differ in what they compute; None: in none.
-
-    As (key, value in `saved`, value in `asked`). Where a run is computed (`trainer`) makes no other run of it.
-    """
-
-    def first(one: Any, other: Any, key: str) -> tuple[str, Any, Any] | None:
-        if isinstance(one, dict) and isinstance(other, dict):
-            below = (
-                first(one.get(k), other.get(k), f"{key}.{k}" if key else k)
-                for k in {**one, **other}
-                if key or k not in RUNS_WHERE
-            )
-            return next((found for found in below if found), None)
-        return None if one == other else (key, one, other)
-
-    return first(saved, asked, "")
-
-
 def _saved(path: Path) -> Any:
     try:
         return plain(OmegaConf.load(path))
     except yaml.YAMLError as error:
         raise RunError(f"{path} can't be read: {error}") from error
+
+
+def constant_and_swept(overrides: Sequence[str], params: Mapping[str, Any] | None) -> tuple[dict[str, str], set[str]]:
+    """Of a sweep: what is the same in all its jobs, as value by key, and the keys of what varies.
+
+    `overrides` are those of the command line, `params` the sweeper's own, which they replace.
+    """
+    constant, swept = {}, set()
+    lines = [f"{key}={value}" for key, value in (params or {}).items()]
+    for override in OverridesParser.create().parse_overrides([*lines, *overrides]):
+        key = override.get_key_element()
+        constant.pop(key, None)
+        swept.discard(key)
+        if override.is_sweep_override():
+            swept.add(key)
+        else:
+            constant[key] = override.get_value_element_as_str()
+    return constant, swept
 
 
 def plain(cfg: Any) -> Any:
@@ -234,7 +240,8 @@ def one_line(error: BaseException) -> str:
     if match := re.search(r"Interpolation key '([^']+)' not found", text):
         return f"there is no setting {match[1]}, which this configuration reads"
     if match := re.search(r"Missing mandatory value: (\S+)", text):
-        return f"{match[1]} must be given"
+        whole = re.search(r"full_key: (\S+)", text) or match
+        return f"{whole[1]} must be given"
     if match := re.search(r"raised while resolving interpolation: (Error trying to access .*)", text):
         return match[1].strip()
     if match := re.search(r"RunError raised while resolving interpolation: (.*)", text):
@@ -296,8 +303,29 @@ def _agreed(directory: str) -> str:
     return store.get("lta/run_directory").decode()
 
 
+def _sweep_directory(overrides: Sequence[str], params: Mapping[str, Any] | None) -> str:
+    return f"multirun/{sweep_name(*constant_and_swept(overrides, params))}"
+
+
+def _job_directory(overrides: Sequence[str], constant: Mapping[str, str]) -> str:
+    pairs = (override.partition("=") for override in overrides)
+    return job_name({key: value for key, _, value in pairs if key not in constant})
+
+
 def _restore(name: str, value: str | None) -> None:
     if value is None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
+
+
+for _name, _resolver, _cached in (
+    ("run_dir", _run_directory, False),
+    ("log_name", processes.log_name, False),
+    ("log_level", lambda: "INFO" if processes.is_first() else "WARNING", False),
+    # Cached: in the jobs of a sweep they have the values that they have in the sweep.
+    ("sweep_dir", _sweep_directory, True),
+    ("constant", lambda overrides, params: constant_and_swept(overrides, params)[0], True),
+    ("job_dir", _job_directory, False),
+):
+    OmegaConf.register_new_resolver(f"lta.{_name}", _resolver, replace=True, use_cache=_cached)

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +24,11 @@ CHECKPOINTS = ("last", "best")
 
 PREVIOUS = {"last.ckpt": "previous.ckpt"}
 """What a checkpoint is kept as when the next one of its name is written."""
+
+FREE = ("resume", "trainer")
+
+ABSENT = "nothing"
+"""How a setting is named that is not there."""
 
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
 
@@ -71,6 +76,28 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
         "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
     })  # fmt: skip
     write_json(record, {"starts": starts})
+
+
+def difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first setting in which two configurations differ, as (key, saved value, asked value); None if in none.
+
+    Where a run is computed, and what it goes on with, makes no other run of it (FREE).
+    """
+    one, other = (
+        dict(_leaves({key: value for key, value in config.items() if key not in FREE})) for config in (saved, asked)
+    )
+    for key in dict.fromkeys([*other, *one]):
+        if one.get(key, ABSENT) != other.get(key, ABSENT):
+            return key, one.get(key, ABSENT), other.get(key, ABSENT)
+    return None
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, node
 
 
 def checkpoint(directory: Path, which: str) -> Path:

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "evaluators": {"checks", "viz", "measures", "transforms"},
     "processes": set(),
     "stopping": set(),
-    "config": {"processes", "stopping"},
+    "sweep": {"checks", "console", "run_directory", "stopping"},
+    "config": {"processes", "run_directory", "stopping", "sweep"},
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
     "checkpoint": {"config", "processes", "run_directory", "training"},
@@ -69,6 +70,23 @@ def test_imports_go_in_the_allowed_directions():
                 assert part == "config", f"{path} imports hydra"
             if library == "wandb":
                 assert part == "callbacks", f"{path} imports wandb"
+
+
+LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "config")
+"""What runs in a sweep's own process, which has no torch in it; Hydra's launcher plugin is light too."""
+
+
+def test_a_sweeps_own_process_imports_nothing_heavy():
+    heavy = {"torch", "torchvision", "pytorch_lightning", "lightning", "torchmetrics", "wandb", "numpy", "matplotlib"}
+    plugin = sorted((ROOT / "hydra_plugins").rglob("*.py"))
+    assert not (ROOT / "hydra_plugins" / "__init__.py").exists(), "it is shared with the plugins of others"
+    for path in [path for path, part in modules() if part in LIGHT] + plugin:
+        libraries = {name.partition(".")[0] for name in imported(path)}
+        assert not libraries & heavy, path
+    for path in plugin:
+        outside = {node for node in ast.parse(path.read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))}
+        names = {alias.name if isinstance(node, ast.Import) else node.module for node in outside for alias in node.names}
+        assert not any(name.startswith("lta") for name in names), "Hydra imports plugins for every command"
 
 
 def test_entry_points_are_short():
@@ -141,3 +159,6 @@ def test_the_wheel_carries_conf_and_works_outside_the_checkout(tmp_path):
     assert "test error" in out
     (run,) = (elsewhere / "runs").iterdir()
     assert "device: cpu" in (run / "run.log").read_text()
+    out = installed("-m", "lta.run", "-m", *TINY, "seed=0,1", "hydra.sweep.dir=sweep")
+    assert "sweep: 2 jobs in sweep, 1 at a time" in out
+    assert "[2/2] seed-1: val/error" in out

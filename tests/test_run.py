@@ -224,28 +224,6 @@ def test_a_checkpoint_of_another_format_is_named(tmp_path):
         lta.load(tmp_path / "old.ckpt")
 
 
-def test_a_sweep_goes_on_after_a_job_that_failed(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    kept = [argument for argument in TINY if not argument.startswith("model.width")]
-    ended = lta_run(capsys, ["-m", *kept, "model.width=0,0.0625"])
-    assert ended.status == 1
-    assert "error: model.width=0 must be" in ended.err
-    (sweep,) = (tmp_path / "multirun").iterdir()
-    assert not (sweep / "0" / "results.json").exists()
-    assert (sweep / "1" / "results.json").is_file()
-
-
-@pytest.mark.slow
-def test_the_jobs_of_a_sweep_are_runs_of_their_own(tmp_path):
-    start("-m", *TINY, "model=vgg_att1,vgg_gap", "logger=wandb", "logger.wandb.mode=offline", cwd=tmp_path)
-    (sweep,) = (tmp_path / "multirun").iterdir()
-    for job, levels in (("0", ["C"]), ("1", ["C"])):
-        assert json.loads((sweep / job / "results.json").read_text())["levels"] == levels
-        _, records = read_wandb(sweep / job)
-        assert sum("train/loss" in record["history"]["item"] for record in records if record["type"] == "history") == 1
-    assert (sweep / "0" / "wandb_id").read_text() != (sweep / "1" / "wandb_id").read_text()
-
-
 AUTHORS = (
     "recipe=author", "schedule=author_resnet", "schedule.changes=[[2, 0.5], [4, 0.5]]", "augment=flip_half_crop",
     "preprocess=gcn_zca", "preprocess.cache=off",

@@ -1,0 +1,146 @@
+"""Hydra's launcher for sweeps: translates between Hydra and `lta.sweep`, which does the work.
+
+Hydra imports this module with every command, so it imports what is there already and the rest when a sweep starts.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+if TYPE_CHECKING:
+    from lta.sweep.jobs import Job
+
+OF_THE_SWEEP = re.compile(r"[+~]*hydra[./](launcher|sweeper|sweep|run|mode)\b")
+"""Settings of Hydra that say how the sweep runs, not how a job does."""
+
+
+class Failed(JobReturn):
+    """Raises its reason when it is asked for its value; Hydra's own writes all overrides to the screen before."""
+
+    @property
+    def return_value(self) -> Any:
+        raise self._return_value
+
+    @return_value.setter
+    def return_value(self, value: Any) -> None:
+        self._return_value = value
+
+
+class ProcessLauncher(Launcher):
+    def __init__(self, slots: int | str = "auto", code: str = "same", objective: str | None = "val/error") -> None:
+        self.slots, self.code, self.objective = slots, code, objective
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config, self.task = config, task_function
+        self.composed: dict[tuple[str, ...], dict[str, Any] | Exception] = {}
+        self.load = hydra_context.config_loader.load_sweep_config
+        # The sweeper composes every job to see whether that is possible, in 0.3 s: what it found is kept.
+        hydra_context.config_loader.load_sweep_config = self._compose
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from lta.config import ENVIRONMENT, constant_and_swept
+        from lta.sweep.session import check_options, objective, run_sweep
+
+        check_options(self.slots, self.code, self.objective)
+        own = self.config.hydra
+        constant, _ = constant_and_swept(own.overrides.task, OmegaConf.select(own, "sweeper.params"))
+        jobs = [self._job(overrides, constant) for overrides in job_overrides]
+        searching = not own.sweeper._target_.endswith(".BasicSweeper")  # batch by batch, and it may try a value again
+        if searching:
+            once = {job.name: job for job in jobs}
+            jobs = [once[job.name] for job in jobs]
+        run_sweep(
+            list(once.values()) if searching else jobs,
+            Path(own.sweep.dir),
+            self.slots,
+            self.code,
+            ENVIRONMENT,
+            before=initial_job_idx,
+            show=not searching,
+        )
+        failed = [job for job in jobs if job.status == "failed"]
+        returns = []
+        for job, overrides in zip(jobs, job_overrides, strict=True):
+            if job in failed:
+                ended = Failed(overrides=list(overrides), status=JobStatus.FAILED)
+                ended.return_value = ValueError(f"{len(failed)} of {len(jobs)} jobs failed; {job.name}: {job.why}")
+            else:
+                ended = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
+                ended.return_value = objective(job, self.objective)
+            returns.append(ended)
+        return returns
+
+    def _job(self, overrides: Sequence[str], constant: Mapping[str, str]) -> "Job":
+        from lta.config import one_line
+        from lta.sweep.jobs import Job
+        from lta.sweep.names import job_name
+
+        pairs = [override.partition("=") for override in overrides]
+        if any(key == "resume" for key, _, _ in pairs):
+            raise ValueError("resume= is for one run: a sweep goes on by the same command given again")
+        varying = {key: value for key, _, value in pairs if key not in constant}
+        name = job_name(varying)
+        directory = Path(self.config.hydra.sweep.dir) / name
+        given = str(directory)
+        if not re.fullmatch(r"[\w./+-]+", given, re.ASCII):
+            given = QuotedString(given, Quote.single).with_quotes()
+        of_hydra = [override for override in self.config.hydra.overrides.hydra if not OF_THE_SWEEP.match(override)]
+        command = [
+            *program(self.task),
+            *flags(sys.argv[1:]),
+            *overrides,
+            *of_hydra,
+            f"hydra.run.dir={given}",
+            "resume=auto",
+        ]
+        job = Job(name, directory, command, varying)
+        if tuple(overrides) not in self.composed:
+            self._compose(self.config, overrides)
+        found = self.composed.pop(tuple(overrides))
+        if isinstance(found, Exception):
+            job.refuse(one_line(found))
+        else:
+            job.config = found
+        return job
+
+    def _compose(self, master_config: DictConfig, sweep_overrides: Sequence[str]) -> DictConfig:
+        from lta.config import plain
+
+        composed = self.load(master_config, list(sweep_overrides))
+        try:
+            of_the_job = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+            self.composed[tuple(sweep_overrides)] = plain(of_the_job)
+        except OmegaConfBaseException as error:
+            self.composed[tuple(sweep_overrides)] = error
+        return composed
+
+
+def program(task: TaskFunction) -> list[str]:
+    """How a process of its own runs the module that the task is of."""
+    module = task.__module__
+    if module == "__main__":
+        main = sys.modules["__main__"]
+        if main.__spec__ is None:
+            return [sys.executable, main.__file__]
+        module = main.__spec__.name
+    return [sys.executable, "-m", module]
+
+
+def flags(arguments: Sequence[str]) -> list[str]:
+    """Those of Hydra's that say where configurations are read from."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    parser.add_argument("--config-path", "-cp")
+    parser.add_argument("--config-name", "-cn")
+    given, _ = parser.parse_known_args(arguments)
+    return [text for key, value in vars(given).items() if value for text in (f"--{key.replace('_', '-')}", value)]

@@ -1,0 +1,83 @@
+"""What a person sees while a sweep runs: one bar on a terminal, a line at each job's end elsewhere."""
+
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from tqdm import tqdm
+
+from lta.console import duration
+from lta.sweep.jobs import Job
+
+
+class Progress:
+    """Of `jobs`, `slots` at a time; `before` have run in earlier batches of the same sweep. Call it at each start and end.
+
+    `figures` gives those of a job that is done, by name. A screen that is gone does not end a sweep.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], slots: int, before: int, figures: Callable[[Job], Mapping[str, float | None]]
+    ) -> None:
+        self.jobs, self.slots, self.before, self.figures = jobs, slots, before, figures
+        self.bar = None
+        if sys.stdout.isatty() and any(job.status == "waiting" for job in jobs):
+            shape = "{desc} {n_fmt}/{total_fmt} |{bar:20}|{postfix}"
+            self.bar = tqdm(total=before + len(jobs), desc="sweep", bar_format=shape, file=sys.stdout)
+            self._refresh()
+
+    def __call__(self, job: Job) -> None:
+        with suppress(OSError):
+            if self.bar is None and job.status != "running":
+                say(f"{self._ended(job)}{self._outlook()}")
+            elif self.bar is not None:
+                if job.status == "failed":
+                    say(self._ended(job))
+                self._refresh()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            with suppress(OSError):
+                self.bar.close()
+
+    def _over(self) -> int:
+        return self.before + sum(job.status in ("done", "failed", "skipped") for job in self.jobs)
+
+    def _ended(self, job: Job) -> str:
+        if job.status == "stopped":
+            return f"{job.name}: stopped ({duration(job.seconds)})"
+        if job.status == "done":
+            found = ", ".join(f"{key} {value:.3g}" for key, value in self.figures(job).items() if value is not None)
+        else:
+            found = f"{job.status} ({job.ended}): {job.why}"
+        return f"[{self._over()}/{self.before + len(self.jobs)}] {job.name}: {found or 'done'} ({duration(job.seconds)})"
+
+    def _outlook(self) -> str:
+        parts = self._parts(("running",))
+        return f"; {', '.join(parts)}" if parts else ""
+
+    def _parts(self, shown: Sequence[str]) -> list[str]:
+        count = Counter(job.status for job in self.jobs)
+        parts = [f"{count[status]} {status}" for status in shown if count[status]]
+        left = time_left(self.jobs, self.slots)
+        return parts if left is None else [*parts, f"about {duration(left)} left"]
+
+    def _refresh(self) -> None:
+        self.bar.n = self._over()
+        self.bar.set_postfix_str(", ".join(self._parts(("running", "failed", "skipped"))), refresh=False)
+        self.bar.refresh()
+
+
+def time_left(jobs: Sequence[Job], slots: int) -> float | None:
+    """Seconds, by the mean of the jobs done in this session; None before the first and after the last."""
+    taken = [job.seconds for job in jobs if job.status == "done"]
+    remaining = sum(job.status in ("waiting", "running") for job in jobs)
+    return statistics.fmean(taken) * remaining / min(slots, remaining) if taken and remaining else None
+
+
+def say(line: str) -> None:
+    """One line, above a bar where there is one, at once also where the output is a file."""
+    tqdm.write(line, file=sys.stdout)
+    sys.stdout.flush()

@@ -1,0 +1,100 @@
+"""One call of a sweep: what must run, on which share of the machine, and what it says."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lta import checks, run_directory
+from lta.sweep import records, table
+from lta.sweep.jobs import Job, run
+from lta.sweep.names import check_distinct
+from lta.sweep.progress import Progress, say
+from lta.sweep.resources import Slot, gpus_asked, processes_asked, shares, visible_cores, visible_gpus
+
+NAMED = 10
+"""So many skipped jobs are named on the screen."""
+
+
+def check_options(slots: Any, code: Any, objective: Any) -> None:
+    if slots != "auto" and (isinstance(slots, bool) or not isinstance(slots, int) or slots < 1):
+        raise ValueError(f"hydra.launcher.slots={slots} must be auto or a whole number, at least 1")
+    checks.choice("hydra.launcher.code", code, records.CODES)
+    if objective is not None and not isinstance(objective, str):
+        raise ValueError(f"hydra.launcher.objective={objective} must be the name of a metric, like val/error")
+    if objective and objective.startswith("test"):
+        raise ValueError(f"hydra.launcher.objective={objective}: nothing may be chosen by the test set; choose one of val/*")
+
+
+def run_sweep(
+    jobs: Sequence[Job],
+    directory: Path,
+    slots: int | str,
+    code: str,
+    environment: Mapping[str, str],
+    before: int,
+    show: bool,
+) -> None:
+    """Brings every job to its end, each in its directory; those that are done already do not run.
+
+    Raises ValueError before anything runs where the sweep as a whole is impossible, Stopped after a signal. `before` jobs
+    of the same sweep have run in earlier batches. The summary is written to `directory`, and printed if `show`.
+    """
+    check_distinct([job.name for job in jobs])
+    places = _places(jobs, slots, environment)
+    records.settle(jobs, code, run_directory.code_version())
+    auto = ", " + _chosen(places) if slots == "auto" else ""
+    say(f"sweep: {len(jobs)} job{'s' * (len(jobs) != 1)} in {directory}, {len(places)} at a time{auto}")
+    skipped = [job.name for job in jobs if job.status == "skipped"]
+    if skipped:
+        more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
+        say(f"finished before, so skipped: {', '.join(skipped[:NAMED])}{more}")
+    progress = Progress(jobs, len(places), before, figures)
+    try:
+        for job in jobs:
+            if job.status == "failed":
+                progress(job)
+        run(jobs, places, environment, complete=lambda job: _results(job) is not None, changed=progress)
+    finally:
+        progress.close()
+    summary = table.collect(directory, jobs)
+    table.save(summary)
+    for part in (table.text(summary) if show else "", table.failures(jobs)):
+        if part:
+            say(part)
+
+
+def figures(job: Job) -> dict[str, float | None]:
+    return {key: records.figure(_results(job), key) for key in ("val/error", "test/error")}
+
+
+def objective(job: Job, key: str | None) -> float | None:
+    """What the job returns to the sweeper."""
+    return records.figure(_results(job), key) if key else None
+
+
+def _results(job: Job) -> dict[str, Any] | None:
+    return run_directory.results(job.directory)
+
+
+def _places(jobs: Sequence[Job], slots: int | str, environment: Mapping[str, str]) -> list[Slot]:
+    trainers = {job.name: job.config.get("trainer", {}) for job in jobs if job.config is not None}
+    asked = {name: gpus_asked(trainer) for name, trainer in trainers.items()}
+    most = max(asked.values(), default=0)
+    gpus = visible_gpus(environment) if most else []
+    number = min(max(len(gpus) // max(most, 1), 1), len(jobs)) if slots == "auto" else slots
+    places = shares(number, gpus, visible_cores())
+    if gpus and most > len(places[0].gpus):
+        name = max(asked, key=asked.get)
+        raise ValueError(
+            f"{name} asks for {most} GPUs by trainer.devices, but has {len(places[0].gpus)} of {len(gpus)} with "
+            f"hydra.launcher.slots={number}: choose fewer of either"
+        )
+    for job in jobs:
+        job.processes = processes_asked(trainers.get(job.name, {}))
+    return places
+
+
+def _chosen(places: Sequence[Slot]) -> str:
+    if not places[0].gpus:
+        return "as no GPU is used; hydra.launcher.slots=N runs N at a time"
+    return f"on GPU {', '.join('+'.join(place.gpus) for place in places)}"
