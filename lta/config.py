@@ -1,11 +1,10 @@
-"""Where conf/ lies, how a command starts, which settings go together, and errors in one line. Imports no torch."""
+"""How a command starts, which settings go together, and where runs and sweeps lie. Imports no torch."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,14 @@ import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from lta import processes
+from lta.messages import CONF, RunError, groups, is_users, one_line
 from lta.run_directory import difference
 from lta.stopping import Stopped, signals
 from lta.sweep.names import job_name, sweep_name
-
-PACKAGE = Path(__file__).resolve().parent
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
-"""Inside the package in a wheel, beside it in a checkout."""
 
 RESUME_MAY_CHANGE = ("trainer.",)
 """What a resumed run may be told beside its directory: where it runs, not what it computes."""
@@ -36,9 +30,6 @@ PARTS = {
 }  # fmt: skip
 """What a configuration consists of."""
 
-EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
-"""Plugins of Hydra by the extra that brings them."""
-
 ENVIRONMENT: dict[str, str] = {}
 """What the program was started with, and what the jobs of a sweep get."""
 
@@ -47,10 +38,6 @@ HYDRA_FLAGS = {
     "--multirun", "-sc", "--shell-completion", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir",
     "--experimental-rerun", "-i", "--info",
 }  # fmt: skip
-
-
-class RunError(ValueError):
-    """What a user can get wrong, found where no other exception fits."""
 
 
 def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> None:
@@ -105,7 +92,7 @@ def _errors_in_one_line(failed: list[Exception]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not _is_users(error):
+        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_users(error):
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         failed.append(error)
@@ -113,12 +100,8 @@ def _errors_in_one_line(failed: list[Exception]) -> Iterator[None]:
 
 def _help() -> str:
     """conf/help.txt with the groups and their choices. Hydra's own takes a second: it loads every file several times."""
-    groups = (f"{group}: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}" for group in _groups())
-    return (CONF / "help.txt").read_text().replace("GROUPS", "\n    ".join(groups)).rstrip()
-
-
-def _groups() -> list[str]:
-    return sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+    choices = (f"{group}: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}" for group in groups())
+    return (CONF / "help.txt").read_text().replace("GROUPS", "\n    ".join(choices)).rstrip()
 
 
 def _check_flags(arguments: list[str]) -> None:
@@ -215,92 +198,19 @@ def build(node: Any, *args: Any, **kwargs: Any) -> Any:
     return hydra.utils.instantiate(node, *args, _convert_="all", **kwargs)
 
 
-def one_line(error: BaseException) -> str:
-    """What went wrong, as one line: the cause where a library has wrapped it, and the key where it is known."""
-    text = str(error)
-    if match := re.search(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
-        group, choice, listed = match.groups()
-        if choice in EXTRAS:
-            return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
-        return f"{group}={choice} is unknown; choose one of {', '.join(listed.split())}"
-    if match := re.search(r"Could not find 'data/with_recipe/([^'/]+)/([^'/]+)'", text):
-        recipe, data = match.groups()
-        fitting = sorted(path.stem for path in (CONF / "data" / "with_recipe" / recipe).glob("*.yaml"))
-        return f"recipe={recipe} does not go with data={data}; it has settings for {', '.join(fitting) or 'no data set'}"
-    if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
-        return _unused_group(match[1], text)
-    if match := re.search(r"Could not override '([^']+)'", text):
-        entry = "" if "={" not in text else ", or it has no such entry"
-        return f"there is no setting {match[1]} here{entry}; --cfg job prints them all"
-    if "Config group override must be a string or a list" in text:
-        chosen = (argument for argument in sys.argv if argument.partition("=")[0] in _groups())
-        odd = next((argument for argument in chosen if argument.partition("=")[2] in ("null", "")), "a group")
-        allowed = sorted(path.stem for path in (CONF / odd.partition("=")[0]).glob("*.yaml"))
-        return f"{odd}: a choice is needed here; choose one of {', '.join(allowed)}"
-    if match := re.search(r"Interpolation key '([^']+)' not found", text):
-        return f"there is no setting {match[1]}, which this configuration reads"
-    if match := re.search(r"Missing mandatory value: (\S+)", text):
-        whole = re.search(r"full_key: (\S+)", text) or match
-        return f"{whole[1]} must be given"
-    if match := re.search(r"raised while resolving interpolation: (Error trying to access .*)", text):
-        return match[1].strip()
-    if match := re.search(r"RunError raised while resolving interpolation: (.*)", text):
-        return match[1].strip()
-    key = re.search(r"full_key: (\S+)", text)
-    cause = error.__cause__
-    while cause is not None and cause.__cause__ is not None and isinstance(cause, (HydraException, OmegaConfBaseException)):
-        cause = cause.__cause__
-    if isinstance(error, (HydraException, OmegaConfBaseException)) and cause is not None:
-        text = str(cause)
-        if key and not isinstance(cause, ValueError):
-            text = f"{key[1]}: {text}"
-    return re.sub(r"\s*\n\s*", " ", text.strip()) or type(error).__name__
-
-
-def _unused_group(group: str, text: str) -> str:
-    choice = re.search(rf"\+{group}=(\S+)", text)
-    asked = f"{group}={choice[1]}" if choice else group
-    if not (CONF / group).is_dir():
-        return f"{asked}: there is no group {group}; the groups are {', '.join(_groups())}"
-    files = {path: path.read_text() for path in sorted(CONF.glob("*/*.yaml"))}
-    reading = [path for path, content in files.items() if f"/{group}@_global_.{group}:" in content]
-    based = [path for path, content in files.items() if any(f"\n  - {base.stem}\n" in content for base in reading)]
-    owners = sorted({*reading, *based})
-    owner, fitting = owners[0].parent.name, ", ".join(path.stem for path in owners)
-    chosen = next((argument for argument in sys.argv if argument.startswith(f"{owner}=")), f"the chosen {owner}")
-    return f"{asked} is not used by {chosen}; it goes with {owner}={fitting}"
-
-
-def _is_users(error: BaseException) -> bool:
-    """Whether the message is meant for the user: assertions and the like are ours and keep their traceback."""
-    if isinstance(error, TypeError):
-        return "unexpected keyword argument" in str(error)  # a key added with + that the target does not take
-    libraries = type(error).__name__ in ("MisconfigurationException", "OutOfMemoryError")
-    return libraries or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
-
-
 def _run_directory(resume: str | None, fresh: str) -> str:
     if resume in (None, "auto"):
-        return fresh if "TORCHELASTIC_RUN_ID" not in os.environ else _agreed(fresh)
+        if "TORCHELASTIC_RUN_ID" not in os.environ:
+            return fresh
+        from lta.torchrun import agreed
+
+        return agreed(fresh)
     directory = Path(resume)
     if not directory.is_dir():
         raise RunError(f"resume={resume}: there is no such directory")
     if not (directory / "config.yaml").is_file():
         raise RunError(f"resume={resume} is no run directory: it has no config.yaml")
     return str(directory)
-
-
-@cache
-def _agreed(directory: str) -> str:
-    """The first process's directory: those that torchrun starts may read the clock in different seconds."""
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-        raise RunError("give hydra.run.dir=...: the processes of this torchrun can't agree on a directory otherwise")
-    from torch.distributed import TCPStore
-
-    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
-    if processes.is_first():
-        store.set("lta/run_directory", directory)
-    return store.get("lta/run_directory").decode()
 
 
 def _sweep_directory(overrides: Sequence[str], params: Mapping[str, Any] | None) -> str:

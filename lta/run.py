@@ -44,9 +44,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)
     callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
-    trainer = build(
-        cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks, previous=run_directory.PREVIOUS
-    )
+    trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = build(cfg.data)
     data.test_each_epoch = cfg.test_each_epoch
     data.trainer = trainer  # how many processes share a batch

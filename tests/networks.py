@@ -6,7 +6,8 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
-from lta.config import CONF, build
+from lta.config import build
+from lta.messages import CONF
 
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")
 TINY_RN = ("model.width=0.25", "model.depth=20")

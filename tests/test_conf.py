@@ -4,7 +4,8 @@ import pytest
 import torch
 from networks import composed
 
-from lta.config import CONF, build
+from lta.config import build
+from lta.messages import CONF
 
 
 def choices(group):

@@ -81,7 +81,7 @@ class ProcessLauncher(Launcher):
         return returns
 
     def _job(self, overrides: Sequence[str], constant: Mapping[str, str]) -> "Job":
-        from lta.config import one_line
+        from lta.messages import one_line
         from lta.sweep.jobs import Job
         from lta.sweep.names import job_name
 

@@ -5,8 +5,7 @@ import logging
 import subprocess
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,6 +15,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from lta import checks
+from lta.run_directory import PREVIOUS
 from lta.training.checkpoint_io import WholeFiles
 from lta.training.devices import (
     ACCELERATORS,
@@ -41,14 +41,13 @@ def build_trainer(
     strategy: str = "auto",
     precision: str = "auto",
     sync_batchnorm: bool | str = "auto",
-    previous: Mapping[str, str] = MappingProxyType({}),
     **options: Any,
 ) -> pl.Trainer:
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
 
     `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
     "auto". `precision="auto"` is bf16-mixed where the device computes in bfloat16 natively, else 32-true. What was
-    chosen is logged in one line. `previous`: see `WholeFiles`.
+    chosen is logged in one line.
     """
     checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.choice("trainer.precision", precision, PRECISIONS)
@@ -64,7 +63,7 @@ def build_trainer(
         default_root_dir=directory,
         callbacks=list(callbacks),
         logger=False,  # given when the run directory is begun
-        plugins=[WholeFiles(previous), *_slurm()],
+        plugins=[WholeFiles(PREVIOUS), *_slurm()],
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,

@@ -1,0 +1,88 @@
+"""What a user can get wrong in a command, said in one line. Imports no torch."""
+
+import re
+import sys
+from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+PACKAGE = Path(__file__).resolve().parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+"""Inside the package in a wheel, beside it in a checkout."""
+
+EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
+"""Plugins of Hydra by the extra that brings them."""
+
+
+class RunError(ValueError):
+    """What a user can get wrong, found where no other exception fits."""
+
+
+def groups() -> list[str]:
+    """Names of the folders of conf/ from which a command chooses."""
+    return sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, as one line: the cause where a library has wrapped it, and the key where it is known."""
+    text = str(error)
+    if match := re.search(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
+        group, choice, listed = match.groups()
+        if choice in EXTRAS:
+            return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
+        return f"{group}={choice} is unknown; choose one of {', '.join(listed.split())}"
+    if match := re.search(r"Could not find 'data/with_recipe/([^'/]+)/([^'/]+)'", text):
+        recipe, data = match.groups()
+        fitting = sorted(path.stem for path in (CONF / "data" / "with_recipe" / recipe).glob("*.yaml"))
+        return f"recipe={recipe} does not go with data={data}; it has settings for {', '.join(fitting) or 'no data set'}"
+    if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
+        return _unused_group(match[1], text)
+    if match := re.search(r"Could not override '([^']+)'", text):
+        entry = "" if "={" not in text else ", or it has no such entry"
+        return f"there is no setting {match[1]} here{entry}; --cfg job prints them all"
+    if "Config group override must be a string or a list" in text:
+        chosen = (argument for argument in sys.argv if argument.partition("=")[0] in groups())
+        odd = next((argument for argument in chosen if argument.partition("=")[2] in ("null", "")), "a group")
+        allowed = sorted(path.stem for path in (CONF / odd.partition("=")[0]).glob("*.yaml"))
+        return f"{odd}: a choice is needed here; choose one of {', '.join(allowed)}"
+    if match := re.search(r"Interpolation key '([^']+)' not found", text):
+        return f"there is no setting {match[1]}, which this configuration reads"
+    if match := re.search(r"Missing mandatory value: (\S+)", text):
+        whole = re.search(r"full_key: (\S+)", text) or match
+        return f"{whole[1]} must be given"
+    if match := re.search(r"raised while resolving interpolation: (Error trying to access .*)", text):
+        return match[1].strip()
+    if match := re.search(r"RunError raised while resolving interpolation: (.*)", text):
+        return match[1].strip()
+    key = re.search(r"full_key: (\S+)", text)
+    cause = error.__cause__
+    while cause is not None and cause.__cause__ is not None and isinstance(cause, (HydraException, OmegaConfBaseException)):
+        cause = cause.__cause__
+    if isinstance(error, (HydraException, OmegaConfBaseException)) and cause is not None:
+        text = str(cause)
+        if key and not isinstance(cause, ValueError):
+            text = f"{key[1]}: {text}"
+    return re.sub(r"\s*\n\s*", " ", text.strip()) or type(error).__name__
+
+
+def _unused_group(group: str, text: str) -> str:
+    choice = re.search(rf"\+{group}=(\S+)", text)
+    asked = f"{group}={choice[1]}" if choice else group
+    if not (CONF / group).is_dir():
+        return f"{asked}: there is no group {group}; the groups are {', '.join(groups())}"
+    files = {path: path.read_text() for path in sorted(CONF.glob("*/*.yaml"))}
+    reading = [path for path, content in files.items() if f"/{group}@_global_.{group}:" in content]
+    based = [path for path, content in files.items() if any(f"\n  - {base.stem}\n" in content for base in reading)]
+    owners = sorted({*reading, *based})
+    owner, fitting = owners[0].parent.name, ", ".join(path.stem for path in owners)
+    chosen = next((argument for argument in sys.argv if argument.startswith(f"{owner}=")), f"the chosen {owner}")
+    return f"{asked} is not used by {chosen}; it goes with {owner}={fitting}"
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether the message is meant for the user: assertions and the like are ours and keep their traceback."""
+    if isinstance(error, TypeError):
+        return "unexpected keyword argument" in str(error)  # a key added with + that the target does not take
+    libraries = type(error).__name__ in ("MisconfigurationException", "OutOfMemoryError")
+    return libraries or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
