@@ -54,11 +54,11 @@ def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> N
     @wraps(task)  # the sweep launcher starts the module that the task is of
     def composed(cfg: DictConfig) -> None:
         _restore("HYDRA_FULL_ERROR", full_error)
-        if HydraConfig.get().mode == RunMode.MULTIRUN:  # a launcher that is not lta's has called: it collects what failed
-            with signals.handled():
-                return task(cfg)
-        with _errors_in_one_line(failed):
-            task(cfg)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            _job_of_another_launcher(task, cfg)
+        else:
+            with _errors_in_one_line(failed):
+                task(cfg)
 
     ENVIRONMENT.clear()
     ENVIRONMENT.update(os.environ)
@@ -74,6 +74,17 @@ def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> N
             _restore("HYDRA_FULL_ERROR", full_error)
     if failed:
         sys.exit(1)
+
+
+def _job_of_another_launcher(task: Callable[[DictConfig], None], cfg: DictConfig) -> None:
+    """In this process or, by submitit, in another: such launchers collect what their jobs raise, without its cause."""
+    try:
+        with signals.handled():
+            task(cfg)
+    except Exception as error:
+        if is_users(error):
+            raise RunError(one_line(error)) from error
+        raise
 
 
 @contextmanager
@@ -213,13 +224,18 @@ def _run_directory(resume: str | None, fresh: str) -> str:
     return str(directory)
 
 
-def _sweep_directory(overrides: Sequence[str], params: Mapping[str, Any] | None) -> str:
-    return f"multirun/{sweep_name(*constant_and_swept(overrides, params))}"
+def _of_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> dict[str, Any]:
+    constant, swept = constant_and_swept(overrides, params)
+    return {"constant": constant, "swept": sorted(swept)}
 
 
-def _job_directory(overrides: Sequence[str], constant: Mapping[str, str]) -> str:
+def _sweep_directory(sweep: Mapping[str, Any]) -> str:
+    return f"multirun/{sweep_name(sweep['constant'], sweep['swept'])}"
+
+
+def _job_directory(overrides: Sequence[str], sweep: Mapping[str, Any]) -> str:
     pairs = (override.partition("=") for override in overrides)
-    return job_name({key: value for key, _, value in pairs if key not in constant})
+    return job_name({key: value for key, _, value in pairs if key not in sweep["constant"]})
 
 
 def _restore(name: str, value: str | None) -> None:
@@ -233,9 +249,8 @@ for _name, _resolver, _cached in (
     ("run_dir", _run_directory, False),
     ("log_name", processes.log_name, False),
     ("log_level", lambda: "INFO" if processes.is_first() else "WARNING", False),
-    # Cached: in the jobs of a sweep they have the values that they have in the sweep.
-    ("sweep_dir", _sweep_directory, True),
-    ("constant", lambda overrides, params: constant_and_swept(overrides, params)[0], True),
+    ("of_sweep", _of_sweep, True),  # cached: a job, which varies nothing itself, has what its sweep has found
+    ("sweep_dir", _sweep_directory, False),
     ("job_dir", _job_directory, False),
 ):
     OmegaConf.register_new_resolver(f"lta.{_name}", _resolver, replace=True, use_cache=_cached)

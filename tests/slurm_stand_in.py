@@ -33,7 +33,14 @@ def sbatch(folder, arguments):
     kept = folder / "script.sh"
     kept.write_text(script)
     for index in range(count):
-        job = {"script": str(kept), "tasks": tasks, "index": index, "given": given, "restarts": 0}
+        job = {
+            "script": str(kept),
+            "tasks": tasks,
+            "index": index,
+            "given": given,
+            "restarts": 0,
+            "submitted_with": dict(os.environ),
+        }
         start(folder, job)
     print("Submitted batch job 4711")
 
@@ -48,7 +55,7 @@ def start(folder, job):
     }  # fmt: skip
     output = (folder / f"output_{job['index']}.txt").open("a")
     process = subprocess.Popen(
-        ["bash", job["script"]], env={**os.environ, **own}, stdout=output, stderr=output, start_new_session=True
+        ["bash", job["script"]], env={**job["submitted_with"], **own}, stdout=output, stderr=output, start_new_session=True
     )
     (folder / f"4711_{job['index']}.json").write_text(json.dumps({**job, "pid": process.pid}))
 
