@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lta import processes
 from lta.messages import CONF, RunError, groups, is_users, one_line
-from lta.run_directory import difference
+from lta.run_directory import FREE, difference
 from lta.stopping import Stopped, signals
 from lta.sweep.names import job_name, sweep_name
 
@@ -230,7 +230,8 @@ def _of_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> dic
 
 
 def _sweep_directory(sweep: Mapping[str, Any]) -> str:
-    return f"multirun/{sweep_name(sweep['constant'], sweep['swept'])}"
+    computed = {key: value for key, value in sweep["constant"].items() if key.lstrip("+").partition(".")[0] not in FREE}
+    return f"multirun/{sweep_name(computed, sweep['swept'])}"
 
 
 def _job_directory(overrides: Sequence[str], sweep: Mapping[str, Any]) -> str:

@@ -1,9 +1,12 @@
 """Runs `python -m lta.run` inside the test process: the same code, without two seconds of imports a command."""
 
+import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jaxtyping
@@ -24,6 +27,14 @@ def command(*arguments: str) -> list[str]:
 def environment() -> dict[str, str]:
     """One thread; and a W&B service of its own, not the one that an earlier test has left in this process."""
     return {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"} | {"OMP_NUM_THREADS": "1"}
+
+
+def read_wandb(directory: Path) -> tuple[Path, list[dict]]:
+    """The only offline run of a run directory, and its records."""
+    (offline,) = (directory / "wandb").glob("offline-run-*")
+    tool = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(offline)]
+    lines = subprocess.run(tool, capture_output=True, text=True, check=True).stdout.splitlines()
+    return offline, [json.loads(line) for line in lines]
 
 
 class Ended(NamedTuple):

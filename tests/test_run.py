@@ -5,12 +5,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 import torch
-from commands import TINY, command, environment, lta_run
+from commands import TINY, command, environment, lta_run, read_wandb
 from PIL import Image
 
 import lta
@@ -79,13 +78,6 @@ def test_the_summary_says_what_matters(finished):
     for line in ("results", "metrics", "checkpoint", "pictures", "W&B offline run"):
         path = next(row.split(maxsplit=line.count(" ") + 1)[-1] for row in out.splitlines() if row.startswith(line))
         assert os.path.exists(path), path
-
-
-def read_wandb(directory):
-    (offline,) = (directory / "wandb").glob("offline-run-*")
-    tool = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(offline)]
-    lines = subprocess.run(tool, capture_output=True, text=True, check=True).stdout.splitlines()
-    return offline, [json.loads(line) for line in lines]
 
 
 def test_the_offline_wandb_run_read_back(finished):

@@ -6,8 +6,8 @@ import subprocess
 import time
 
 import pytest
-from commands import TINY
-from test_run import command, environment, read_wandb
+import yaml
+from commands import TINY, command, environment, read_wandb
 
 
 def start(*arguments, cwd, **options):
@@ -95,9 +95,7 @@ def test_a_stopped_sweep_leaves_nothing_running_and_goes_on(tmp_path):
     while len(list(tmp_path.glob("multirun/*/*/checkpoints/last.ckpt"))) < 2:
         assert running.poll() is None, "the sweep ended before it could be stopped"
         time.sleep(0.05)
-    children = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(running.pid)], capture_output=True, text=True
-    ).stdout.split()
+    children = subprocess.run(["pgrep", "-P", str(running.pid)], capture_output=True, text=True).stdout.split()
     assert len(children) == 2
     running.send_signal(signal.SIGTERM)
     _, err = running.communicate(timeout=30)
@@ -112,3 +110,26 @@ def test_a_stopped_sweep_leaves_nothing_running_and_goes_on(tmp_path):
         job = only_sweep(tmp_path) / f"seed-{seed}"
         assert [row["epoch"] for row in results(job)["history"]] == list(range(10))
         assert len(json.loads((job / "run.json").read_text())["starts"]) == 2
+
+
+@pytest.mark.slow
+def test_a_search_is_told_the_validation_error_of_each_job(tmp_path):
+    """conf/experiment/search_rate.yaml, by Optuna."""
+    kept = [argument for argument in TINY if not argument.startswith("experiment=")]
+    options = [
+        "experiment=search_rate",
+        *kept,
+        "hydra.sweeper.n_trials=3",
+        "hydra.sweeper.n_jobs=2",
+        "hydra.launcher.slots=2",
+    ]
+    ended = start(*options, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    sweep = only_sweep(tmp_path)
+    jobs = [path for path in sweep.iterdir() if path.is_dir()]
+    assert len(jobs) == 3
+    assert all(path.name.startswith("recipe.lr-0.") and "schedule.warmup-" in path.name for path in jobs)
+    best = yaml.safe_load((sweep / "optimization_results.yaml").read_text())
+    errors = [results(path)["history"][-1]["val/error"] for path in jobs]
+    assert best["best_value"] == pytest.approx(min(errors))
+    assert len(json.loads((sweep / "sweep.json").read_text())["runs"]) == 3

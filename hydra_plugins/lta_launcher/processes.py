@@ -54,6 +54,10 @@ class ProcessLauncher(Launcher):
         check_options(self.slots, self.code, self.objective)
         own = self.config.hydra
         constant, _ = constant_and_swept(own.overrides.task, OmegaConf.select(own, "sweeper.params"))
+        directory = Path(own.sweep.dir)
+        if not (marked := directory / "multirun.yaml").exists():  # Optuna's sweeper writes none
+            directory.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(self.config, marked)
         jobs = [self._job(overrides, constant) for overrides in job_overrides]
         searching = not own.sweeper._target_.endswith(".BasicSweeper")  # batch by batch, and it may try a value again
         if searching:
@@ -61,7 +65,7 @@ class ProcessLauncher(Launcher):
             jobs = [once[job.name] for job in jobs]
         run_sweep(
             list(once.values()) if searching else jobs,
-            Path(own.sweep.dir),
+            directory,
             self.slots,
             self.code,
             ENVIRONMENT,

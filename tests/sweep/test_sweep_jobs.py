@@ -162,7 +162,7 @@ def test_a_signal_reaches_every_process_of_every_running_job(tmp_path, number):
     own = FAMILY.format(
         tmp_path, "python3 -c 'import signal, time; signal.signal(2, signal.SIG_DFL); time.sleep(60)'", "{}", "{}"
     )
-    running = sweep(tmp_path, "true", own.format(0, "a"), own.format(0.5, "b"), "touch never")
+    running = sweep(tmp_path, "true", own.format(0, "a"), own.format(0.5, "b"), "true")
     wait_for(tmp_path / "a.pid", tmp_path / "b.pid")
     time.sleep(0.3)  # the grandchildren have come up
     begin = time.monotonic()
