@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "data": {"cache", "checks", "transforms"},
     "console": set(),
     "training": {"checks", "models", "layers", "run_directory"},
-    "callbacks": {"checks", "console", "viz", "measures", "models", "processes", "stopping"},  # of models, the NetworkOutput
+    "callbacks": {"checks", "console", "viz", "measures", "models", "processes", "run_directory", "stopping"},
     "evaluators": {"checks", "viz", "measures", "transforms"},
     "processes": set(),
     "stopping": set(),

@@ -1,14 +1,15 @@
 """A fixed panel of pictures and their attention maps, drawn as training goes on."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Int
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from PIL import Image
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
@@ -20,13 +21,29 @@ from lta.viz.panel import Example, panel
 KEY = "callbacks.attention_maps"
 
 
+class Panel(NamedTuple):
+    """What was drawn in an epoch: the sheet, and what it was drawn of (nothing, where the sheet was read from disk)."""
+
+    epoch: int
+    sheet: Image.Image
+    examples: Sequence[Example] = ()
+    upsampling: str = "nearest"
+
+    def strips(self) -> list[tuple[Image.Image, str]]:
+        """Each picture with its maps, and its caption; the whole sheet in one, where nothing else is left."""
+        if not self.examples:
+            return [(self.sheet, f"epoch {self.epoch}")]
+        return [(panel([one], upsampling=self.upsampling, legend=False), caption(one)) for one in self.examples]
+
+
 class AttentionMaps(pl.Callback):
     """Draws `images` validation pictures, always the same ones and evenly many of each class, with their maps.
 
     After validation, in every `every_n_epochs`-th epoch and the last of `max_epochs`: writes
-    `<directory>/attention/epoch_0003.png` (`directory` is the trainer's root directory unless given), shows the same
-    strips to W&B and TensorBoard as `attention/panel`, and logs `attention/<level>/change`: the share of attention that
-    moved since the panel before, 0 to 1, mean over the pictures. Without a validation set training pictures are drawn.
+    `<directory>/attention/epoch_0003.png` (`directory` is the trainer's root directory unless given) and logs
+    `attention/<level>/change`: the share of attention that moved since the panel before, 0 to 1, mean over the pictures.
+    `drawn` hands the panel to EpochSend, which shows it to W&B and TensorBoard in the epoch's row. Without a validation
+    set training pictures are drawn.
 
     The network sees the pictures in evaluation mode, in the trainer's precision, each process its share; neither
     random numbers nor any state of the network change. The maps before are kept in checkpoints, so that a resumed run
@@ -46,6 +63,7 @@ class AttentionMaps(pl.Callback):
         self._index = torch.zeros(0, dtype=torch.long)  # which pictures of the split
         self._drawn: int | None = None  # epoch of the last panel
         self._maps: dict[str, Tensor] = {}  # its maps, (images, height, width) by level, on the CPU
+        self._panel: Panel | None = None
 
     # When.
 
@@ -78,6 +96,13 @@ class AttentionMaps(pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if torch.equal(state_dict["index"], self._index):  # else the panel was changed: nothing to compare with
             self._drawn, self._maps = state_dict["epoch"], state_dict["maps"]
+
+    def drawn(self, trainer: pl.Trainer, epoch: int) -> Panel | None:
+        """What was drawn in that epoch, on rank zero: if it was the last panel all of it, else the sheet on disk."""
+        if self._panel is not None and self._panel.epoch == epoch:
+            return self._panel
+        path = self._path(trainer, epoch)
+        return Panel(epoch, Image.open(path)) if path.is_file() else None
 
     # What. Every process runs all of it: only writing is left to the first.
 
@@ -135,23 +160,15 @@ class AttentionMaps(pl.Callback):
 
     def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
         sheet = panel(examples, f"epoch {epoch}", self.upsampling)
-        path = Path(self.directory or trainer.default_root_dir, "attention", f"epoch_{epoch:04d}.png")
+        path = self._path(trainer, epoch)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.part")
         sheet.save(unfinished, format="PNG", compress_level=3)
         os.replace(unfinished, path)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                import wandb
+        self._panel = Panel(epoch, sheet, examples, self.upsampling)
 
-                strips = [
-                    wandb.Image(panel([example], upsampling=self.upsampling, legend=False), caption=caption(example))
-                    for example in examples
-                ]
-                # Not committed: the epoch's metrics join this row.
-                logger.experiment.log({"attention/panel": strips, "epoch": epoch}, commit=False)
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("attention/panel", np.asarray(sheet), global_step=epoch, dataformats="HWC")
+    def _path(self, trainer: pl.Trainer, epoch: int) -> Path:
+        return Path(self.directory or trainer.default_root_dir, "attention", f"epoch_{epoch:04d}.png")
 
 
 def caption(example: Example) -> str:

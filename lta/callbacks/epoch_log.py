@@ -1,4 +1,4 @@
-"""One row of metrics an epoch: in metrics.csv and, the same row, in every logger."""
+"""One row of metrics an epoch, in metrics.csv; EpochSend sends the same rows to the loggers."""
 
 import csv
 import os
@@ -12,17 +12,18 @@ from torch import Tensor
 
 
 class EpochLog(Checkpoint):
-    """Writes `<default_root_dir>/metrics.csv` and logs the row with `epoch` (0-based) to all loggers, on rank zero.
+    """Keeps `rows`, one an epoch with `epoch` (0-based), and writes them to `<default_root_dir>/metrics.csv`, on rank zero.
 
     Derives from Lightning's `Checkpoint`, whose subclasses run after all other hooks of an epoch's end and before the
     model checkpoints that follow them in the list: everything that was logged in the epoch is in the row, and a row is
     written before the checkpoint that continues after it. The rows are part of the checkpoint, so that after a resume no
     epoch stands in the file twice. `time/seconds` counts the training so far, without the pauses between resumed
-    parts; `lr` is that of the epoch's last step.
+    parts; `lr` is that of the epoch's last step. `tested` is the row of the test set, without `epoch`.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self.tested: dict[str, float] = {}
         self.before: dict[str, Tensor] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -54,22 +55,13 @@ class EpochLog(Checkpoint):
         self.rows.append({"epoch": float(trainer.current_epoch), **row})
         if trainer.is_global_zero:
             save_rows(Path(trainer.default_root_dir) / "metrics.csv", self.rows)
-        self._send(trainer, row, trainer.current_epoch)
 
     def on_test_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._send(trainer, self._fresh(trainer), trainer.current_epoch - 1)
+        self.tested = self._fresh(trainer)
 
     def _fresh(self, trainer: pl.Trainer) -> dict[str, float]:
         """What was logged since the epoch began: Lightning keeps the values of earlier ones, as the same tensors."""
         return {key: float(value) for key, value in trainer.callback_metrics.items() if self.before.get(key) is not value}
-
-    def _send(self, trainer: pl.Trainer, metrics: dict[str, float], epoch: int) -> None:
-        for logger in trainer.loggers:
-            # W&B numbers rows itself and draws over `epoch`; other loggers take the epoch as their step.
-            if hasattr(logger.experiment, "define_metric"):
-                logger.log_metrics({**metrics, "epoch": epoch})
-            else:
-                logger.log_metrics(metrics, step=epoch)
 
 
 def save_rows(path: Path, rows: list[dict[str, Any]]) -> None:

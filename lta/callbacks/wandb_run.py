@@ -1,78 +1,164 @@
-"""The Weights & Biases run of a run directory."""
+"""The Weights & Biases run of a run directory: how it begins and how it ends."""
 
 import logging
 import os
+import re
 import secrets
+import shutil
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lta import checks
+from lta.callbacks.run_logger import RunLogger
+from lta.callbacks.wandb_parts import parts
+from lta.callbacks.wandb_service import abandon, reason
+from lta.run_directory import write_text
 
 log = logging.getLogger(__name__)
 
 MODES = ("auto", "online", "offline")
 
+ANSWER = 20
+"""Seconds that the server has to answer at the start."""
+
+PRIVATE = {
+    "x_disable_meta": True,  # host, user's paths, command line, executable; system metrics stay
+    "host": "",
+    "disable_git": True,  # the remote's address; the commit is in the configuration
+    "save_code": False,
+    "program": "lta.run",  # else the path of whatever was started
+    "console": "off",  # what is printed names paths; run.log has it
+}
+
+BOUNDED = {
+    "init_timeout": ANSWER,
+    "x_service_wait": ANSWER,
+    "finish_timeout_raises": True,
+    "x_transaction_log_flush_interval": 1,  # seconds of which a kill can rob the copy on disk
+}
+
+QUIET = {"quiet": True, "show_info": False}
+"""Its warnings and errors are seen; what else it says is said here in a line."""
+
 EPOCH_KEYS = ("train/*", "val/*", "test_each_epoch/*", "test/*", "attention/*", "time/*", "lr")
-"""What is drawn over `epoch`; Lightning would draw all over its own step."""
+"""What is drawn over `epoch`; W&B would draw all over its own count of rows."""
 
 
 def wandb_logger(
     directory: str, project: str = "lta", mode: str = "auto", entity: str | None = None, group: str | None = None,
-    name: str | None = None, tags: Sequence[str] = (),
-) -> WandbLogger:  # fmt: skip
+    name: str | None = None, tags: Sequence[str] = (), choices: Mapping[str, str | None] | None = None,
+    finish_timeout: int = 60,
+) -> RunLogger:  # fmt: skip
     """A logger that writes below `directory` and keeps the run's id there, so that a resumed run is the same W&B run.
 
-    `mode="auto"` is online where W&B has a login (or WANDB_MODE says so), else offline; what it chose is logged.
+    `mode="auto"` is online where W&B has a login and answers (or as WANDB_MODE says), else offline; what it chose is
+    logged. `mode="online"` raises ValueError where that can't be. Beside `tags`, what was chosen becomes tags
+    (`choices`: group to name). In a Hydra sweep `group` is the sweep directory's name unless given. At the end,
+    uploads have `finish_timeout` seconds. Ranks other than zero get a logger that does nothing.
     """
     checks.choice("logger.wandb.mode", mode, MODES)
-    if mode == "auto":
-        mode = os.environ.get("WANDB_MODE") or ("online" if _has_login() else "offline")
-    if mode == "offline" and rank_zero_only.rank == 0:
-        log.info("W&B: offline; upload later with: wandb sync %s", Path(directory) / "wandb" / "offline-run-*")
-    # The mode is given to wandb.init: WandbLogger(offline=True) would set WANDB_MODE for the whole process.
-    logger = WandbLogger(
-        project=project, save_dir=directory, id=run_id(Path(directory)), name=name or Path(directory).resolve().name,
-        log_model=False, mode=mode, entity=entity, group=group, tags=list(tags), settings=_quiet(),
-    )  # fmt: skip
-    logger._wandb_init.pop("anonymous", None)  # Lightning always passes it, and W&B warns that it has no effect
-    for key in EPOCH_KEYS:
-        logger.experiment.define_metric(key, step_metric="epoch")
-    if mode == "online" and rank_zero_only.rank == 0:
-        log.info("W&B: online, %s", logger.experiment.url)
+    checks.whole("logger.wandb.finish_timeout", finish_timeout, least=1)
+    if isinstance(tags, str) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in tags):
+        raise ValueError(f"logger.wandb.tags={tags} must be a list of words of 1 to 64 letters, for example [first,second]")
+    path = Path(directory)
+    if rank_zero_only.rank != 0:
+        return RunLogger(path, project)
+    earlier = parts(path)
+    arguments = {
+        "project": project, "entity": entity, "dir": directory, "id": run_id(path),
+        "name": name or path.resolve().name, "group": group or sweep(path), "resume": "allow",
+    }  # fmt: skip
+    run = _begun(mode, arguments, finish_timeout)
+    logger = RunLogger(path, project, run, earlier, finish_timeout)
+    logger.describe(EPOCH_KEYS, [*(choice for choice in (choices or {}).values() if choice), *tags])
     return logger
 
 
 def finish(loggers: Sequence[Any], failed: bool) -> None:
-    """Ends the W&B run: the next job of a sweep in this process is a run of its own."""
+    """Ends the W&B run: the next job of a sweep in this process is a run of its own. Never raises, never hangs."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish(exit_code=int(failed))
+        if isinstance(logger, RunLogger):
+            logger.finish(failed)
 
 
 def run_id(directory: Path) -> str:
-    """The W&B id of this run directory, made up at its first use."""
+    """The W&B id of this run directory, made up at its first use; raises ValueError where the file holds none."""
     path = directory / "wandb_id"
     if not path.is_file():
-        path.write_text("".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8)))
-    return path.read_text()
+        write_text(path, "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8)))
+    kept = path.read_text().strip()
+    if not re.fullmatch(r"[\w-]{1,128}", kept):
+        raise ValueError(f"{path} holds no id of a W&B run: {kept[:40]!r}")
+    return kept
 
 
-def _quiet() -> Any:
+def sweep(directory: Path) -> str | None:
+    """The name of the sweep that this run is a job of: Hydra leaves multirun.yaml in the sweep's directory."""
+    parent = directory.resolve().parent
+    return parent.name if (parent / "multirun.yaml").is_file() else None
+
+
+def _begun(asked: str, arguments: dict[str, Any], finish_timeout: int) -> Any:
+    """The W&B run in the mode that was asked for, or, with "auto", in the best that is possible; says which."""
+    mode, why = (asked, "") if asked != "auto" else _chosen()
+    if mode == "online":
+        before = parts(Path(arguments["dir"]))
+        try:
+            if not _has_login():
+                raise ValueError("there is no login: run `wandb login`, or set WANDB_API_KEY")
+            run = _init("online", arguments, finish_timeout)
+            log.info("W&B: online, %s", run.url)
+            return run
+        except Exception as error:  # W&B raises one of many things
+            why = reason(error)
+            abandon()  # it would not begin the same run again
+            if asked == "online":
+                raise ValueError(f"logger.wandb.mode=online: {why}") from error
+            for part in set(parts(Path(arguments["dir"]))) - set(before):
+                shutil.rmtree(part)  # of a run that did not begin
+            mode = "offline"
+    if mode == "offline":
+        try:
+            run = _init("offline", arguments, finish_timeout)
+            unsent = Path(arguments["dir"]) / "wandb" / "offline-run-*"
+            log.info("W&B: offline%s; upload later with: wandb sync %s", f" ({why})" if why else "", unsent)
+            return run
+        except Exception as error:
+            why = reason(error)
+            abandon()
+            if asked == "offline":
+                raise ValueError(f"logger.wandb.mode=offline: {why}") from error
+    log.warning("W&B: off (%s); metrics.csv and attention/ are complete without it", why)
+    return _init("disabled", {}, finish_timeout)
+
+
+def _init(mode: str, arguments: dict[str, Any], finish_timeout: int) -> Any:
     import wandb
 
-    return wandb.Settings(silent=True)
+    if mode != "disabled":  # some of its messages heed only the settings of the process
+        wandb.setup(wandb.Settings(**BOUNDED, **QUIET))
+    settings = wandb.Settings(**PRIVATE, **BOUNDED, **QUIET, finish_timeout=finish_timeout)
+    return wandb.init(mode=mode, settings=settings, **arguments)
+
+
+def _chosen() -> tuple[str, str]:
+    """What mode=auto is, and why, where that is not plain."""
+    if asked := os.environ.get("WANDB_MODE"):
+        checks.choice("WANDB_MODE", asked, ("online", "offline", "disabled"))
+        return asked, f"WANDB_MODE={asked}"
+    try:
+        return ("online" if _has_login() else "offline"), ""
+    except Exception as error:
+        return "offline", reason(error)
 
 
 def _has_login() -> bool:
+    """Whether W&B has a key or a token; asks no server."""
     import wandb
 
-    try:
-        return wandb.login(prompt=False, timeout=10)
-    except Exception as error:  # a login, but no answer: W&B raises one of many things
-        log.warning("W&B: there is a login, but no answer (%s)", str(error).splitlines()[0])
-        return False
+    wandb.setup(wandb.Settings(mode="online", **BOUNDED, **QUIET))
+    return wandb.login(prompt=False, verify=False)

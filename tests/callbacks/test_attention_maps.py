@@ -16,6 +16,8 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import nn
 
 from lta.callbacks.attention_maps import AttentionMaps
+from lta.callbacks.epoch_log import EpochLog
+from lta.callbacks.epoch_send import EpochSend
 from lta.callbacks.telemetry import AttentionTelemetry
 from lta.layers.compatibility import DotProduct
 from lta.measures.map_statistics import total_variation
@@ -45,8 +47,8 @@ def run(tmp_path_factory):
     tensorboard._experiment = MagicMock()
     save = ModelCheckpoint(directory, "{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
     module = fit(
-        directory, maps, recorder, save, epochs=4, logger=[wandb, tensorboard], enable_checkpointing=True,
-        log_every_n_steps=1,
+        directory, maps, recorder, EpochLog(), save, EpochSend(), epochs=4, logger=[wandb, tensorboard],
+        enable_checkpointing=True, log_every_n_steps=1,
     )  # fmt: skip
     return directory, module, recorder, (wandb, tensorboard)
 
@@ -62,7 +64,7 @@ def test_shows_the_strips_to_wandb_in_the_epochs_row(run):
     wandb, _ = run[3]
     calls = [call for call in wandb.experiment.log.call_args_list if "attention/panel" in call.args[0]]
     assert [call.args[0]["epoch"] for call in calls] == [0, 2, 3]
-    assert all(call.kwargs == {"commit": False} for call in calls)
+    assert all("time/seconds" in call.args[0] for call in calls), "in the row of the epoch's metrics"
     assert [len(call.args[0]["attention/panel"]) for call in calls] == [6, 6, 6]
     assert calls[0].args[0]["attention/panel"][0]._caption.startswith("ant: predicted ")
 
@@ -155,27 +157,21 @@ def test_what_a_user_can_get_wrong(arguments, message):
         AttentionMaps(**arguments)
 
 
-class EpochRow(pl.Callback):
-    """Sends the epoch's one row of metrics, as lta.callbacks.epoch_log does."""
-
-    def on_train_epoch_end(self, trainer, pl_module):
-        trainer.logger.log_metrics({"val/error": 10.0, "epoch": trainer.current_epoch})
-
-
 @pytest.mark.slow
 def test_an_offline_wandb_run_holds_pictures_and_metrics_in_one_row(tmp_path):
     import wandb
 
     logger = WandbLogger(save_dir=tmp_path, project="test", mode="offline", settings=wandb.Settings(silent=True))
     try:
-        fit(tmp_path, AttentionMaps(images=3), EpochRow(), epochs=2, logger=logger, log_every_n_steps=1)
+        callbacks = [AttentionMaps(images=3), EpochLog(), EpochSend()]
+        fit(tmp_path, *callbacks, epochs=2, logger=logger, log_every_n_steps=1, enable_checkpointing=True)
     finally:
         wandb.finish()
     (run_directory,) = (tmp_path / "wandb").glob("offline-run-*")
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", run_directory]
     records = [json.loads(line) for line in subprocess.check_output(command, text=True).splitlines()]
     rows = [record["history"]["item"] for record in records if record["type"] == "history"]
-    assert [(row["epoch"], row["val/error"], row["attention/panel.count"]) for row in rows] == [(0, 10, 3), (1, 10, 3)]
+    assert [(row["epoch"], row["time/images"], row["attention/panel.count"]) for row in rows] == [(0, 16, 3), (1, 32, 3)]
     assert len(list(run_directory.glob("files/media/images/attention/panel_*.png"))) == 6
 
 

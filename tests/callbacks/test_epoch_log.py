@@ -16,16 +16,7 @@ from lta.data.batches import EpochBatches
 MODULE = Mock(spec=pl.LightningModule)
 
 
-class Logger:
-    def __init__(self):
-        self.experiment = object()
-        self.rows = []
-
-    def log_metrics(self, metrics, step=None):
-        self.rows.append((step, metrics))
-
-
-def made_trainer(tmp_path, epoch, metrics, logger):
+def made_trainer(tmp_path, epoch, metrics):
     sampler = Mock(spec=EpochBatches, batch_size=10)
     sampler.__len__ = lambda self: 5
     return Mock(
@@ -33,7 +24,6 @@ def made_trainer(tmp_path, epoch, metrics, logger):
         default_root_dir=str(tmp_path),
         current_epoch=epoch,
         callback_metrics=metrics,
-        loggers=[logger],
         is_global_zero=True,
         train_dataloader=SimpleNamespace(sampler=sampler),
         optimizers=[SimpleNamespace(param_groups=[{"lr": 0.25}])],
@@ -53,30 +43,42 @@ def epoch(log, trainer, metrics, logged):
 
 
 def test_values_of_earlier_epochs_are_not_repeated(tmp_path):
-    log, logger, metrics = EpochLog(), Logger(), {}
-    log.on_train_start(made_trainer(tmp_path, 0, metrics, logger), MODULE)
+    log, metrics = EpochLog(), {}
+    log.on_train_start(made_trainer(tmp_path, 0, metrics), MODULE)
     for number in range(3):
         logged = {"train/loss": 1.0} | ({"val/error": 50.0} if number != 1 else {})
-        epoch(log, made_trainer(tmp_path, number, metrics, logger), metrics, logged)
+        epoch(log, made_trainer(tmp_path, number, metrics), metrics, logged)
     assert [row["val/error"] for row in read(tmp_path)] == ["50", "", "50"]
     assert [row["train/loss"] for row in read(tmp_path)] == ["1", "1", "1"]
     assert [row["time/images"] for row in read(tmp_path)] == ["50", "100", "150"]
-    assert [step for step, _ in logger.rows] == [0, 1, 2]
-    assert "val/error" not in logger.rows[1][1]
+    assert [row["epoch"] for row in log.rows] == [0, 1, 2]
+    assert "val/error" not in log.rows[1]
+
+
+def test_the_row_of_the_test_set_is_apart(tmp_path):
+    log, metrics = EpochLog(), {}
+    log.on_train_start(made_trainer(tmp_path, 0, metrics), MODULE)
+    epoch(log, made_trainer(tmp_path, 0, metrics), metrics, {"val/error": 50.0})
+    assert log.tested == {}
+    log.on_test_start(made_trainer(tmp_path, 1, metrics), MODULE)
+    metrics["test/error"] = torch.tensor(40.0)
+    log.on_test_end(made_trainer(tmp_path, 1, metrics), MODULE)
+    assert log.tested == {"test/error": 40}
+    assert len(log.rows) == 1
 
 
 def test_after_a_resume_no_epoch_stands_there_twice(tmp_path):
-    before, logger, metrics = EpochLog(), Logger(), {}
-    before.on_train_start(made_trainer(tmp_path, 0, metrics, logger), MODULE)
+    before, metrics = EpochLog(), {}
+    before.on_train_start(made_trainer(tmp_path, 0, metrics), MODULE)
     for number in range(2):
-        epoch(before, made_trainer(tmp_path, number, metrics, logger), metrics, {"val/error": 90.0 - number})
+        epoch(before, made_trainer(tmp_path, number, metrics), metrics, {"val/error": 90.0 - number})
     saved = deepcopy(before.state_dict())
     saved["rows"][-1]["time/seconds"] = 1000.0
-    epoch(before, made_trainer(tmp_path, 2, metrics, logger), metrics, {"val/error": 7.0})  # lost: after the checkpoint
+    epoch(before, made_trainer(tmp_path, 2, metrics), metrics, {"val/error": 7.0})  # lost: after the checkpoint
     after = EpochLog()
     after.load_state_dict(saved)
-    after.on_train_start(made_trainer(tmp_path, 2, metrics, logger), MODULE)
-    epoch(after, made_trainer(tmp_path, 2, metrics, logger), metrics, {"val/error": 1.0})
+    after.on_train_start(made_trainer(tmp_path, 2, metrics), MODULE)
+    epoch(after, made_trainer(tmp_path, 2, metrics), metrics, {"val/error": 1.0})
     rows = read(tmp_path)
     assert [(row["epoch"], row["val/error"]) for row in rows] == [("0", "90"), ("1", "89"), ("2", "1")]
     assert float(rows[-1]["time/seconds"]) >= 1000.0, "the time before the pause counts"

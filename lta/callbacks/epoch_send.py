@@ -1,0 +1,104 @@
+"""The rows of EpochLog and the panels of AttentionMaps, sent to W&B, TensorBoard and other loggers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+
+from lta.callbacks import tensorboard_run
+from lta.callbacks.attention_maps import AttentionMaps, Panel
+from lta.callbacks.epoch_log import EpochLog
+from lta.callbacks.held import NOTHING, Held
+from lta.callbacks.run_logger import RunLogger
+
+Rows = Sequence[dict[str, float]]
+
+
+class EpochSend(Checkpoint):
+    """Sends an epoch's row, with its panel, once the checkpoint that holds the row is written; from rank zero.
+
+    Derives from Lightning's `Checkpoint`, whose subclasses keep their order, and stands behind the model checkpoints:
+    a run that is killed before an epoch's checkpoint has not sent that epoch, so that the resumed run, which trains it
+    again, does not send it twice. A row that was lost by a kill after the checkpoint is sent when the run is resumed;
+    its panel is then the one on disk. Other loggers than W&B's and TensorBoard's can't be asked what they hold: there
+    a row lost so stays lost.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Held] | None = None  # by logger; None until the rows before a resume are known
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self._held = None
+        if trainer.loggers and not any(isinstance(callback, EpochLog) for callback in trainer.callbacks):
+            raise ValueError("callbacks.epoch_log=null leaves callbacks.epoch_send nothing to send: set it to null too")
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._send(trainer, resumed=True)  # what the checkpoint holds and a logger does not
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._send(trainer)
+
+    def on_test_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.is_global_zero and trainer.loggers and (tested := _recorded(trainer).tested):
+            for logger, held in zip(trainer.loggers, self._known(trainer, _recorded(trainer).rows), strict=True):
+                if not held.tested:
+                    send(logger, trainer.current_epoch - 1, tested)
+
+    def _send(self, trainer: pl.Trainer, resumed: bool = False) -> None:
+        if not (trainer.is_global_zero and trainer.loggers and (rows := _recorded(trainer).rows)):
+            return
+        sent = []
+        for logger, held in zip(trainer.loggers, self._known(trainer, rows if resumed else rows[:-1]), strict=True):
+            for row in rows:
+                if (epoch := int(row["epoch"])) not in held.epochs:
+                    metrics = {key: value for key, value in row.items() if key != "epoch"}
+                    send(logger, epoch, metrics, _panel(trainer, epoch))
+            sent.append(held._replace(epochs=held.epochs | {int(row["epoch"]) for row in rows}))
+        self._held = sent
+
+    def _known(self, trainer: pl.Trainer, before: Rows) -> list[Held]:
+        """What each logger has; asked once, when there is something to send. `before`: the rows of earlier starts."""
+        if self._held is None:
+            epochs = frozenset(int(row["epoch"]) for row in before)
+            self._held = [held(logger, epochs) for logger in trainer.loggers]
+        return self._held
+
+
+def held(logger: Logger, before: frozenset[int]) -> Held:
+    """What the logger has of this run; where nobody can tell, the epochs `before` this start."""
+    if isinstance(logger, RunLogger):
+        return logger.held() or Held(before, tested=False)
+    if isinstance(logger, TensorBoardLogger):
+        return tensorboard_run.held(logger)
+    return NOTHING._replace(epochs=before)
+
+
+def send(logger: Logger, epoch: int, metrics: dict[str, float], panel: Panel | None = None) -> None:
+    """One row; `panel` joins it."""
+    if isinstance(logger, WandbLogger):
+        # W&B numbers rows itself and draws over `epoch`; other loggers take the epoch as their step.
+        pictures = {}
+        if panel is not None:
+            import wandb
+
+            pictures = {"attention/panel": [wandb.Image(strip, caption=caption) for strip, caption in panel.strips()]}
+        logger.log_metrics({**metrics, **pictures, "epoch": epoch})
+        return
+    logger.log_metrics(metrics, step=epoch)
+    if isinstance(logger, TensorBoardLogger):
+        if panel is not None:
+            sheet = np.asarray(panel.sheet)
+            logger.experiment.add_image("attention/panel", sheet, global_step=epoch, dataformats="HWC")
+        logger.experiment.flush()
+
+
+def _recorded(trainer: pl.Trainer) -> EpochLog:
+    return next(callback for callback in trainer.callbacks if isinstance(callback, EpochLog))
+
+
+def _panel(trainer: pl.Trainer, epoch: int) -> Panel | None:
+    maps = (callback for callback in trainer.callbacks if isinstance(callback, AttentionMaps))
+    return next((panel for callback in maps if (panel := callback.drawn(trainer, epoch))), None)

@@ -1,0 +1,13 @@
+"""What a logger already has of a run that is resumed."""
+
+from typing import NamedTuple
+
+
+class Held(NamedTuple):
+    """The epochs whose row a logger has, and whether it has the row of the test set."""
+
+    epochs: frozenset[int]
+    tested: bool
+
+
+NOTHING = Held(frozenset(), tested=False)

@@ -1,0 +1,49 @@
+"""Calls to W&B's service, a process beside this one that may die or hang: with a bound, and how to be rid of it."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+
+class NoAnswer(Exception):
+    """The service neither answers nor ends."""
+
+
+def within(seconds: float, call: Callable[[], Any]) -> Any:
+    """What `call` returns or raises; raises NoAnswer after `seconds`, and leaves it behind in a thread of its own."""
+    outcome: dict[str, Any] = {}
+
+    def run() -> None:
+        try:
+            outcome["value"] = call()
+        except BaseException as error:  # SystemExit too: W&B passes on the exit status of its service
+            outcome["error"] = error
+
+    thread = threading.Thread(target=run, name="wandb-call", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise NoAnswer(f"no answer within {seconds:g} s")
+    if error := outcome.get("error"):
+        raise error if isinstance(error, Exception) else RuntimeError(repr(error))
+    return outcome["value"]
+
+
+def abandon() -> None:
+    """Ends the service without waiting for it: neither this program's end nor the next run of a sweep meets it."""
+    import wandb
+    from wandb.sdk import wandb_setup
+
+    # No public name leads to the process. A service that is another program's (WANDB_SERVICE) is left alone.
+    connection = getattr(wandb_setup.singleton(), "_connection", None)
+    process = getattr(getattr(connection, "_proc", None), "_process", None)
+    if process is not None:
+        process.kill()
+    with suppress(Exception):  # the connection is broken: what matters is that it is forgotten
+        within(5, wandb.teardown)
+
+
+def reason(error: BaseException) -> str:
+    """For people, in one line: W&B's messages have several, or none."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
