@@ -23,5 +23,5 @@ lint: install  ## ruff
 test: lint  ## the fast tests, a process on each core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'not slow' -n auto --dist loadfile
 
-test-all: lint  ## the fast and the slow tests
-	$(BIN)/python -m pytest -q
+test-all: lint  ## the fast and the slow tests, a process on each core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile

@@ -106,15 +106,15 @@ def test_a_sweep_is_a_group_and_a_resume_keeps_it(tmp_path):
     swept = lta("-m", *kept, "recipe.epochs=1,2", cwd=tmp_path)
     assert swept.returncode == 0, swept.stderr
     (sweep,) = (tmp_path / "multirun").iterdir()
-    (sweep / "0" / "results.json").unlink()
-    assert lta(f"resume={sweep}/0", cwd=tmp_path).returncode == 0
-    for job, starts in (("0", 2), ("1", 1)):
+    (sweep / "recipe.epochs-1" / "results.json").unlink()
+    assert lta(f"resume={sweep}/recipe.epochs-1", cwd=tmp_path).returncode == 0
+    for job, starts, trained in (("recipe.epochs-1", 2, 1), ("recipe.epochs-2", 1, 2)):
         assert len(parts(sweep / job)) == starts
         for part in parts(sweep / job):
             *_, run = [record["run"] for record in records(part) if record["type"] == "run"]
             assert (run["run_group"], run["display_name"]) == (sweep.name, job)
             assert run["tags"] == ["vgg_att3", "pc", "digit_scenes", "fast", "quickstart"]
-        assert epochs(history(sweep / job)) == list(range(int(job) + 1))
+        assert epochs(history(sweep / job)) == list(range(trained))
         assert sum("test/error" in row for row in history(sweep / job)) == 1
 
 

@@ -90,7 +90,7 @@ def test_the_code_is_that_of_the_last_start(tmp_path):
 
 
 class Broken:
-    """W&B's run whose service has died, or hangs for a second."""
+    """W&B's run whose service has died, or hangs."""
 
     def __init__(self, part, error=None):
         self.dir, self.offline, self.error, self.calls = str(part / "files"), True, error, 0
@@ -98,7 +98,7 @@ class Broken:
     def log(self, metrics):
         self.calls += 1
         if self.error is None:
-            time.sleep(1)
+            time.sleep(30)  # in a daemon thread: nothing waits for it
         else:
             raise self.error
 
@@ -110,7 +110,7 @@ class Broken:
 def test_one_line_when_the_service_is_gone(tmp_path, monkeypatch, caplog, error, says):
     abandoned = []
     monkeypatch.setattr(run_logger, "abandon", lambda: abandoned.append(True))
-    monkeypatch.setattr(run_logger, "CALL", 0.05)
+    monkeypatch.setattr(run_logger, "CALL", 1.0)
     run = Broken(tmp_path / "offline-run-1-abc", error)
     logger = RunLogger(tmp_path, "lta", run)
     with caplog.at_level(logging.WARNING):
