@@ -1,9 +1,9 @@
 """python killed_run.py POINT EPOCH ARGUMENTS: `python -m lta.run ARGUMENTS`, killed with W&B's service at one point.
 
 POINT, in the end of the epoch EPOCH (0-based): `recorded` the row is recorded, no checkpoint of the epoch is written;
-`saved` the checkpoints are written, the row is not sent; `sent` the row has just been handed to W&B, `kept` a while ago.
-Or `tested`: the row of the test set has just been handed over. Where `saved` kills, `fails` raises; where `kept` kills,
-`waits` only waits. A while is WHILE seconds, 2 unless the environment says so: W&B sends what it has every 15.
+`saved` the checkpoints are written, the row is not sent; `sent` the row has just been handed to W&B; `tested` the row of
+the test set has just been handed over. `fails` raises where `saved` kills; `waits` only waits, where `sent` kills.
+A kill comes after WHILE seconds (not with `sent`), 2 unless the environment says so: W&B sends what it has every 15.
 """
 
 import os
@@ -54,8 +54,9 @@ if __name__ == "__main__":
         EpochSend.on_train_epoch_end = ended(send, epoch, before=True, how=fail)
     elif point == "waits":
         EpochSend.on_train_epoch_end = ended(send, epoch, before=False, how=time.sleep)
+    elif point == "saved":
+        EpochSend.on_train_epoch_end = ended(send, epoch, before=True)
     else:
-        wait = 0.0 if point == "sent" else WHILE
-        EpochSend.on_train_epoch_end = ended(send, epoch, before=point == "saved", wait=wait)
+        EpochSend.on_train_epoch_end = ended(send, epoch, before=False, wait=0.0)
     sys.argv = ["lta.run", *arguments]
     launch(run)

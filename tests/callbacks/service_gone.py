@@ -1,6 +1,6 @@
 """python service_gone.py SIGNAL EPOCH ARGUMENTS: a run whose W&B service gets SIGNAL before the row of EPOCH is sent.
 
-A call that hangs is given up after two seconds.
+A call that hangs is given up after five seconds.
 """
 
 import os
@@ -13,7 +13,7 @@ from lta.config import launch
 from lta.run import run
 
 name, epoch, *arguments = sys.argv[1:]
-run_logger.CALL = 2.0
+run_logger.CALL = 5.0
 send = EpochSend.on_train_epoch_end
 
 

@@ -110,7 +110,8 @@ class Broken:
 def test_one_line_when_the_service_is_gone(tmp_path, monkeypatch, caplog, error, says):
     abandoned = []
     monkeypatch.setattr(run_logger, "abandon", lambda: abandoned.append(True))
-    monkeypatch.setattr(run_logger, "CALL", 1.0)
+    if error is None:
+        monkeypatch.setattr(run_logger, "CALL", 0.05)
     run = Broken(tmp_path / "offline-run-1-abc", error)
     logger = RunLogger(tmp_path, "lta", run)
     with caplog.at_level(logging.WARNING):
