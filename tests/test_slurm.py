@@ -72,6 +72,7 @@ def test_slurm_runs_a_task_a_device_and_a_preempted_job_goes_on(tmp_path):
     assert given["given"]["ntasks-per-node"] == "2"
     assert given["given"]["signal"] == "USR2@120"
     assert given["restarts"] == 1
+    assert "export SLURM_KILL_BAD_EXIT=1\n" in (slurm / "script.sh").read_text()
     assert (slurm / "asked").read_text().split() == ["requeue", "4711_0"]
     jobs = directories(tmp_path)
     assert set(jobs) == {"seed-0", "seed-1"}

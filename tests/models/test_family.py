@@ -292,3 +292,18 @@ def test_bf16_gives_no_nan(model):
     assert torch.isfinite(loss)
     assert all(torch.isfinite(p.grad).all() for p in built.parameters() if p.grad is not None)
     assert all(attn.dtype == torch.float32 for attn in output.attn.values())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(model,) for model in PLAIN]
+    + [(model, *more) for model in ATTENTION for more in ((), ("compat=dp", "head=indep"))]
+    + [("vgg_att3", "model.prune_inert_query=true"), ("vgg_pan", "model.prune_inert_query=true")],
+    ids="-".join,
+)
+def test_every_parameter_takes_part_in_the_loss(options):
+    """Also those that act on nothing: with several processes, DDP waits for the gradient of each."""
+    model, *more = options
+    built = network(f"model={model}", *tiny(model), *more).train()
+    built(torch.randn(2, 3, 32, 32)).logits.logsumexp(1).mean().backward()
+    assert [name for name, parameter in built.named_parameters() if parameter.grad is None] == []
