@@ -1,5 +1,7 @@
 """Shapes in signatures are checked by beartype under pytest only; no test touches the user's own cache."""
 
+import signal
+
 import pytest
 from jaxtyping import install_import_hook
 
@@ -11,3 +13,13 @@ def _cache_of_its_own(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _signals_as_on_a_terminal():
+    """nohup and background shells have Ctrl-C and SIGHUP ignored, and what a test starts would inherit that."""
+    ours = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in ours.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -121,11 +122,14 @@ class ProcessLauncher(Launcher):
         from lta.config import plain
 
         composed = self.load(master_config, list(sweep_overrides))
+        HydraConfig.instance().set_config(composed)  # settings may ask what was chosen
         try:
             of_the_job = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
             self.composed[tuple(sweep_overrides)] = plain(of_the_job)
         except OmegaConfBaseException as error:
             self.composed[tuple(sweep_overrides)] = error
+        finally:
+            HydraConfig.instance().set_config(master_config)
         return composed
 
 
