@@ -1,6 +1,7 @@
 """How a command starts, which settings go together, and where runs and sweeps lie. Imports no torch."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from lta import processes
 from lta.messages import CONF, RunError, groups, is_users, one_line
 from lta.run_directory import FREE, difference
-from lta.stopping import Stopped, signals
+from lta.stopping import Stopped, requeue, signals
 from lta.sweep.names import job_name, sweep_name
 
 RESUME_MAY_CHANGE = ("trainer.",)
@@ -95,6 +96,8 @@ def _said_once() -> Iterator[None]:
         if processes.is_first():
             with suppress(OSError):  # the terminal may be what went away
                 print(stopped, file=sys.stderr)
+            if stopped.number == signal.SIGUSR1 and "SLURM_JOB_ID" in os.environ:
+                requeue()
         raise
 
 

@@ -74,9 +74,9 @@ def train(cfg: DictConfig, directory: Path) -> None:
         run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, resumed=cfg.resume is not None)
     complete = False
     try:
-        trainer.loggers = [build(node, directory=str(directory)) for node in cfg.logger.values() if node]
-        for logger in trainer.loggers:
-            logger.log_hyperparams(plain(cfg))
+        for node in filter(None, cfg.logger.values()):
+            trainer.loggers = [*trainer.loggers, build(node, directory=str(directory))]
+            trainer.loggers[-1].log_hyperparams(plain(cfg))
         trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
         trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)

@@ -46,7 +46,7 @@ def locked(directory: Path) -> Iterator[None]:
         with FileLock(directory / ".lock", timeout=0):
             yield
     except Timeout as error:
-        raise ValueError(f"{directory} is being run by another process") from error
+        raise ValueError(f"{directory} is being run by another process (which holds its .lock)") from error
 
 
 def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool) -> None:

@@ -4,13 +4,17 @@ They take the place of Lightning's own handlers, which talk to the other process
 several of them are signalled together) and end a stopped run with status 0.
 """
 
+import logging
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+log = logging.getLogger(__name__)
 
 NAMES = {
     getattr(signal, name): "Ctrl-C" if name == "SIGINT" else name
@@ -40,7 +44,7 @@ class Signals:
     """One for each program. `received` is the number of the first signal that asked it to end.
 
     `deferred` says that the program looks at `received` itself: the first signal then raises nothing, a later one does.
-    `tell` is the process id of another process of the same run that is to decide instead of this one.
+    `tell` is the process id of another process of the same run that is to decide instead of this one, while nobody looks.
     """
 
     def __init__(self) -> None:
@@ -48,7 +52,6 @@ class Signals:
         self.deferred = False
         self.tell: int | None = None
         self._since = 0.0
-        self._handlers: dict[int, Handler | int | None] = {}
 
     @contextmanager
     def handled(self, tell: int | None = None) -> Iterator[None]:
@@ -59,28 +62,43 @@ class Signals:
         self.received, self.deferred, self.tell = None, False, tell
         before = {number: signal.getsignal(number) for number in NAMES}
         own = (signal.SIG_DFL, signal.default_int_handler)
-        self._handlers = {number: self._handle if handler in own else handler for number, handler in before.items()}
-        self.take_back()
+        _install({number: self._handle for number, handler in before.items() if handler in own})
         try:
             yield
         finally:
-            self._handlers = before
-            self.take_back()
-
-    def take_back(self) -> None:
-        """Installs the handlers, also where a library has put its own in their place since."""
-        for number, handler in self._handlers.items():
-            if handler is not None:  # None: installed by something that is not Python
-                signal.signal(number, handler)
+            _install(before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again = self.received is not None and time.monotonic() - self._since > INSISTS
         if self.received is None:
             self.received, self._since = number, time.monotonic()
         if self.tell is not None:
-            os.kill(self.tell, number)
+            if not self.deferred:
+                os.kill(self.tell, number)
         elif again or not self.deferred:
             raise Stopped(number)
 
 
+def _install(handlers: dict[int, Handler | int | None]) -> None:
+    for number, handler in handlers.items():
+        if handler is not None:  # None: installed by something that is not Python
+            signal.signal(number, handler)
+
+
 signals = Signals()
+
+
+def requeue() -> None:
+    """Asks Slurm to run this job again, and says what came of it."""
+    job = os.environ["SLURM_JOB_ID"]
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    try:
+        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, timeout=60)
+        problem = done.stderr.strip() if done.returncode else None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem = str(error)
+    if problem is None:
+        log.info("Slurm: job %s is requeued", job)
+    else:
+        log.warning("Slurm: job %s could not be requeued: %s", job, problem)

@@ -10,7 +10,7 @@ import pytest
 from commands import TINY, command, environment
 
 from lta import stopping
-from lta.callbacks import stopping as callback
+from lta.callbacks.stopping import Stopping
 from lta.stopping import Signals, Stopped
 
 
@@ -39,15 +39,11 @@ def test_a_program_that_looks_itself_is_ended_by_a_later_one(signals, monkeypatc
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_what_a_library_installed_is_taken_back_and_at_the_end_all_is_as_before():
-    before = signal.getsignal(signal.SIGTERM)
-    watched = Signals()
-    with watched.handled():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        watched.take_back()
-        with pytest.raises(Stopped):
-            os.kill(os.getpid(), signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == before
+def test_at_the_end_all_is_as_before():
+    before = {number: signal.getsignal(number) for number in stopping.NAMES}
+    with Signals().handled():
+        assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
+    assert {number: signal.getsignal(number) for number in stopping.NAMES} == before
 
 
 def test_a_job_managers_own_handler_stays():
@@ -68,6 +64,8 @@ def test_a_further_process_tells_the_first(monkeypatch):
         own = os.getpid()
         kill = os.kill
         patch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
+        kill(own, signal.SIGTERM)
+        watched.deferred = True  # training: all processes look at what any of them received
         kill(own, signal.SIGTERM)
     assert told == [(12345, signal.SIGTERM)]
 
@@ -100,15 +98,43 @@ def test_requeue_asks_slurm(tmp_path, monkeypatch, caplog, job, asked):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     for name, value in job.items():
         monkeypatch.setenv(name, value)
-    callback.requeue()
+    stopping.requeue()
     assert (tmp_path / "asked").read_text().strip() == asked
     scontrol.write_text("#!/bin/sh\necho no such job >&2; exit 1\n")
-    callback.requeue()
+    stopping.requeue()
     assert "could not be requeued: no such job" in caplog.text
     scontrol.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
-    callback.requeue()
+    stopping.requeue()
     assert "could not be requeued: [Errno 2]" in caplog.text
+
+
+class Two:
+    """As much of a trainer of two processes as a look takes; the other one received nothing and is as fast."""
+
+    world_size = 2
+
+    def __init__(self):
+        self.strategy = self
+        self.root_device = "cpu"
+        self.looks = 0
+
+    def reduce(self, mine, reduce_op):
+        assert reduce_op == "max"
+        self.looks += 1
+        return mine
+
+
+def test_several_processes_look_after_the_first_step_then_about_once_a_second():
+    trainer, watching = Two(), Stopping()
+    watching.on_train_start(trainer, None)
+    watching.on_train_batch_end(trainer, None, None, None, 0)
+    assert trainer.looks == 2, "a signal is seen in the first epoch too"
+    for _ in range(500):
+        watching.on_train_batch_end(trainer, None, None, None, 0)
+    assert trainer.looks <= 4, "steps of no time: thousands of them pass before the next look"
+    watching.on_exception(trainer, None, None)
+    assert not stopping.signals.deferred
 
 
 LONG = (*TINY, "recipe.epochs=200", "data.train_size=640", "data.val_size=33", "data.eval_batch_size=4")

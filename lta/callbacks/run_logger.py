@@ -68,7 +68,11 @@ class RunLogger(WandbLogger):
 
     def held(self) -> Held | None:
         """What this run has already; None where that can't be told."""
-        return held(self.earlier, self.experiment)
+        try:
+            return within(CALL, partial(held, self.earlier, self.experiment))
+        except Exception as error:  # of a service or server that is gone: training does not wait for it
+            log.warning("W&B: what this run holds can't be told (%s): no earlier epoch is sent again", reason(error))
+            return None
 
     @rank_zero_only
     def finish(self, failed: bool) -> None:

@@ -1,9 +1,5 @@
 """How a training ends that was asked to by a signal: all its processes at the same step, with nothing half-done."""
 
-import logging
-import os
-import signal
-import subprocess
 import time
 from typing import Any
 
@@ -12,8 +8,6 @@ import torch
 
 from lta.processes import is_started_by_lightning
 from lta.stopping import Stopped, signals
-
-log = logging.getLogger(__name__)
 
 EVERY = 1.0
 """Seconds between two looks at what the other processes have received."""
@@ -24,16 +18,15 @@ class Stopping(pl.Callback):
 
     One process looks after each of its batches. Several agree about once a second: at steps that all of them compute
     from the slowest one's time, so that no other step waits for a device or for another process.
-
-    Slurm's SIGUSR1 puts the job back into the queue (`scontrol requeue`): it goes on where `resume=auto` finds it.
     """
 
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        # Lightning's handlers would take the place of those of `lta.stopping`.
+        trainer._signal_connector.register_signal_handlers = lambda: None
         # Lightning (2.6) sends rank 0's flag to all at each step and waits for the answer.
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        signals.take_back()
         signals.deferred = True
         self._steps, self._next, self._since = 0, 1, time.monotonic()
         self._look(trainer)
@@ -56,8 +49,8 @@ class Stopping(pl.Callback):
         self._look(trainer)
         signals.deferred = False
 
-    def on_test_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        signals.take_back()
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        signals.deferred = False  # nobody looks any more
 
     def _look(self, trainer: pl.Trainer) -> None:
         received = signals.received or 0
@@ -66,30 +59,14 @@ class Stopping(pl.Callback):
             each = (now - self._since) / max(self._steps, 1)
             mine = torch.tensor([received, each], dtype=torch.float32, device=trainer.strategy.root_device)
             received, each = trainer.strategy.reduce(mine, reduce_op="max").tolist()
-            self._steps, self._next, self._since = 0, max(1, int(EVERY / max(each, 1e-4))), now
+            # Before the first step nothing is known of its time.
+            following = max(1, int(EVERY / max(each, 1e-4))) if self._steps else 1
+            self._steps, self._next, self._since = 0, following, now
         if received:
-            self._stop(trainer, int(received))
+            self._stop(int(received))
 
-    def _stop(self, trainer: pl.Trainer, number: int) -> None:
-        if trainer.is_global_zero and "SLURM_JOB_ID" in os.environ and number == signal.SIGUSR1:
-            requeue()
+    def _stop(self, number: int) -> None:
         stopped = Stopped(number)
         if is_started_by_lightning():
             stopped.code = 0  # the first process tells; a failure here would make Lightning kill it before it can
         raise stopped
-
-
-def requeue() -> None:
-    """Asks Slurm to run this job again."""
-    job = os.environ["SLURM_JOB_ID"]
-    if "SLURM_ARRAY_JOB_ID" in os.environ:
-        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
-    try:
-        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
-        problem = done.stderr.strip() if done.returncode else None
-    except OSError as error:
-        problem = str(error)
-    if problem is None:
-        log.info("Slurm: job %s is requeued", job)
-    else:
-        log.warning("Slurm: job %s could not be requeued: %s", job, problem)

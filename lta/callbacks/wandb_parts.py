@@ -36,7 +36,10 @@ def held(earlier: Sequence[Path], run: Any) -> Held | None:
     except (subprocess.SubprocessError, ValueError) as error:
         log.warning("W&B: what %s holds can't be read (%s): no earlier epoch is sent again", part, type(error).__name__)
         return None
-    if online and run.resumed and (last := run.summary.get("epoch")) is not None:
+    last = run.summary.get("epoch") if online and run.resumed else None
+    if last is None and online and any(not part.name.startswith("offline-") for part in earlier):
+        return None  # W&B answers with an empty summary where the server is slow
+    if last is not None:
         epochs |= set(range(int(last) + 1))
         tested |= run.summary.get("test/error") is not None
     return Held(frozenset(epochs), tested)

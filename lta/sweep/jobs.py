@@ -92,8 +92,10 @@ def run(
                         changed(running[i].job)
                 if received and killed_at is None:
                     killed_at = time.monotonic() + GRACE
+                    # Slurm's announcement is for this process, which asks once for the job to be run again.
+                    passed_on = signal.SIGTERM if received[0][0] == signal.SIGUSR1 else received[0][0]
                     for one in running.values():
-                        one.send(received[0][0])
+                        one.send(passed_on)
                 elif received and (time.monotonic() >= killed_at or received[-1][1] - received[0][1] > INSISTS):
                     for one in running.values():
                         one.send(signal.SIGKILL)

@@ -74,10 +74,15 @@ class Classifier(pl.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
+        self._agree_on_statistics()  # again, where no validation has come before
         self._publish({"train/loss": self.train_loss, "train/error": self.train_error})
 
     def on_validation_start(self) -> None:
-        if self.trainer.training and self.trainer.world_size > 1:
+        if self.trainer.training or self.trainer.validating:
+            self._agree_on_statistics()
+
+    def _agree_on_statistics(self) -> None:
+        if self.trainer.world_size > 1:
             average_running_statistics(self.network, partial(self.trainer.strategy.reduce, reduce_op="mean"))
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> NetworkOutput:

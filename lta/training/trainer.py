@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import os
 import subprocess
 import time
 import warnings
@@ -76,6 +77,7 @@ def build_trainer(
         num_sanity_val_steps=0,
         **options,
     )
+    _check_world(trainer, processes)
     if trainer.is_global_zero:
         log.info("device: %s x %s, precision %s", accelerator, _described(devices, num_nodes), precision)
         if processes > 1:
@@ -83,6 +85,22 @@ def build_trainer(
     else:
         log.info("process %d of %d", trainer.global_rank, processes)
     return trainer
+
+
+def _check_world(trainer: pl.Trainer, processes: int) -> None:
+    """Lightning believes who has started the processes, and a trainer for one device looks at nobody."""
+    started, by = trainer.world_size, "Lightning"
+    if TorchElasticEnvironment.detect():
+        started, by = int(os.environ["WORLD_SIZE"]), "torchrun"
+    elif "SLURM_STEP_ID" in os.environ and SLURMEnvironment.detect():
+        started, by = int(os.environ["SLURM_NTASKS"]), "srun"
+    elif started != processes:
+        by = "the Slurm job, without srun,"
+    if started != processes:
+        raise ValueError(
+            f"trainer.devices and trainer.num_nodes ask for {processes} process{'es' * (processes > 1)}, "
+            f"but {by} starts {started}: make them equal (trainer=ddp takes what is started)"
+        )
 
 
 def _strategy(asked: str, processes: int) -> str | DDPStrategy:
