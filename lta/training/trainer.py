@@ -114,8 +114,12 @@ def _strategy(asked: str, processes: int) -> str | DDPStrategy:
 
 def _slurm() -> list[SLURMEnvironment]:
     """Lightning would put a preempted job back into the queue with a checkpoint from the middle of an epoch."""
-    elsewhere = TorchElasticEnvironment.detect()
-    return [SLURMEnvironment(auto_requeue=False)] if not elsewhere and SLURMEnvironment.detect() else []
+    if TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return []
+    try:
+        return [SLURMEnvironment(auto_requeue=False)]
+    except RuntimeError as error:
+        raise ValueError(f"Slurm: {error}") from error
 
 
 def _described(devices: int | Sequence[int], num_nodes: int) -> str:

@@ -154,7 +154,7 @@ def test_a_server_is_asked_what_it_has_and_offline_parts_count_in_any_case(tmp_p
         return held(earlier, SimpleNamespace(offline=offline, resumed=resumed, summary=summary))
 
     assert having(epoch=2) == ({0, 1, 2, 4}, True)
-    assert having() == ({0, 4}, True)
+    assert having() is None, "an empty summary says that the server was too slow to tell"
     assert having(resumed=False, epoch=2) == ({0, 4}, True)
     assert having(offline=True) == ({0, 1, 4}, True)
     assert held(earlier[:1], SimpleNamespace(offline=True)) == ({0}, False)

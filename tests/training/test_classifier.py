@@ -45,7 +45,7 @@ def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
 
     def spy(**options):
         given.update(options)
-        return Mock(spec=real)
+        return Mock(spec=real, world_size=1)
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
@@ -54,6 +54,36 @@ def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
         build_trainer(epochs=3, directory=".")
     assert (given["accelerator"], given["devices"], given["precision"]) == ("gpu", 1, "bf16-mixed")
     assert "device: gpu x 1, precision bf16-mixed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+          "GROUP_RANK": "0"}, "ask for 1 process, but torchrun starts 2"),
+        ({"SLURM_NTASKS": "2", "SLURM_STEP_ID": "0", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0",
+          "SLURM_JOB_NAME": "lta", "SLURM_NTASKS_PER_NODE": "2"}, "ask for 1 process, but srun starts 2"),
+    ],
+)  # fmt: skip
+def test_a_trainer_for_one_device_is_refused_where_several_processes_are_started(monkeypatch, environment, says):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=says):
+        build_trainer(epochs=1, directory=".", accelerator="cpu")
+
+
+def test_a_job_without_srun_has_one_process(monkeypatch):
+    for name in ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"):
+        monkeypatch.setenv(name, "0")
+    for name, value in (("SLURM_NTASKS", "1"), ("SLURM_JOB_NAME", "lta"), ("SLURM_NTASKS_PER_NODE", "2")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match="ask for 2 processes, but the Slurm job, without srun, starts 1"):
+        build_trainer(epochs=1, directory=".", accelerator="cpu", devices=2, strategy="ddp")
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    assert build_trainer(epochs=1, directory=".", accelerator="cpu").world_size == 1, "one device needs no srun"
+    monkeypatch.delenv("SLURM_NTASKS_PER_NODE")
+    with pytest.raises(ValueError, match=r"^Slurm: .*--ntasks-per-node=2"):
+        build_trainer(epochs=1, directory=".", accelerator="cpu")
 
 
 def test_a_gpu_that_is_not_there_is_named():
