@@ -69,13 +69,15 @@ class Signals:
             _install(before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        again = self.received is not None and time.monotonic() - self._since > INSISTS
-        if self.received is None:
+        first = self.received is None
+        if first:
             self.received, self._since = number, time.monotonic()
+        elif time.monotonic() - self._since <= INSISTS:
+            return
         if self.tell is not None:
             if not self.deferred:
                 os.kill(self.tell, number)
-        elif again or not self.deferred:
+        elif not (first and self.deferred):
             raise Stopped(number)
 
 

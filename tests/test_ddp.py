@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from commands import TINY, command, environment
+from omegaconf import OmegaConf
+
+import lta
+from lta.config import build
 
 OPTIONS = (
     *(argument for argument in TINY if argument != "trainer=cpu"), "trainer=ddp", "trainer.accelerator=cpu",
@@ -30,16 +34,26 @@ def rows(directory):
 def whole(directory):
     """What any run of several processes leaves: one of each."""
     assert len(json.loads((directory / "run.json").read_text())["starts"]) == 1
-    assert len(list((directory / "attention").iterdir())) == 1
+    assert len(list((directory / "attention").iterdir())) == len(rows(directory))
     results = json.loads((directory / "results.json").read_text())
     assert results["processes"] == 2
     wrong = results["test"]["error"] * 13 / 100
     assert wrong == pytest.approx(round(wrong), abs=1e-4), "13 images are 13, not 14"
 
 
+def validation_loss(directory):
+    """Of the network as it was kept, by one process."""
+    data = build(OmegaConf.load(directory / "config.yaml").data)
+    data.setup()
+    with torch.no_grad():
+        logits = lta.load(directory)(torch.from_numpy(data.val.images).permute(0, 3, 1, 2)).logits
+    return torch.nn.functional.cross_entropy(logits, torch.from_numpy(data.val.labels)).item()
+
+
 @pytest.mark.slow
 def test_two_processes_are_one_run(tmp_path):
     options = ["trainer.devices=2", "logger=wandb", "logger.wandb.mode=offline", f"hydra.run.dir={tmp_path}/run"]
+    options += ["data.train_size=640", "recipe.epochs=2"]
     ended = run(command(*OPTIONS, *options), tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "sync_dist" not in ended.stderr
@@ -50,6 +64,10 @@ def test_two_processes_are_one_run(tmp_path):
     assert "process 1 of 2" in (tmp_path / "run" / "run_rank1.log").read_text()
     assert "process 1 of 2" not in ended.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    found = json.loads((tmp_path / "run" / "results.json").read_text())["history"][-1]["val/loss"]
+    assert found == pytest.approx(validation_loss(tmp_path / "run"), rel=1e-6), (
+        "both processes validate with the running statistics that are kept"
+    )
 
 
 @pytest.mark.slow

@@ -10,8 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def average_running_statistics(network: nn.Module, mean: Callable[[Tensor], Tensor]) -> None:
     """Sets running means and variances to their averages over the processes, in one exchange; `mean` averages a vector.
 
-    DDP would take rank 0's at each forward pass instead: an exchange a step, which also hangs where the processes have
-    unequally many validation batches.
+    DDP would take rank 0's at each forward pass instead: an exchange a step, and what the others have seen is lost.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     statistics = [part for norm in norms for part in (norm.running_mean, norm.running_var)]

@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Int, UInt8
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
@@ -78,7 +79,7 @@ class Classifier(pl.LightningModule):
         self._publish({"train/loss": self.train_loss, "train/error": self.train_error})
 
     def on_validation_start(self) -> None:
-        if self.trainer.training or self.trainer.validating:
+        if self.trainer.state.fn == TrainerFn.FITTING:  # else a finished network is looked at
             self._agree_on_statistics()
 
     def _agree_on_statistics(self) -> None:

@@ -4,11 +4,14 @@ import logging
 from unittest.mock import Mock
 
 import pytest
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 
 from lta.training import trainer as trainer_module
-from lta.training.classifier import _mix
+from lta.training.classifier import Classifier, _mix
 from lta.training.metrics import ErrorRate
+from lta.training.recipes import Recipe
 from lta.training.trainer import bfloat16_is_native, build_trainer
 
 
@@ -91,3 +94,29 @@ def test_a_gpu_that_is_not_there_is_named():
         pytest.skip("there is one")
     with pytest.raises(ValueError, match=r"trainer\.accelerator=gpu: this machine has none"):
         build_trainer(epochs=1, directory=".", accelerator="gpu")
+
+
+def test_processes_agree_on_running_statistics_before_they_validate_and_at_the_epochs_end():
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(2))
+    recipe = Mock(spec=Recipe, average_gradients=False)
+    identity = torch.nn.Identity()
+    classifier = Classifier(network, identity, identity, recipe, class_names=("a", "b"))
+    trainer = Mock(spec=pl.Trainer, world_size=2)
+    trainer.state.fn = TrainerFn.FITTING
+    trainer.strategy.reduce = lambda vector, reduce_op: (vector + 5) / 2  # the other one's are all 5
+    classifier._trainer = trainer
+    classifier.log_dict = lambda *args, **options: None
+    classifier.on_validation_start()
+    assert network[0].running_mean.tolist() == [2.5, 2.5]
+    assert network[0].running_var.tolist() == [3.0, 3.0]
+    classifier.train_loss.update(1.0), classifier.train_error.update(torch.eye(2), torch.tensor([0, 1]))
+    classifier.on_train_epoch_end()  # where no validation has come before
+    assert network[0].running_mean.tolist() == [3.75, 3.75]
+    trainer.state.fn = TrainerFn.VALIDATING
+    classifier.on_validation_start()
+    assert network[0].running_mean.tolist() == [3.75, 3.75], "a finished network stays as it is"
+
+
+def test_several_processes_exchange_no_buffers_at_each_step():
+    strategy = build_trainer(epochs=1, directory=".", accelerator="cpu", devices=2, strategy="ddp").strategy
+    assert list(strategy._ddp_kwargs.items() & {("forward_sync_buffers", False), ("broadcast_buffers", False)})
