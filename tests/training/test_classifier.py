@@ -101,8 +101,7 @@ def test_processes_agree_on_running_statistics_before_they_validate_and_at_the_e
     recipe = Mock(spec=Recipe, average_gradients=False)
     identity = torch.nn.Identity()
     classifier = Classifier(network, identity, identity, recipe, class_names=("a", "b"))
-    trainer = Mock(spec=pl.Trainer, world_size=2)
-    trainer.state.fn = TrainerFn.FITTING
+    trainer = Mock(spec=pl.Trainer, world_size=2, state=Mock(fn=TrainerFn.FITTING))
     trainer.strategy.reduce = lambda vector, reduce_op: (vector + 5) / 2  # the other one's are all 5
     classifier._trainer = trainer
     classifier.log_dict = lambda *args, **options: None
