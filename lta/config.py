@@ -27,9 +27,12 @@ RESUME_MAY_CHANGE = ("trainer.",)
 
 PARTS = {
     "seed", "test_checkpoint", "test_each_epoch", "resume", "model", "compat", "head", "data", "preprocess", "augment",
-    "recipe", "schedule", "author", "trainer", "logger", "callbacks",
+    "recipe", "schedule", "author", "trainer", "logger", "callbacks", "evaluator",
 }  # fmt: skip
 """What a configuration consists of."""
+
+EVALUATE_PARTS = ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "logger")
+EVALUATE_GROUPS = ("evaluator", "data")
 
 ENVIRONMENT: dict[str, str] = {}
 """What the program was started with, and what the jobs of a sweep get."""
@@ -41,13 +44,17 @@ HYDRA_FLAGS = {
 }  # fmt: skip
 
 
-def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> None:
+def launch(
+    task: Callable[[DictConfig], None], config_name: str = "config", lists: Sequence[str] = ("evaluator",),
+    sweeps: bool = True,
+) -> None:  # fmt: skip
     """Composes the configuration from the command line and calls `task` with it; ends errors in one line, status 1.
 
-    In a sweep the other jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback instead.
+    Outside a sweep `a=x,y` is read as `a=[x,y]` for the keys in `lists`. In a sweep (refused unless `sweeps`) the other
+    jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback instead.
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
-        print(_help())
+        print(_help(config_name))
         return
     full_error = os.environ.get("HYDRA_FULL_ERROR")
     failed = []
@@ -67,7 +74,9 @@ def launch(task: Callable[[DictConfig], None], config_name: str = "config") -> N
     if started:
         processes.end_with_parent()
     with signals.handled(tell=os.getppid() if started else None), _said_once(), _errors_in_one_line(failed):
-        _check_flags(sys.argv[1:])
+        _check_flags(sys.argv[1:], sweeps)
+        if not {"-m", "--multirun"} & set(sys.argv[1:]):
+            sys.argv[1:] = [_listed(argument, lists) for argument in sys.argv[1:]]
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
         try:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(composed)()
@@ -112,18 +121,44 @@ def _errors_in_one_line(failed: list[Exception]) -> Iterator[None]:
         failed.append(error)
 
 
-def _help() -> str:
-    """conf/help.txt with the groups and their choices. Hydra's own takes a second: it loads every file several times."""
-    choices = (f"{group}: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}" for group in groups())
-    return (CONF / "help.txt").read_text().replace("GROUPS", "\n    ".join(choices)).rstrip()
+def _help(config_name: str) -> str:
+    """The command's help text with the groups it chooses from, and their choices. Hydra's own takes a second: it loads
+    every file several times."""
+    text = (CONF / f"{config_name}_help.txt").read_text()
+    shown = EVALUATE_GROUPS if config_name == "evaluate" else groups()
+    choices = (f"{group}: {', '.join(_choices(group))}" for group in shown)
+    return text.replace("GROUPS", "\n    ".join(choices)).rstrip()
 
 
-def _check_flags(arguments: list[str]) -> None:
+def _listed(argument: str, keys: Sequence[str]) -> str:
+    """`evaluator=a,b` as `evaluator=[a,b]`."""
+    key, _, value = argument.partition("=")
+    return f"{key}=[{value}]" if key in keys and "," in value and value[0] not in "[{('\"" else argument
+
+
+def _check_flags(arguments: list[str], sweeps: bool) -> None:
     """Hydra's parser answers an unknown flag with its whole usage; settings are no flags."""
     for argument in arguments:
         flag = argument.partition("=")[0]
         if flag.startswith("-") and flag not in HYDRA_FLAGS:
             raise RunError(f"{flag} is unknown: settings are given as key=value, for example recipe.epochs=5; see --help")
+        if flag in ("-m", "--multirun") and not sweeps:
+            raise RunError(f"{flag} is for sweeps of lta.run; several checkpoints are given as checkpoint=one,other")
+
+
+def evaluation_settings(cfg: DictConfig) -> DictConfig:
+    """What lta.evaluate was told; raises RunError where something was asked for that nothing there reads."""
+    for override in HydraConfig.get().overrides.task:
+        key = override.lstrip("+~").partition("=")[0].partition(".")[0]
+        if key not in EVALUATE_PARTS:
+            raise RunError(f"{override}: lta.evaluate does not read {key}; it reads {', '.join(EVALUATE_PARTS)}")
+    if not cfg.evaluator:
+        raise RunError(f"evaluator=... must be given; choose one or more of {', '.join(_choices('evaluator'))}")
+    return cfg
+
+
+def _choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def settings(cfg: DictConfig) -> DictConfig:

@@ -112,7 +112,15 @@ def checkpoint(directory: Path, which: str) -> Path:
 def results(directory: Path) -> dict[str, Any] | None:
     """What a finished run found; None where it did not come to its end."""
     path = directory / "results.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    return read_json(path) if path.is_file() else None
+
+
+def read_json(path: Path) -> Any:
+    """Raises ValueError in one line where the file holds no JSON."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} can't be read: {error}") from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ENTRY_POINTS = {"run"}
+ENTRY_POINTS = {"run", "evaluate"}
 PLAIN = {"layers", "models", "transforms", "viz", "measures"}
 """Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
 
@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
     "checkpoint": {"config", "processes", "run_directory", "training"},
+    "evaluations": {"checkpoint", "config", "console", "evaluators", "processes", "run_directory"},
 }
 
 

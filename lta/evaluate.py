@@ -1,0 +1,31 @@
+"""`python -m lta.evaluate`: ask questions of trained networks, and write the answers into their runs."""
+
+from omegaconf import DictConfig
+
+from lta.config import build, evaluation_settings, launch, plain
+
+
+def evaluate(composed: DictConfig) -> None:
+    cfg = evaluation_settings(composed)
+    # Imported here: `--help` and `--cfg job` need none of it.
+    import torch
+
+    from lta import checks, evaluations
+    from lta.training.devices import bfloat16_is_native
+
+    checks.whole("seed", cfg.seed)
+    checks.choice("precision", cfg.precision, ("float32", "bf16"))
+    checks.choice("logger", cfg.logger, ("auto", "off"))
+    evaluators = {name: build(node) for name, node in cfg.evaluator.items()}
+    device = evaluations.choose_device(cfg.device)
+    if cfg.precision == "bf16" and not bfloat16_is_native({"cuda": "gpu"}.get(device.type, device.type)):
+        raise ValueError(f"precision=bf16: {device.type} here computes it slower than float32")
+    settings = plain(cfg)
+    found = evaluations.find(settings["checkpoint"], cfg.which)
+    with evaluations.processes_joined(device), torch.autocast(device.type, torch.bfloat16, enabled=cfg.precision == "bf16"):
+        for path in found:
+            evaluations.evaluate(path, evaluators, device, settings["data"], cfg.precision)
+
+
+if __name__ == "__main__":
+    launch(evaluate, "evaluate", lists=("evaluator", "checkpoint"), sweeps=False)

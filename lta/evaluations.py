@@ -1,0 +1,201 @@
+"""Answers of evaluators in a run's directory: which run, on what, by whom, and where they are written."""
+
+import csv
+import glob
+import io
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+import lta
+from lta import processes, run_directory
+from lta.checkpoint import load, read_checkpoint
+from lta.config import build
+from lta.console import duration
+from lta.evaluators.evaluator import Evaluator, Result
+from lta.run_directory import read_json, write_json, write_text
+
+FOLDER = "evaluations"
+NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "root", "download")
+"""Settings of data that make no other question of it."""
+
+
+class Network(NamedTuple):
+    """A trained network: the run directory it belongs to (of a lone file, the file's folder) and its checkpoint."""
+
+    directory: Path
+    checkpoint: Path
+
+
+def find(asked: str | Sequence[str], which: str) -> list[Network]:
+    """Of each path or pattern: the run directories or checkpoint files; raises ValueError where there is none."""
+    found: list[Network] = []
+    for entry in [asked] if isinstance(asked, str) else asked:
+        paths = [Path(path) for path in sorted(glob.glob(str(entry)))] if glob.has_magic(str(entry)) else [Path(entry)]
+        if glob.has_magic(str(entry)):  # a sweep's directory holds files beside its runs
+            paths = [path for path in paths if path.is_file() or (path / "config.yaml").is_file()]
+            if not paths:
+                raise ValueError(f"checkpoint={entry}: no run directory or file has such a name")
+        found += [_network(path, which) for path in paths]
+    return list(dict.fromkeys(found))
+
+
+def _network(path: Path, which: str) -> Network:
+    if path.is_dir():
+        return Network(path, run_directory.checkpoint(path, which))
+    if not path.is_file():
+        raise ValueError(f"checkpoint={path}: there is no such file or run directory")
+    inside = path.parent.name == "checkpoints" and (path.parent.parent / "config.yaml").is_file()
+    return Network(path.parent.parent if inside else path.parent, path)
+
+
+def choose_device(asked: str) -> torch.device:
+    """ "auto": this process's GPU where there is one, else the CPU. Raises ValueError where there is no such device."""
+    if asked == "auto":
+        asked = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(asked)
+    except RuntimeError as error:
+        raise ValueError(f"device={asked} is unknown; choose one of auto, cpu, cuda, cuda:N, mps") from error
+    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    there = {
+        "cpu": True, "cuda": (device.index or 0) < torch.cuda.device_count(), "mps": torch.backends.mps.is_available()
+    }  # fmt: skip
+    if not there.get(device.type):
+        raise ValueError(f"device={asked}: this machine has none that torch {torch.__version__} can use")
+    return device
+
+
+@contextmanager
+def processes_joined(device: torch.device) -> Iterator[None]:
+    """Under torchrun, its processes share the work."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def evaluate(
+    network: Network, evaluators: Mapping[str, Evaluator], device: torch.device, data_config: dict[str, Any] | None,
+    precision: str,
+) -> dict[str, Result]:  # fmt: skip
+    """Loads the network and the data (its own where `data_config` is None), asks, writes, and prints the answers."""
+    content = read_checkpoint(network.checkpoint)
+    hparams = content["hyper_parameters"]
+    classifier = load(network.checkpoint).to(device)
+    config = data_config or hparams["config"]["data"]
+    data = build(config)
+    data.prepare_data()
+    data.setup()
+    if list(data.image_size) != list(hparams["image_size"]):
+        raise ValueError(
+            f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
+            f"{hparams['image_size'][0]}x{hparams['image_size'][1]}: give data.image_size={hparams['image_size'][0]}"
+        )
+    about = {
+        "checkpoint": network.checkpoint.name,
+        "epoch": content["epoch"],
+        "data": asked_of(config),
+        "precision": precision,
+    }
+    return answer(network.directory, evaluators, classifier, data, about)
+
+
+def asked_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What says which images are looked at."""
+    return {key: value for key, value in config.items() if key not in NOT_ASKED}
+
+
+def answer(
+    directory: Path, evaluators: Mapping[str, Evaluator], classifier: Any, data: Any, about: dict[str, Any]
+) -> dict[str, Result]:
+    """Asks each evaluator; the first process writes below `directory` and prints. `about` says of what network and data."""
+    results = {}
+    for name, evaluator in evaluators.items():
+        start = time.monotonic()
+        results[name] = evaluator.run(classifier, data)
+        seconds = time.monotonic() - start
+        if processes.is_first():
+            path = write(directory, name, evaluator, results[name], about, seconds, data)
+            print(_text(name, results[name], directory, path, seconds), flush=True)
+    return results
+
+
+def write(
+    directory: Path, name: str, evaluator: Evaluator, result: Result, about: dict[str, Any], seconds: float, data: Any
+) -> Path:
+    """`evaluations/<name>.json`, `.csv` and pictures. Another question's answer of that name moves to `earlier/`."""
+    folder = directory / FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
+    question = _plain({**about, "settings": vars(evaluator), "images": len(data.test.labels)})
+    if path.is_file() and (earlier := read_json(path)).get("question") != question:
+        _set_aside(folder, name, earlier)
+    write_json(path, {
+        "evaluator": name,
+        "question": question,
+        "coding": getattr(data, "coding", None),
+        "figures": _plain(result.figures),
+        "command": ["python", "-m", *sys.argv[1:]],
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "lta": lta.__version__,
+        "code": run_directory.code_version(),
+    })  # fmt: skip
+    write_text(folder / f"{name}.csv", _table(result.rows))
+    if result.pictures:
+        (folder / name).mkdir(exist_ok=True)
+        for file, picture in result.pictures.items():
+            picture.save(folder / name / f"{file}.png")
+    return path
+
+
+def _set_aside(folder: Path, name: str, earlier: dict[str, Any]) -> None:
+    kept = folder / "earlier" / f"{name}_{earlier.get('time', 'unknown').replace(':', '-')}"
+    kept.mkdir(parents=True, exist_ok=True)
+    for path in (folder / f"{name}.json", folder / f"{name}.csv", folder / name):
+        if path.exists():
+            shutil.rmtree(kept / path.name, ignore_errors=True)
+            os.replace(path, kept / path.name)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _text(name: str, result: Result, directory: Path, path: Path, seconds: float) -> str:
+    return "\n".join(["", f"== {name} of {directory} ({duration(seconds)})", *result.lines, f"{'':16}{path}"])
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: numpy's values as Python's, NaN and infinity as null, objects as their name."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else type(value).__name__

@@ -1,0 +1,65 @@
+"""What all evaluators share: a question is asked of a trained network, and the answer is figures, rows and pictures."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class Result(NamedTuple):
+    """`figures`: a nest of plain values; a figure is `{"value", "interval", "n"}`, with its controls beside it.
+    `rows`: one table, a dict a line, the same keys in each. `lines`: what is printed. `pictures`: by file name.
+    """
+
+    figures: dict[str, Any]
+    rows: list[dict[str, Any]]
+    lines: list[str]
+    pictures: dict[str, Image.Image] = {}  # noqa: RUF012  never changed
+
+
+class Evaluator(ABC):
+    """A question with its settings. `name` is that of its file in conf/evaluator/.
+
+    `run(classifier, data)`: `classifier` is a trained Classifier in eval mode on its device (uint8 pictures in,
+    NetworkOutput out), `data` an ImageData after setup, whose `test` split is looked at. Every process calls it and gets
+    the same result; images are shared among them by `lta.evaluators.passes`. Raises ValueError, in one line, where the
+    question can't be asked of this network or of these data.
+    """
+
+    name: str
+
+    @abstractmethod
+    def run(self, classifier: Any, data: Any) -> Result: ...
+
+
+def check_attention(name: str, classifier: Any) -> None:
+    """Raises ValueError where the network has no maps."""
+    if not classifier.network.levels:
+        raise ValueError(f"evaluator={name} asks for attention, and this network has none: it has no maps")
+
+
+def check_masks(name: str, data: Any) -> None:
+    """Raises ValueError where the data do not say where the objects are."""
+    if data.test.roles is None:
+        raise ValueError(
+            f"evaluator={name} needs to know where the objects are, and {type(data).__name__} has no masks: choose "
+            "data=digit_scenes or data=mask_folder"
+        )
+
+
+def labels_for(classifier: Any, data: Any, split: Any) -> np.ndarray:
+    """int64 (n,): the split's labels as positions in the classifier's classes, matched by name.
+
+    Raises ValueError where a class of these images is not among them.
+    """
+    if tuple(data.class_names) == tuple(classifier.class_names):
+        return split.labels
+    known = {name: number for number, name in enumerate(classifier.class_names)}
+    present = sorted({data.class_names[label] for label in np.unique(split.labels)})
+    if unknown := [name for name in present if name not in known]:
+        raise ValueError(
+            f"the data have the class {unknown[0]}, which this network does not know; it knows "
+            f"{', '.join(map(str, classifier.class_names))}"
+        )
+    return np.array([known.get(name, -1) for name in data.class_names], np.int64)[split.labels]
