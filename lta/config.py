@@ -16,9 +16,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from lta import processes
+from lta import checks, processes
 from lta.messages import CONF, RunError, groups, is_users, one_line
-from lta.run_directory import FREE, difference
+from lta.run_directory import CHECKPOINTS, FREE, difference
 from lta.stopping import Stopped, requeue, signals
 from lta.sweep.names import job_name, sweep_name
 
@@ -193,6 +193,15 @@ def settings(cfg: DictConfig) -> DictConfig:
         OmegaConf.update(saved, key, yaml.safe_load(value))
     saved.resume = cfg.resume
     return saved
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises ValueError where a setting of the run itself can't be."""
+    checks.whole("seed", cfg.seed)
+    checks.flag("test_each_epoch", cfg.test_each_epoch)
+    checks.choice("test_checkpoint", cfg.test_checkpoint, CHECKPOINTS)
+    if not cfg.callbacks.get(f"{cfg.test_checkpoint}_checkpoint"):
+        raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
 
 
 def _begun_or_new(cfg: DictConfig) -> DictConfig:

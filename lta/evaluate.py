@@ -11,6 +11,7 @@ def evaluate(composed: DictConfig) -> None:
     import torch
 
     from lta import checks, evaluations
+    from lta.callbacks.wandb_evaluation import send_answers
     from lta.training.devices import bfloat16_is_native
 
     checks.whole("seed", cfg.seed)
@@ -23,8 +24,10 @@ def evaluate(composed: DictConfig) -> None:
     settings = plain(cfg)
     found = evaluations.find(settings["checkpoint"], cfg.which)
     with evaluations.processes_joined(device), torch.autocast(device.type, torch.bfloat16, enabled=cfg.precision == "bf16"):
-        for path in found:
-            evaluations.evaluate(path, evaluators, device, settings["data"], cfg.precision)
+        for network in found:
+            results = evaluations.evaluate(network, evaluators, device, settings["data"], cfg.precision)
+            with evaluations.loggers_of(network.directory, wanted=cfg.logger == "auto") as loggers:
+                send_answers(loggers, results)
 
 
 if __name__ == "__main__":

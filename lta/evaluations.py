@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import yaml
 
 import lta
 from lta import processes, run_directory
+from lta.callbacks.run_logger import RunLogger
+from lta.callbacks.wandb_run import finish
 from lta.checkpoint import load, read_checkpoint
 from lta.config import build
 from lta.console import duration
@@ -25,6 +28,7 @@ from lta.evaluators.evaluator import Evaluator, Result
 from lta.run_directory import read_json, write_json, write_text
 
 FOLDER = "evaluations"
+WANDB = "lta.callbacks.wandb_run.wandb_logger"
 NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "root", "download")
 """Settings of data that make no other question of it."""
 
@@ -108,33 +112,54 @@ def evaluate(
             f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
             f"{hparams['image_size'][0]}x{hparams['image_size'][1]}: give data.image_size={hparams['image_size'][0]}"
         )
-    about = {
-        "checkpoint": network.checkpoint.name,
-        "epoch": content["epoch"],
-        "data": asked_of(config),
-        "precision": precision,
-    }
-    return answer(network.directory, evaluators, classifier, data, about)
+    check(evaluators, classifier, data)
+    return answer(network, evaluators, classifier, data, config, precision)
 
 
-def asked_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What says which images are looked at."""
-    return {key: value for key, value in config.items() if key not in NOT_ASKED}
+def check(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -> None:
+    """Raises ValueError where one of the questions can't be asked."""
+    for evaluator in evaluators.values():
+        evaluator.check(classifier, data)
 
 
 def answer(
-    directory: Path, evaluators: Mapping[str, Evaluator], classifier: Any, data: Any, about: dict[str, Any]
-) -> dict[str, Result]:
-    """Asks each evaluator; the first process writes below `directory` and prints. `about` says of what network and data."""
+    network: Network, evaluators: Mapping[str, Evaluator], classifier: Any, data: Any, data_config: Mapping[str, Any],
+    precision: str = "float32",
+) -> dict[str, Result]:  # fmt: skip
+    """Asks each evaluator about `classifier`, which holds the checkpoint's weights; the first process writes and prints."""
+    about = {
+        "checkpoint": network.checkpoint.name,
+        "epoch": read_checkpoint(network.checkpoint)["epoch"],
+        "data": {key: value for key, value in data_config.items() if key not in NOT_ASKED},
+        "precision": precision,
+    }
     results = {}
     for name, evaluator in evaluators.items():
         start = time.monotonic()
         results[name] = evaluator.run(classifier, data)
         seconds = time.monotonic() - start
         if processes.is_first():
-            path = write(directory, name, evaluator, results[name], about, seconds, data)
-            print(_text(name, results[name], directory, path, seconds), flush=True)
+            path = write(network.directory, name, evaluator, results[name], about, seconds, data)
+            print(_text(name, results[name], network.directory, path, seconds), flush=True)
     return results
+
+
+@contextmanager
+def loggers_of(directory: Path, wanted: bool) -> Iterator[list[RunLogger]]:
+    """The W&B run that belongs to a run directory, begun again; [] where it has none, or none is `wanted`."""
+    path = directory / "config.yaml"
+    nodes = (yaml.safe_load(path.read_text()).get("logger") or {}) if wanted and path.is_file() else {}
+    node = next((node for node in nodes.values() if node and node.get("_target_") == WANDB), None)
+    if node is None:
+        yield []
+        return
+    logger = build(node, directory=str(directory))
+    complete = False
+    try:
+        yield [logger]
+        complete = True
+    finally:
+        finish([logger], failed=not complete)
 
 
 def write(

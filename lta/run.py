@@ -6,7 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lta import run_directory
-from lta.config import build, launch, plain, settings
+from lta.config import build, check, launch, plain, settings
 
 
 def run(composed: DictConfig) -> None:
@@ -26,8 +26,9 @@ def train(cfg: DictConfig, directory: Path) -> None:
     import pytorch_lightning as pl
     import torch
 
-    from lta import checks, summary
+    from lta import evaluations, summary
     from lta.callbacks.stopping import Stopping
+    from lta.callbacks.wandb_evaluation import send_answers
     from lta.callbacks.wandb_run import finish
     from lta.checkpoint import check_belongs, hparams, to_resume
     from lta.evaluators.roles import measure_roles
@@ -35,19 +36,15 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.training.trainer import end_processes
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
-    checks.whole("seed", cfg.seed)
-    checks.flag("test_each_epoch", cfg.test_each_epoch)
-    checks.choice("test_checkpoint", cfg.test_checkpoint, run_directory.CHECKPOINTS)
-    if not cfg.callbacks.get(f"{cfg.test_checkpoint}_checkpoint"):
-        raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
+    check(cfg)
+    evaluators = {name: build(node) for name, node in (cfg.get("evaluator") or {}).items()}
     recipe = build(cfg.recipe)
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)
     callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = build(cfg.data)
-    data.test_each_epoch = cfg.test_each_epoch
-    data.trainer = trainer  # how many processes share a batch
+    data.test_each_epoch, data.trainer = cfg.test_each_epoch, trainer  # how many processes share a batch
     data.prepare_data()
     data.setup()
     data.train_dataloader()
@@ -65,6 +62,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         seed=cfg.seed,
         hparams=hparams(plain(cfg), data),
     )
+    evaluations.check(evaluators, classifier, data)
     classifier.preprocess.fit(data.train.images)
     checkpoint = to_resume(directory)
     if checkpoint:
@@ -81,12 +79,14 @@ def train(cfg: DictConfig, directory: Path) -> None:
         tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
         trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
         if trainer.is_global_zero:
-            roles = None
-            if data.test.roles is not None and classifier.network.levels:
-                roles = measure_roles(classifier.to(trainer.strategy.root_device), data)
+            known = data.test.roles is not None and classifier.network.levels
+            roles = measure_roles(classifier.to(trainer.strategy.root_device), data) if known else None
             results = summary.collect(trainer, classifier, data, tested, roles)
             run_directory.write_json(directory / "results.json", results)
             print(summary.text(results, directory))
+        classifier.to(trainer.strategy.root_device)
+        network = evaluations.Network(directory, tested)
+        send_answers(trainer.loggers, evaluations.answer(network, evaluators, classifier, data, plain(cfg.data)))
         complete = True
     finally:
         if not complete:

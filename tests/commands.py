@@ -5,9 +5,9 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jaxtyping
 import pytest
@@ -43,8 +43,10 @@ class Ended(NamedTuple):
     err: str
 
 
-def lta_run(capsys: pytest.CaptureFixture, arguments: Sequence[str]) -> Ended:
-    """Exit status, standard output and standard error of one command."""
+def lta_run(
+    capsys: pytest.CaptureFixture, arguments: Sequence[str], task: Callable | None = None, *launched: Any, **options: Any
+) -> Ended:
+    """Exit status, standard output and standard error of one command; of another entry point, its `task`."""
     from lta.config import launch
     from lta.run import run
 
@@ -53,7 +55,7 @@ def lta_run(capsys: pytest.CaptureFixture, arguments: Sequence[str]) -> Ended:
     capsys.readouterr()
     jaxtyping.config.update("jaxtyping_disable", True)  # as users run it: shapes and types are checked by the tests
     try:
-        launch(run)
+        launch(task or run, *launched, **options)
         status = 0
     except SystemExit as end:
         status = end.code or 0

@@ -33,11 +33,11 @@ MAY_IMPORT = {
     "sweep": {"checks", "console", "run_directory", "stopping"},
     "messages": set(),
     "torchrun": {"messages", "processes"},
-    "config": {"messages", "processes", "run_directory", "stopping", "sweep", "torchrun"},
+    "config": {"checks", "messages", "processes", "run_directory", "stopping", "sweep", "torchrun"},
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
     "checkpoint": {"config", "processes", "run_directory", "training"},
-    "evaluations": {"checkpoint", "config", "console", "evaluators", "processes", "run_directory"},
+    "evaluations": {"callbacks", "checkpoint", "config", "console", "evaluators", "processes", "run_directory"},
 }
 
 

@@ -66,6 +66,16 @@ class RunLogger(WandbLogger):
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
         self._send(partial(super().log_metrics, metrics, step))
 
+    @rank_zero_only
+    def log_answer(self, sent: dict[str, Any], summary: dict[str, float]) -> None:
+        """A row of tables and pictures, which belongs to no epoch, and figures for the run's summary."""
+
+        def tell() -> None:
+            self.experiment.log(sent)
+            self.experiment.summary.update(summary)
+
+        self._send(tell)
+
     def held(self) -> Held | None:
         """What this run has already; None where that can't be told."""
         try:

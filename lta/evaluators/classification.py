@@ -26,6 +26,9 @@ class Classification(Evaluator):
         checks.whole("evaluator.classification.bins", bins, least=1)
         self.bins = bins
 
+    def check(self, classifier: Any, data: Any) -> None:
+        labels_for(classifier, data, data.test)
+
     def run(self, classifier: Any, data: Any) -> Result:
         labels = labels_for(classifier, data, data.test)
         names = [str(name) for name in classifier.class_names]

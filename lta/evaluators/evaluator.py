@@ -23,11 +23,15 @@ class Evaluator(ABC):
 
     `run(classifier, data)`: `classifier` is a trained Classifier in eval mode on its device (uint8 pictures in,
     NetworkOutput out), `data` an ImageData after setup, whose `test` split is looked at. Every process calls it and gets
-    the same result; images are shared among them by `lta.evaluators.passes`. Raises ValueError, in one line, where the
-    question can't be asked of this network or of these data.
+    the same result; images are shared among them by `lta.evaluators.passes`.
+    `check(classifier, data)` comes first, after a training's set-up too: it raises ValueError, in one line, where the
+    question can't be asked of this network or of these data, and computes nothing.
     """
 
     name: str
+
+    def check(self, classifier: Any, data: Any) -> None:  # noqa: B027  most questions can be asked of anything
+        pass
 
     @abstractmethod
     def run(self, classifier: Any, data: Any) -> Result: ...

@@ -1,0 +1,43 @@
+"""Error, confusion and calibration of answers that are known."""
+
+import numpy as np
+import pytest
+from stand_ins import Stand, first_pixel, made_data
+
+from lta.evaluators.classification import Classification, calibration_error
+
+IMAGES = np.zeros((5, 4, 4, 3), np.uint8)
+IMAGES[:, 0, 0, 0] = (0, 51, 204, 255, 204)  # sure of class 1 by 0, 0.2, 0.8, 1, 0.8
+
+
+def test_errors_and_confusion_by_hand():
+    result = Classification().run(Stand(first_pixel), made_data(IMAGES, [0, 1, 1, 1, 0]))
+    assert result.figures["error"]["value"] == pytest.approx(40)
+    assert result.figures["error"]["n"] == 5
+    assert result.figures["confusion"]["counts"] == [[1, 1], [1, 2]]
+    assert result.figures["error_by_class"]["b"]["value"] == pytest.approx(100 / 3)
+    nll = -np.log([1, 0.2, 0.8, 1, 0.2]).mean()
+    assert result.figures["nll"]["value"] == pytest.approx(nll, abs=1e-5)
+    assert [row["class"] for row in result.rows] == ["all", "a", "b"]
+
+
+def test_calibration_by_hand():
+    confidence, right = np.array([0.8, 0.8, 0.8, 0.8, 0.6]), np.array([True, True, True, False, True])
+    found = calibration_error(confidence, right, bins=5)  # bins of 0.2: 0.6 lies in (0.4, 0.6], 0.8 in (0.6, 0.8]
+    assert found["value"] == pytest.approx(0.8 * abs(0.75 - 0.8) + 0.2 * abs(1 - 0.6))
+    assert [one["n"] for one in found["bins"]] == [1, 4]
+    assert calibration_error(np.ones(3), np.ones(3, bool), 15)["value"] == 0
+
+
+def test_classes_are_matched_by_name():
+    data = made_data(IMAGES, [1, 0, 0, 0, 1], class_names=("b", "a"))
+    assert Classification().run(Stand(first_pixel), data).figures["error"]["value"] == pytest.approx(40)
+    with pytest.raises(ValueError, match=r"the data have the class c, which this network does not know; it knows a, b"):
+        Classification().check(Stand(first_pixel), made_data(IMAGES, [0, 0, 1, 0, 0], class_names=("a", "c")))
+    only = made_data(IMAGES, [1, 1, 1, 1, 1], class_names=("unused", "b"))
+    assert Classification().run(Stand(first_pixel), only).figures["error"]["value"] == pytest.approx(40)
+
+
+def test_a_wrong_setting_is_named():
+    with pytest.raises(ValueError, match=r"evaluator\.classification\.bins=0 must be a whole number, at least 1"):
+        Classification(bins=0)

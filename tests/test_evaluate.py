@@ -1,0 +1,175 @@
+"""`python -m lta.evaluate`: what it writes, and what it answers to wrong commands."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from commands import TINY, command, environment, lta_run, read_wandb
+
+from lta.evaluate import evaluate
+
+
+def asked(capsys, *arguments):
+    return lta_run(capsys, arguments, evaluate, "evaluate", lists=("evaluator", "checkpoint"), sweeps=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("evaluate") / "run"
+    subprocess.run(command(*TINY, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
+    return directory
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def answer(run, name="classification"):
+    return json.loads((run / "evaluations" / f"{name}.json").read_text())
+
+
+def test_an_answer_is_printed_and_written(run, capsys):
+    ended = asked(capsys, f"checkpoint={run}", "evaluator=classification")
+    assert ended.status == 0, ended.err
+    found = answer(run)
+    figure = found["figures"]["error"]
+    tested = json.loads((run / "results.json").read_text())["test"]["error"]
+    assert figure["value"] == pytest.approx(tested, abs=1e-4), "the run itself has measured it"
+    assert f"error           {figure['value']:.2f} % (" in ended.out
+    assert found["question"]["checkpoint"] == "last.ckpt"
+    assert found["question"]["settings"] == {"bins": 15}
+    assert found["question"]["data"]["_target_"] == "lta.data.digit_scenes.DigitScenes"
+    with (run / "evaluations" / "classification.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["error"]) == figure["value"]
+    assert rows[0]["class"] == "all"
+    assert ended.out.rstrip().endswith(str(run / "evaluations" / "classification.json"))
+
+
+def test_another_question_loses_no_answer(run, capsys):
+    asked(capsys, f"checkpoint={run}", "evaluator=classification")
+    first = answer(run)
+    asked(capsys, f"checkpoint={run}", "evaluator=classification")
+    assert not (run / "evaluations" / "earlier").exists(), "the same question has the same answer"
+    assert asked(capsys, f"checkpoint={run}", "evaluator=classification", "evaluator.classification.bins=5").status == 0
+    assert answer(run)["question"]["settings"] == {"bins": 5}
+    (kept,) = (run / "evaluations" / "earlier").iterdir()
+    assert json.loads((kept / "classification.json").read_text())["question"] == first["question"]
+    assert (kept / "classification.csv").is_file()
+
+
+def test_other_data_and_several_checkpoints(run, capsys):
+    other = shutil.copytree(run, run.parent / "other")
+    ended = asked(
+        capsys, f"checkpoint={run}*,{other}/checkpoints/last.ckpt", "evaluator=classification",
+        "data=digit_scenes", "data.test_size=40", "data.train_size=10", "data.val_size=0",
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert answer(run)["figures"]["error"]["n"] == answer(other)["figures"]["error"]["n"] == 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("evaluator=nonsense",), "error: evaluator=nonsense is unknown; choose one of classification"),
+        ((), "error: evaluator=... must be given; choose one or more of classification"),
+        (("evaluator=classification", "device=tpu"), "error: device=tpu is unknown; choose one of auto, cpu, cuda, "),
+        (("evaluator=classification", "device=cuda:9"), "error: device=cuda:9: this machine has none that torch"),
+        (("evaluator=classification", "precision=half"), "error: precision=half is unknown; choose one of float32, bf16"),
+        (("evaluator=classification", "recipe.lr=1"), "error: recipe.lr=1: lta.evaluate does not read recipe; it reads "),
+        (("evaluator=classification", "which=first"), "error: which checkpoint=first is unknown; choose one of last, best"),
+        (("-m", "evaluator=classification"), "error: -m is for sweeps of lta.run; several checkpoints are given as"),
+        (("evaluator=classification", "data=digit_scenes", "data.image_size=9"), "error: there is no setting data.image_s"),
+    ],
+)  # fmt: skip
+def test_what_can_be_wrong_ends_in_one_line(run, capsys, arguments, says):
+    ended = asked(capsys, f"checkpoint={run}", *arguments)
+    assert ended.status == 1
+    assert ended.err.startswith(says)
+    assert ended.err.count("\n") == 1
+    assert not (run / "evaluations").exists()
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "says"),
+    [
+        ("nothing", "error: checkpoint=nothing: there is no such file or run directory"),
+        ("nothing*", "error: checkpoint=nothing*: no run directory or file has such a name"),
+        (".", "error: there is no checkpoints/last.ckpt"),
+    ],
+)
+def test_a_checkpoint_that_is_not_there(tmp_path, capsys, monkeypatch, checkpoint, says):
+    monkeypatch.chdir(tmp_path)
+    ended = asked(capsys, f"checkpoint={checkpoint}", "evaluator=classification")
+    assert ended.status == 1
+    assert ended.err.startswith(says)
+
+
+def test_images_of_another_size(run, capsys, tmp_path):
+    from PIL import Image
+
+    for name in ("0", "1"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(8):
+            Image.new("RGB", (40, 40), (number, 0, 0)).save(tmp_path / "pictures" / name / f"{number}.png")
+    data = ("data=image_folder", f"data.root={tmp_path / 'pictures'}")
+    ended = asked(capsys, f"checkpoint={run}", "evaluator=classification", *data, "data.image_size=40")
+    assert ended.err == (
+        "error: the data's images have 40x40 pixels, and this network was trained on 32x32: give data.image_size=32\n"
+    )
+    assert asked(capsys, f"checkpoint={run}", "evaluator=classification", *data).status == 0
+
+
+def test_nothing_is_left_where_the_command_was_given(run, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    asked(capsys, f"checkpoint={run}", "evaluator=classification")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_run_may_ask_at_its_end(tmp_path, capsys):
+    directory = tmp_path / "run"
+    ended = lta_run(capsys, [*TINY, f"hydra.run.dir={directory}", "evaluator=classification"])
+    assert ended.status == 0, ended.err
+    assert "== classification of" in ended.out
+    at_the_end = answer(directory)
+    assert asked(capsys, f"checkpoint={directory}", "evaluator=classification").status == 0
+    assert answer(directory)["figures"] == at_the_end["figures"]
+    assert not (directory / "evaluations" / "earlier").exists(), "it is the same question"
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_answer(run):
+    module = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "lta.evaluate"]
+    arguments = [f"checkpoint={run}", "evaluator=classification", "data=digit_scenes", "data.eval_batch_size=300"]
+    subprocess.run([*module, *arguments], check=True, env=environment(), cwd=run.parent)
+    of_two = answer(run)
+    subprocess.run([sys.executable, "-m", "lta.evaluate", *arguments], check=True, env=environment(), cwd=run.parent)
+    assert answer(run)["figures"] == of_two["figures"]
+
+
+@pytest.mark.slow
+def test_the_answers_go_to_the_runs_w_and_b_run(tmp_path):
+    run = tmp_path / "run"
+    tiny = [argument for argument in TINY if argument != "logger=none"]
+    subprocess.run(
+        command(*tiny, "logger.wandb.mode=offline", f"hydra.run.dir={run}"), check=True, env=environment(), cwd=tmp_path
+    )
+    identity = (run / "wandb_id").read_text()
+    first, _ = read_wandb(run)
+    shutil.move(first, tmp_path / first.name)
+    subprocess.run(
+        [sys.executable, "-m", "lta.evaluate", f"checkpoint={run}", "evaluator=classification"],
+        check=True, env=environment(), cwd=tmp_path,
+    )  # fmt: skip
+    second, records = read_wandb(run)
+    assert first.name.rsplit("-", 1)[1] == second.name.rsplit("-", 1)[1] == identity, "it is the same run"
+    rows = [record["history"]["item"] for record in records if record["type"] == "history"]
+    assert any("evaluation/classification._type" in str(row) or "evaluation/classification" in row for row in rows)
+    assert "evaluation/classification/error" in str(records)
+    (table,) = (second / "files").rglob("classification*.table.json")
+    assert json.loads(table.read_text())["columns"][:2] == ["class", "error"]
