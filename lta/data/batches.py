@@ -15,13 +15,14 @@ class Split(NamedTuple):
     `images` is uint8 (n, height, width, 3), so that a batch is a channels-last tensor without a copy; `labels` int64
     (n,). Where the objects are known: `roles` uint8 (n, height, width) with 0 background, 1 side object, 2 main object,
     and `sources` int64 (n,), the drawing that an image's main object comes from (images that share it are not
-    independent).
+    independent). `side_labels` int64 (n,): the class of the side object, where there is one and it has one.
     """
 
     images: np.ndarray
     labels: np.ndarray
     roles: np.ndarray | None = None
     sources: np.ndarray | None = None
+    side_labels: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "Split":
         return Split(*(None if part is None else part[index] for part in self))

@@ -64,21 +64,21 @@ class DigitScenes(ImageData):
 def make_scenes(split: str, size: int, seed: int = 0) -> Split:
     """`size` scenes of one split ("train", "val", "test"): the same arguments give the same scenes."""
     rng = np.random.default_rng((seed, list(COLUMNS).index(split)))
-    digits = _digits()
-    sources = digits.members[split]
+    known = digits()
+    sources = known.members[split]
     order = np.concatenate([rng.permutation(sources) for _ in range(-(-size // len(sources)))])[:size]
     images = np.empty((size, SIZE, SIZE, 3), np.uint8)
     roles = np.zeros((size, SIZE, SIZE), np.uint8)
     for number, source in enumerate(order):
-        scene = _background(rng, split)
+        scene = background(rng, split)
         for alpha, offset in _side_objects(rng, sources):
-            _paste(rng, scene, roles[number], alpha, offset, SIDE)
+            paste(rng, scene, roles[number], alpha, offset, SIDE)
         scale = int(rng.integers(*MAIN_SIZES))
         slack = scale // 6
         offset = rng.integers(-slack, SIZE - scale + slack + 1, size=2)
-        _paste(rng, scene, roles[number], _enlarged(scale)[source], offset, MAIN)
+        paste(rng, scene, roles[number], enlarged(scale)[source], offset, MAIN)
         images[number] = np.clip(np.rint(scene), 0, 255)
-    return Split(images, digits.labels[order].astype(np.int64), roles, order.astype(np.int64))
+    return Split(images, known.labels[order].astype(np.int64), roles, order.astype(np.int64))
 
 
 class _Digits(NamedTuple):
@@ -88,7 +88,7 @@ class _Digits(NamedTuple):
 
 
 @lru_cache(1)
-def _digits() -> _Digits:
+def digits() -> _Digits:
     from sklearn.datasets import load_digits  # slow to import, needed by this data set alone
 
     bunch = load_digits()
@@ -98,14 +98,14 @@ def _digits() -> _Digits:
 
 
 @lru_cache(None)
-def _enlarged(size: int) -> np.ndarray:
+def enlarged(size: int) -> np.ndarray:
     """All digits at `size` x `size` pixels, bilinear; stroke opacity 0 to 1, float32."""
     position = np.clip((np.arange(size) + 0.5) * 8 / size - 0.5, 0, 7)
     low = np.minimum(position.astype(int), 6)
     weights = np.zeros((size, 8), np.float32)
     weights[np.arange(size), low] = 1 - (position - low)
     weights[np.arange(size), low + 1] = position - low
-    return np.einsum("ip,jq,npq->nij", weights, weights, _digits().strokes.astype(np.float32), optimize=True)
+    return np.einsum("ip,jq,npq->nij", weights, weights, digits().strokes.astype(np.float32), optimize=True)
 
 
 @lru_cache(1)
@@ -120,7 +120,7 @@ def _photographs() -> list[np.ndarray]:
     ]
 
 
-def _background(rng: np.random.Generator, split: str) -> np.ndarray:
+def background(rng: np.random.Generator, split: str) -> np.ndarray:
     photographs = _photographs()
     photograph = photographs[rng.integers(len(photographs))]
     first, last = (int(share * photograph.shape[1]) for share in COLUMNS[split])
@@ -138,12 +138,12 @@ def _side_objects(rng: np.random.Generator, sources: np.ndarray) -> list[tuple[n
         half = scale // 2
         rows, columns = [(half, scale), (scale, half), (half, half)][rng.integers(3)]
         top, left = (scale - np.array([rows, columns])) * rng.integers(2, size=2)
-        fragment = _enlarged(scale)[source, top : top + rows, left : left + columns]
+        fragment = enlarged(scale)[source, top : top + rows, left : left + columns]
         objects.append((fragment, rng.integers(0, (SIZE - rows + 1, SIZE - columns + 1))))
     return objects
 
 
-def _paste(
+def paste(
     rng: np.random.Generator, scene: np.ndarray, roles: np.ndarray, alpha: np.ndarray, offset: np.ndarray, role: int
 ) -> None:
     """Paints one object in place: a light colour, each channel 102 to 255."""

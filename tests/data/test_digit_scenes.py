@@ -62,7 +62,7 @@ def test_background_regions_are_disjoint(monkeypatch):
     rng = np.random.default_rng(0)
     seen = {}
     for name in ("train", "val", "test"):
-        crops = np.stack([digit_scenes._background(rng, name) for _ in range(200)])
+        crops = np.stack([digit_scenes.background(rng, name) for _ in range(200)])
         seen[name] = (crops.min(), crops.max())
     assert seen["train"][1] < seen["val"][0]
     assert seen["val"][1] < seen["test"][0]
@@ -75,7 +75,7 @@ def test_contrast_does_not_tell_main_from_side(scenes):
     for _ in range(1500):
         for role in painted:
             scene, roles = np.zeros((32, 32, 3)), np.zeros((32, 32), np.uint8)
-            digit_scenes._paste(rng, scene, roles, np.ones((8, 8)), np.array([4, 4]), role)
+            digit_scenes.paste(rng, scene, roles, np.ones((8, 8)), np.array([4, 4]), role)
             painted[role].append(scene[8, 8])
     side, main = (np.array(painted[role]) for role in (SIDE, MAIN))
     # two-sample test of the mean, per channel: within four standard errors
@@ -90,7 +90,7 @@ def test_role_map_marks_painted_pixels_only():
     scene, roles = np.zeros((32, 32, 3)), np.zeros((32, 32), np.uint8)
     alpha = np.zeros((6, 6))
     alpha[1:3, 2:5] = 1.0
-    digit_scenes._paste(np.random.default_rng(0), scene, roles, alpha, np.array([-2, 28]), MAIN)
+    digit_scenes.paste(np.random.default_rng(0), scene, roles, alpha, np.array([-2, 28]), MAIN)
     expected = np.zeros((32, 32), bool)
     expected[0:1, 30:32] = True  # rows -1, 0 and columns 30, 31, 32 of the painted block, cut at the frame
     assert np.array_equal(roles == MAIN, expected)
@@ -100,7 +100,7 @@ def test_role_map_marks_painted_pixels_only():
 def test_position_of_the_main_object_is_as_documented(monkeypatch):
     """Offsets uniform with at most a sixth of the box outside, so that the box centre has mean 16 and std about 5.8."""
     offsets = []
-    original = digit_scenes._paste
+    original = digit_scenes.paste
 
     def record(rng, scene, roles, alpha, offset, role):
         if role == MAIN:
@@ -109,7 +109,7 @@ def test_position_of_the_main_object_is_as_documented(monkeypatch):
             assert (offset + alpha.shape[0] - 32 <= alpha.shape[0] // 6).all()
         original(rng, scene, roles, alpha, offset, role)
 
-    monkeypatch.setattr(digit_scenes, "_paste", record)
+    monkeypatch.setattr(digit_scenes, "paste", record)
     make_scenes("train", 2000)
     centres = np.array(offsets)
     assert np.abs(centres.mean(0) - 16).max() < 0.5
