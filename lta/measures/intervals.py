@@ -1,5 +1,6 @@
 """How sure a figure is: Wilson's interval for a share, bootstrap intervals for means and for differences of pairs."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,15 @@ def mean(
         return {"value": None, "interval": [None, None], "n": 0}
     of = np.arange(len(values)) if groups is None else np.unique(groups[kept], return_inverse=True)[1]
     totals, sizes = np.bincount(of, values), np.bincount(of)
-    drawn = np.random.default_rng(seed).multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=RESAMPLES)
+    drawn = _drawn(len(sizes), seed)
     low, high = np.percentile((drawn @ totals) / (drawn @ sizes), [2.5, 97.5])
     return {"value": float(values.mean()), "interval": [float(low), float(high)], "n": len(values)}
+
+
+@lru_cache(2)
+def _drawn(count: int, seed: int) -> Float[np.ndarray, "resamples groups"]:
+    """How often each group is drawn; kept, since an evaluator asks for hundreds of figures of the same images."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
 
 
 def difference(
