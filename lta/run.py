@@ -78,9 +78,9 @@ def train(cfg: DictConfig, directory: Path) -> None:
         trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
         trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
+        known = data.test.roles is not None and classifier.network.levels
+        roles = measure_roles(classifier.to(trainer.strategy.root_device), data) if known else None
         if trainer.is_global_zero:
-            known = data.test.roles is not None and classifier.network.levels
-            roles = measure_roles(classifier.to(trainer.strategy.root_device), data) if known else None
             results = summary.collect(trainer, classifier, data, tested, roles)
             run_directory.write_json(directory / "results.json", results)
             print(summary.text(results, directory))

@@ -5,6 +5,7 @@ import torch
 from networks import composed
 
 from lta.config import build
+from lta.data.evaluation_data import EvaluationData
 from lta.messages import CONF
 
 
@@ -30,7 +31,7 @@ def test_every_model_goes_with_every_recipe(model, recipe):
 
 
 @pytest.mark.parametrize("recipe", ["fast", "author"])
-@pytest.mark.parametrize("data", choices("data"))
+@pytest.mark.parametrize("data", choices("data/with_recipe/fast"))
 def test_every_data_set_goes_with_both_ends_of_the_ladder(data, recipe):
     root = ["data.root=/pictures"] if data == "image_folder" else []
     cfg, _, _, preprocess, augment = built("model=vgg_att1", f"recipe={recipe}", f"data={data}", *root)
@@ -40,6 +41,13 @@ def test_every_data_set_goes_with_both_ends_of_the_ladder(data, recipe):
         assert type(augment).__name__ == ("Identity" if data == "digit_scenes" else "HalfFlip")
         assert cfg.data.val_size == 0
         assert cfg.test_each_epoch
+
+
+def test_data_without_a_recipe_are_those_that_are_only_looked_at():
+    without = set(choices("data")) - set(choices("data/with_recipe/fast"))
+    assert without == {"mask_folder", "composites"}
+    for data in without:
+        assert isinstance(build(composed(f"data={data}", "data.root=/pictures").data), EvaluationData)
 
 
 def test_recipe_author_is_what_the_authors_did_on_cifar10():

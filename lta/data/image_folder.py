@@ -40,7 +40,7 @@ class ImageFolder(ImageData):
     ):  # fmt: skip
         super().__init__(batch_size, eval_batch_size, seed)
         self.root = Path(root).expanduser().absolute()
-        self.size = _height_width(image_size)
+        self.size = height_width(image_size)
         for name, value in (("val_size", val_size), ("test_size", test_size)):
             _check_size(name, value)
         if on_broken not in ("error", "skip"):
@@ -174,7 +174,7 @@ def check_same_classes(root: Path, train: tuple[str, ...], name: str, other: tup
         raise DataError(f"{root}: the class folders of train and {name} differ ({said}); make them the same")
 
 
-def _height_width(image_size: int | Sequence[int]) -> tuple[int, int]:
+def height_width(image_size: int | Sequence[int]) -> tuple[int, int]:
     sides = [image_size, image_size] if isinstance(image_size, int) else image_size
     if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 2:
         raise ValueError(f"data.image_size={image_size} must be a number of pixels or [height, width]")

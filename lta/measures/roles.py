@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from lta.measures.map_statistics import distribution
@@ -58,14 +58,35 @@ def density(mass: Float[np.ndarray, " images"], area: Float[np.ndarray, " images
     return float(mass.sum() / area.sum())
 
 
-def density_interval(
-    mass: Float[np.ndarray, " images"], area: Float[np.ndarray, " images"], sources: Int[np.ndarray, " images"],
+def density_draws(
+    mass: Float[np.ndarray, "images roles"], area: Float[np.ndarray, "images roles"], sources: Int[np.ndarray, " images"],
     resamples: int = 1000, seed: int = 0,
-) -> tuple[float, float]:  # fmt: skip
-    """95 % bootstrap interval of `density` that resamples sources (the drawings objects come from), not images."""
+) -> Float[np.ndarray, "resamples roles"]:  # fmt: skip
+    """Bootstrap draws of each role's `density`, resampling sources (the drawings objects come from), not images.
+
+    The same sources and seed give the same draws: densities of several roles, maps or levels are paired. NaN where a draw
+    holds nothing of a role.
+    """
     _, group = np.unique(sources, return_inverse=True)
     count = group.max() + 1
-    grouped_mass, grouped_area = np.bincount(group, mass, count), np.bincount(group, area, count)
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    low, high = np.percentile((drawn @ grouped_mass) / (drawn @ grouped_area), [2.5, 97.5])
+    grouped_mass, grouped_area = (
+        np.stack([np.bincount(group, column, count) for column in values.T], 1) for values in (mass, area)
+    )
+    with np.errstate(invalid="ignore"):
+        return (drawn @ grouped_mass) / (drawn @ grouped_area)
+
+
+def interval(draws: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
+    """95 %, by percentiles; draws that are NaN have no say."""
+    if np.isnan(draws).all():
+        return float("nan"), float("nan")
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
     return float(low), float(high)
+
+
+def two_halves(sources: Int[np.ndarray, " images"], seed: int = 0) -> Bool[np.ndarray, " images"]:
+    """Which of two random halves each image is in; images of one source are in the same."""
+    _, group = np.unique(sources, return_inverse=True)
+    count = group.max() + 1
+    return (np.random.default_rng(seed).permutation(count) < count // 2)[group]

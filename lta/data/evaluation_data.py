@@ -1,0 +1,42 @@
+"""Data sets that are only looked at: all images are in test."""
+
+from abc import abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from lta.data.base import ImageData
+from lta.data.batches import Split
+from lta.data.errors import DataError
+
+
+class EvaluationData(ImageData):
+    """Subclasses implement `pictures`. After setup `train` is empty, shape (0, height, width, 3), and `val` is None.
+
+    `root` is the folder that holds images/ and masks/. Raises DataError where a training run asks for it.
+    """
+
+    name: str
+
+    def __init__(self, root: str | None, eval_batch_size: int = 500, seed: int = 0):
+        super().__init__(eval_batch_size=eval_batch_size, seed=seed)
+        self.root = Path(root).expanduser().absolute() if root else None
+
+    @abstractmethod
+    def pictures(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        """Class names and all images."""
+
+    def prepare_data(self) -> None:
+        """On one process a node: what is decoded here, the others find in the cache."""
+        if self.trainer is not None:
+            raise DataError(
+                f"data={self.name} has no training images, only some to look at: train on another data set, then "
+                f"python -m lta.evaluate checkpoint=RUN evaluator=... data={self.name} data.root=FOLDER"
+            )
+        self.setup()
+
+    def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        if self.root is None:
+            raise DataError("data.root must be given: the folder that holds images/ and masks/")
+        class_names, test = self.pictures(self.root)
+        return class_names, test.take(np.arange(0)), None, test

@@ -1,0 +1,63 @@
+"""mask_folder: anybody's own pictures with a mask of the object in each, to look at with a trained network."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lta import checks
+from lta.data.batches import Split
+from lta.data.errors import DataError
+from lta.data.evaluation_data import EvaluationData
+from lta.data.image_cache import Cache, read_images
+from lta.data.image_folder import height_width
+from lta.data.masked_pictures import FITS, cuts, list_pictures, named, read_masks
+
+log = logging.getLogger(__name__)
+
+
+class MaskFolder(EvaluationData):
+    """`root/images/*`, `root/masks/*`, `root/LABELS.csv`: see `list_pictures`, and `open_mask` for `threshold`.
+
+    `image_size`: a number or [height, width]. `fit`: "crop" scales the shortest side to it and cuts out the centre,
+    "squash" gives up the proportions; a mask is cut as its picture is. `roles` are 2 on the object, else 0. `on_empty`,
+    "error" or "skip": what to do with objects of which that leaves nothing. Classes are numbered by sorted name.
+    """
+
+    name = "mask_folder"
+
+    def __init__(
+        self, root: str | None = None, image_size: int | Sequence[int] = 32, fit: str = "crop",
+        mask_column: str = "mask", class_column: str | None = "class", class_name: str = "object",
+        threshold: float | None = None, on_empty: str = "error", cache: Cache = None, eval_batch_size: int = 500,
+        seed: int = 0,
+    ):  # fmt: skip
+        super().__init__(root, eval_batch_size, seed)
+        self.size = height_width(image_size)
+        checks.choice("data.fit", fit, FITS)
+        checks.choice("data.on_empty", on_empty, ("error", "skip"))
+        if threshold is not None:
+            checks.number("data.threshold", threshold, 0, 65535)
+        self.fit, self.threshold, self.on_empty, self.cache = fit, threshold, on_empty, cache
+        self.mask_column, self.class_column, self.class_name = mask_column, class_column, str(class_name)
+
+    def pictures(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        listing = list_pictures(root, self.mask_column, self.class_column, self.class_name)
+        boxes = cuts(root, listing, self.size, self.fit)
+        masks = read_masks(root, listing, self.size, boxes, self.threshold)
+        there = masks.any((1, 2))
+        if not there.all():
+            lost = [listing.masks[number] for number in np.flatnonzero(~there)]
+            cut = f"cut to {self.size[0]}x{self.size[1]} (data.fit={self.fit})"
+            said = f"{root}: {len(lost)} of {len(there)} masks are empty once {cut}: {named(lost)}"
+            if self.on_empty == "error" or not there.any():
+                raise DataError(f"{said}; choose a larger data.image_size, another data.fit, or data.on_empty=skip")
+            log.info("%s; left out", said)
+        images, _ = read_images(
+            root, listing.images, self.size, self.cache, boxes=boxes.astype(np.float64),
+            ways_on="repair them or take them out",
+        )  # fmt: skip
+        class_names, labels = np.unique(listing.classes, return_inverse=True)
+        whole = Split(images, labels.astype(np.int64), masks.astype(np.uint8) * 2, listing.sources)
+        return tuple(class_names.tolist()), whole if there.all() else whole.take(np.flatnonzero(there))

@@ -1,0 +1,195 @@
+"""Pictures with a mask of their object each: ROOT/images/*, ROOT/masks/*, and ROOT/LABELS.csv where there is one."""
+
+import csv
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from lta.data.errors import DataError
+from lta.data.image_cache import EXTENSIONS, FORMATS, ORIENTATION
+
+log = logging.getLogger(__name__)
+
+LABELS = "LABELS.csv"
+FITS = ("crop", "squash")
+
+
+class Listing(NamedTuple):
+    """One line a mask: paths below the root, class names, and the number of the picture (one may have several masks)."""
+
+    images: list[str]
+    masks: list[str]
+    classes: list[str]
+    sources: np.ndarray
+
+
+def list_pictures(root: Path, mask_column: str, class_column: str | None, class_name: str) -> Listing:
+    """What LABELS.csv says (columns `image`, `mask_column`, `class_column`), or else masks by the stem of their pictures.
+
+    The class is `class_name` without LABELS.csv, or where `class_column` is None. Pictures without a mask are left out,
+    which is said in a line. Raises DataError where there is none with a mask, or a file is missing.
+    """
+    if not root.is_dir():
+        raise DataError(f"data.root={root} is no folder; give the one that holds images/ and masks/")
+    for name in ("images", "masks"):
+        if not (root / name).is_dir():
+            raise DataError(
+                f"data.root={root} has no folder {name}/: it must hold images/ and masks/, LABELS.csv if you like"
+            )
+    by_csv = (root / LABELS).is_file()
+    found = _by_csv(root, mask_column, class_column, class_name) if by_csv else _by_stem(root, class_name)
+    masked = [line for line in found if line[1]]
+    if not masked:
+        how = f"column {mask_column} of {LABELS} names none" if by_csv else "none has the file stem of a picture in images/"
+        raise DataError(f"{root} has no masks: {how}")
+    if left_out := len(found) - len(masked):
+        log.info("%s: %d of %d pictures have no mask and are left out", root, left_out, len(found))
+    images, masks, classes = (list(column) for column in zip(*masked, strict=True))
+    images, masks = ([f"{folder}/{name}" for name in names] for folder, names in (("images", images), ("masks", masks)))
+    missing = [name for name in dict.fromkeys([*images, *masks]) if not (root / name).is_file()]
+    if missing:
+        raise DataError(f"{root}: {named(missing)} {'is' if len(missing) == 1 else 'are'} named in {LABELS} and missing")
+    return Listing(images, masks, classes, np.unique(images, return_inverse=True)[1].astype(np.int64))
+
+
+def cuts(root: Path, listing: Listing, size: tuple[int, int], fit: str) -> Int[np.ndarray, "pictures 4"]:
+    """What is taken of each picture, as (left, top, width, height) in its own pixels: "crop" takes as much of the centre as
+    has the proportions of `size` (height, width), "squash" all. Raises DataError for a picture that can't be read.
+    """
+    found = np.zeros((len(listing.images), 4), np.int64)
+    for number, image in enumerate(listing.images):
+        with _readable(root, image):
+            whole = upright_size(root / image)
+        scale = min(side / wanted for side, wanted in zip(whole, size[::-1], strict=True))
+        kept = whole if fit == "squash" else tuple(round(wanted * scale) for wanted in size[::-1])
+        found[number] = *((side - part) // 2 for side, part in zip(whole, kept, strict=True)), *kept
+    return found
+
+
+def read_masks(
+    root: Path, listing: Listing, size: tuple[int, int], boxes: Int[np.ndarray, "pictures 4"], threshold: float | None
+) -> Bool[np.ndarray, "pictures height width"]:
+    """Each mask cut and reduced as its picture is: a pixel belongs to the object where at least half of it does.
+
+    Some may come out empty. Raises DataError, for the first such file, where a mask is empty before that, has another
+    size than its picture, or can't be read as a mask (see `open_mask`).
+    """
+    masks = np.empty((len(listing.masks), *size), bool)
+    for number, (image, mask) in enumerate(zip(listing.images, listing.masks, strict=True)):
+        opened = fitting_mask(root, image, mask, threshold)
+        masks[number] = np.asarray(reduced(opened, size, boxes[number].tolist())) >= 128
+    return masks
+
+
+def fitting_mask(root: Path, image: str, mask: str, threshold: float | None) -> Image.Image:
+    """`open_mask`; raises DataError where it does not have the size of its picture."""
+    with _readable(root, mask):
+        opened = open_mask(root / mask, threshold)
+    with _readable(root, image):
+        expected = upright_size(root / image)
+    if opened.size != expected:
+        of_mask, of_image = (f"{width}x{height}" for width, height in (opened.size, expected))
+        raise DataError(f"{root / mask} has {of_mask} pixels and its picture {image} {of_image}: they must be the same")
+    return opened
+
+
+@contextmanager
+def _readable(root: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "not a picture of a known format" if unknown else " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{root}: {name} can't be read: {reason}") from error
+
+
+def open_mask(file: Path, threshold: float | None) -> Image.Image:
+    """Upright, 8-bit grey: 255 where the object is, else 0.
+
+    Without a `threshold` a mask must hold zeros and one other value, which is the object; with one, brighter pixels (in
+    the file's own values, the brightest channel's) are the object. Raises DataError for other values, or no object.
+    """
+    with Image.open(file, formats=FORMATS) as opened:
+        upright = ImageOps.exif_transpose(opened)
+    if upright.mode in ("P", "PA", "RGBA", "LA", "CMYK", "YCbCr"):
+        upright = upright.convert("RGB")
+    values = np.asarray(upright)
+    values = values.max(2) if values.ndim == 3 else values
+    if threshold is None and len(others := np.unique(values[values != 0])) > 1:
+        raise DataError(
+            f"{file} is no binary mask: beside 0 it holds {len(others)} values, from {others[0]:g} to {others[-1]:g}; give "
+            "data.threshold=127 (or another) to take what is brighter as the object"
+        )
+    mask = values > (threshold or 0)
+    if not mask.any():
+        brighter = "" if threshold is None else f": nothing is brighter than data.threshold={threshold:g}"
+        raise DataError(f"{file} is an empty mask{brighter}; mark the object in it or take it out")
+    return Image.fromarray(mask.astype(np.uint8) * 255)
+
+
+def upright_size(file: Path) -> tuple[int, int]:
+    """(width, height) of a picture as its EXIF orientation has it."""
+    with Image.open(file, formats=FORMATS) as image:
+        turned = image.getexif().get(ORIENTATION, 1) >= 5
+        return image.size[::-1] if turned else image.size
+
+
+def reduced(mask: Image.Image, size: tuple[int, int], box: Sequence[int]) -> Image.Image:
+    """To `size` (height, width) by area averages: half-covered pixels are half grey, so that nothing is shifted."""
+    left, top, width, height = box
+    return mask.resize(size[::-1], Image.Resampling.BOX, (left, top, left + width, top + height))
+
+
+def named(names: Sequence[str]) -> str:
+    """The first five."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _by_csv(root: Path, mask_column: str, class_column: str | None, class_name: str) -> list[tuple[str, str, str]]:
+    path = root / LABELS
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            lines, columns = list(reader), reader.fieldnames or []
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} can't be read as CSV in UTF-8: {error}") from error
+    for setting, column in (("image", "image"), ("data.mask_column", mask_column), ("data.class_column", class_column)):
+        if column is not None and column not in columns:
+            asked = "an image column is needed" if setting == "image" else f"{setting}={column} asks for it"
+            null = " (null: all are of data.class_name)" if setting == "data.class_column" else ""
+            raise DataError(f"{path} has no column {column}: {asked}{null}; it has {', '.join(columns) or 'none'}")
+    found = []
+    for number, line in enumerate(lines, start=2):
+        image, mask = ((line[column] or "").strip() for column in ("image", mask_column))
+        label = class_name if class_column is None else (line[class_column] or "").strip()
+        if not image or (mask and not label):
+            raise DataError(f"{path}: row {number} has no {class_column if image else 'image'}")
+        found.append((image, mask, label))
+    return found
+
+
+def _by_stem(root: Path, class_name: str) -> list[tuple[str, str, str]]:
+    images, masks = (_pictures(root / folder) for folder in ("images", "masks"))
+    by_stem = {os.path.splitext(name)[0]: name for name in masks}
+    for folder, names in (("images", images), ("masks", masks)):
+        twice = [stem for stem, count in Counter(os.path.splitext(name)[0] for name in names).items() if count > 1]
+        if twice:
+            raise DataError(
+                f"{root / folder} holds several files of the stem {twice[0]}: say in {LABELS} what belongs together"
+            )
+    return [(name, by_stem.get(os.path.splitext(name)[0], ""), class_name) for name in images]
+
+
+def _pictures(folder: Path) -> list[str]:
+    names = (path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return sorted(name for name in names if os.path.splitext(name)[1].lower() in EXTENSIONS)
