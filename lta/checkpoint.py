@@ -45,8 +45,26 @@ def load(path: str | Path, which: str = "last") -> Classifier:
     content = read_checkpoint(path)
     hparams = content["hyper_parameters"]
     _check_targets(hparams["config"], path)
+    classifier = _built(hparams)
+    classifier.load_state_dict(content["state_dict"])
+    return classifier.eval()
+
+
+def untrained(classifier: Classifier, seed: int = 0) -> Classifier:
+    """The same network with the random weights that training begins from, in eval mode on the same device.
+
+    What preprocessing measured is the trained one's. The global random numbers are left as they were.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = _built(dict(classifier.hparams))
+    fresh.preprocess.load_state_dict(classifier.preprocess.state_dict())
+    return fresh.to(classifier.device).eval()
+
+
+def _built(hparams: dict[str, Any]) -> Classifier:
     config = OmegaConf.create(hparams["config"])
-    classifier = Classifier(
+    return Classifier(
         network=build(config.model)(num_classes=len(hparams["class_names"])),
         preprocess=build(config.preprocess),
         augment=build(config.augment),
@@ -55,8 +73,6 @@ def load(path: str | Path, which: str = "last") -> Classifier:
         seed=config.seed,
         hparams=hparams,
     )
-    classifier.load_state_dict(content["state_dict"])
-    return classifier.eval()
 
 
 def _check_targets(config: Any, path: Path) -> None:

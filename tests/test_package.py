@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 ENTRY_POINTS = {"run", "evaluate"}
-PLAIN = {"layers", "models", "transforms", "viz", "measures"}
+PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects"}
 """Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
 
 MAY_IMPORT = {
@@ -23,11 +23,12 @@ MAY_IMPORT = {
     "measures": set(),
     "transforms": {"cache", "checks"},
     "viz": set(),
+    "effects": {"viz"},
     "data": {"cache", "checks", "transforms"},
     "console": set(),
     "training": {"checks", "models", "layers", "run_directory"},
     "callbacks": {"checks", "console", "viz", "measures", "models", "processes", "run_directory", "stopping"},
-    "evaluators": {"checks", "viz", "measures", "transforms"},
+    "evaluators": {"checks", "viz", "measures", "transforms", "effects"},
     "processes": set(),
     "stopping": set(),
     "sweep": {"checks", "console", "run_directory", "stopping"},

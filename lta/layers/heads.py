@@ -33,6 +33,10 @@ class ConcatHead(nn.Module):
         self.blocks = nn.ModuleList(vector_block(c, dropout) for c in channels)
         self.classifier = nn.Linear(sum(channels), num_classes)
 
+    @property
+    def classifiers(self) -> tuple[nn.Linear, ...]:
+        return (self.classifier,)
+
     def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Prediction:
         joined = [block(d) for block, d in zip(self.blocks, descriptors, strict=True)]
         logits = self.classifier(torch.cat(joined, dim=1))

@@ -58,3 +58,19 @@ def difference(
 ) -> dict[str, Any]:  # fmt: skip
     """The mean of the paired differences `ours - others`, as `mean` has it."""
     return mean(np.asarray(ours, np.float64) - np.asarray(others, np.float64), groups, seed)
+
+
+def means(
+    values: Float[np.ndarray, "images figures"], groups: Int[np.ndarray, " images"] | None = None, seed: int = 0
+) -> list[dict[str, Any]]:
+    """`mean` of every column, without NaN: one set of draws for all of them, which is what takes the time."""
+    of = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(of)
+    totals = np.stack([np.bincount(of, column) for column in np.asarray(values, np.float64).T], 1)
+    drawn = np.random.default_rng(seed).multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=RESAMPLES)
+    drawn = drawn.astype(np.float64)
+    low, high = np.percentile((drawn @ totals) / (drawn @ sizes)[:, None], [2.5, 97.5], axis=0)
+    return [
+        {"value": float(value), "interval": [float(bottom), float(top)], "n": len(values)}
+        for value, bottom, top in zip(np.asarray(values, np.float64).mean(0), low, high, strict=True)
+    ]

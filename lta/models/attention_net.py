@@ -41,6 +41,12 @@ class AttentionNet(nn.Module):
         return tuple(self.attention)
 
     @property
+    def classifiers(self) -> tuple[nn.Linear, ...]:
+        """The linear layers that put out the classes, one or (head=indep) one a level; joined, what they read is the
+        picture's feature vector (author_spec section 9): the descriptors after BN and ReLU."""
+        return tuple(self.head.classifiers)
+
+    @property
     def inert_levels(self) -> tuple[str, ...]:
         """Levels whose map provably ignores the query."""
         return tuple(level for level, unit in self.attention.items() if unit.query_is_inert)

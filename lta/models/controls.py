@@ -17,6 +17,11 @@ class PlainNet(nn.Module):
         self.trunk = trunk
         self.classifier = classifier
 
+    @property
+    def classifiers(self) -> tuple[nn.Linear, ...]:
+        """The linear layers that put out the classes; what they read is the picture's feature vector."""
+        return (self.classifier[-1],)
+
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
         logits = self.classifier(self.trunk(images)["C"])
         return NetworkOutput(logits, (logits,), {}, {}, {}, {})
@@ -36,6 +41,11 @@ class GAPNet(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.classifier = nn.Linear(channels, num_classes)
+
+    @property
+    def classifiers(self) -> tuple[nn.Linear, ...]:
+        """As of PlainNet: it reads the pooled features."""
+        return (self.classifier,)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
         feats = self.trunk(images)["C"]

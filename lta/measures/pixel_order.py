@@ -1,0 +1,58 @@
+"""In which order a map names the pixels of a picture: maps on the pixel grid, ranks with ties broken by chance."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def on_pixels(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
+    """The map enlarged bilinearly (half-pixel centres), float32.
+
+    Interpolated in double precision and rounded back, so that a region without differences stays one to the bit: the
+    rounding of float32 would rank its pixels by their place.
+    """
+    enlarged = F.interpolate(attn.double().unsqueeze(1), size, mode="bilinear", align_corners=False)
+    return enlarged.squeeze(1).float()
+
+
+def product(maps: Mapping[str, Float[Tensor, "batch height width"]]) -> Float[Tensor, "batch height width"]:
+    """The levels' maps multiplied, each by its maximum first, in double precision: small weights don't become zero."""
+    result = torch.ones_like(next(iter(maps.values())), dtype=torch.float64)
+    for values in maps.values():
+        largest = values.double().amax((1, 2), keepdim=True)
+        result = result * torch.where(largest > 0, values.double() / largest, 1)
+    return result
+
+
+def centrality(size: tuple[int, int]) -> Float[Tensor, "1 height width"]:
+    """Minus the squared distance from the picture's middle, in pixels."""
+    y, x = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2 for side in size)
+    return -(y[:, None] ** 2 + x[None, :] ** 2)[None]
+
+
+def tie_order(images: int, pixels: int, generator: torch.Generator) -> Int[Tensor, "images pixels"]:
+    """For each image a random order of its pixels, which decides between equal ones."""
+    return torch.rand(images, pixels, generator=generator, dtype=torch.float64).argsort(1)
+
+
+def ranks(
+    values: Float[Tensor, "batch height width"], ties: Int[Tensor, "batch pixels"]
+) -> Int[Tensor, "batch height width"]:
+    """0 for the highest pixel, then 1, ...; equal ones in the order of `ties`, so that a uniform map ranks by it alone."""
+    order = ties.gather(1, values.flatten(1).gather(1, ties).argsort(dim=1, descending=True, stable=True))
+    places = torch.arange(order.shape[1]).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, places).view_as(values)
+
+
+def highest(ranked: Int[Tensor, "batch height width"], area: float) -> Bool[Tensor, "batch height width"]:
+    """The first `area` (0 to 1) of the pixels: as many in every image, to the nearest pixel."""
+    return ranked < round(area * ranked[0].numel())
+
+
+def lowest(ranked: Int[Tensor, "batch height width"], area: float) -> Bool[Tensor, "batch height width"]:
+    """The last `area` (0 to 1) of the pixels: as many in every image, to the nearest pixel."""
+    pixels = ranked[0].numel()
+    return ranked >= pixels - round(area * pixels)

@@ -1,0 +1,90 @@
+"""transfer and faithfulness as commands: on real runs, by one process and by two."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from commands import TINY, environment
+
+import lta
+from lta.checkpoint import untrained
+
+pytestmark = pytest.mark.slow
+ASKED = (
+    "evaluator=transfer,faithfulness", "data=digit_scenes", "data.train_size=90", "data.val_size=0", "data.test_size=60",
+    "data.eval_batch_size=20", "evaluator.transfer.train_images=60", "evaluator.faithfulness.images=45",
+    "evaluator.transfer.folds=2", "evaluator.faithfulness.areas=[0.25,0.75]", "device=cpu",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """An attention network and a plain one."""
+    directory = tmp_path_factory.mktemp("runs")
+    for name, model in (("att", "vgg_att2"), ("plain", "vgg")):
+        command = [sys.executable, "-m", "lta.run", *TINY, f"model={model}", f"hydra.run.dir={directory / name}"]
+        subprocess.run(command, cwd=directory, env=environment(), check=True, capture_output=True)
+    return directory
+
+
+def ask(runs, name, *arguments, processes=1):
+    start = ["-m", "lta.evaluate"]
+    if processes > 1:
+        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *start]
+    command = [sys.executable, *start, f"checkpoint={runs / name}", *ASKED, *arguments]
+    return subprocess.run(command, cwd=runs, env=environment(), capture_output=True, text=True)
+
+
+def answers(runs, name):
+    folder = runs / name / "evaluations"
+    return {path.stem: json.loads(path.read_text())["figures"] for path in folder.glob("*.json")}
+
+
+def test_one_process_and_two_give_the_same_figures(runs):
+    baseline = f"evaluator.transfer.baseline={runs / 'plain'}"
+    ended = ask(runs, "att", baseline)
+    assert ended.returncode == 0, ended.stderr
+    assert "baseline plain" in ended.stdout
+    one = answers(runs, "att")
+    assert set(one) == {"transfer", "faithfulness"}
+    assert set(one["transfer"]["features"]) == {
+        "this network", "baseline plain", "untrained copy", "raw pixels 16x16"
+    }  # fmt: skip
+    assert set(one["faithfulness"]["orders"]) == {"B", "C", "product", "random", "central"}
+    for path in ("transfer.csv", "faithfulness.csv", "faithfulness/curves.png", "faithfulness/examples.png"):
+        assert (runs / "att" / "evaluations" / path).is_file()
+    ended = ask(runs, "att", baseline, processes=2)
+    assert ended.returncode == 0, ended.stderr
+    assert answers(runs, "att") == one
+
+
+def test_a_plain_network_is_asked_too(runs):
+    ended = ask(runs, "plain")
+    assert ended.returncode == 0, ended.stderr
+    assert "no maps" in ended.stdout
+    assert set(answers(runs, "plain")["faithfulness"]["orders"]) == {"random", "central"}
+
+
+def test_an_untrained_copy(runs):
+    trained = lta.load(runs / "att")
+    state = torch.random.get_rng_state()
+    fresh, same, other = untrained(trained), untrained(trained, 0), untrained(trained, 1)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not fresh.training
+    weights = [dict(one.network.named_parameters()) for one in (trained, fresh, same, other)]
+    assert weights[0].keys() == weights[1].keys()
+    name = next(name for name, values in weights[0].items() if values.ndim == 4)
+    assert torch.equal(weights[1][name], weights[2][name])
+    assert not torch.equal(weights[1][name], weights[0][name])
+    assert not torch.equal(weights[1][name], weights[3][name])
+    for ours, theirs in zip(fresh.preprocess.buffers(), trained.preprocess.buffers(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_errors_are_one_line(runs):
+    ended = ask(runs, "att", f"evaluator.transfer.baseline={runs / 'nothing'}")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.strip().splitlines()
+    assert line.startswith(f"error: evaluator.transfer.baseline={runs / 'nothing'}: there is no")

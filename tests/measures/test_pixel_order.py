@@ -1,0 +1,68 @@
+"""Orders of pixels: uniform maps follow chance alone, areas are exact, no half-pixel shift."""
+
+import torch
+
+from lta.measures.pixel_order import centrality, highest, lowest, on_pixels, product, ranks, tie_order
+
+
+def ties(images=3, pixels=64, seed=0):
+    return tie_order(images, pixels, torch.Generator().manual_seed(seed))
+
+
+def test_ranks_by_hand():
+    values = torch.tensor([[[0.1, 0.4], [0.3, 0.2]]])
+    assert ranks(values, ties(1, 4)).tolist() == [[[3, 0], [1, 2]]]
+
+
+def test_equal_pixels_follow_the_ties_which_differ_between_images():
+    given = ties()
+    ranked = ranks(torch.full((3, 8, 8), 0.2), given).flatten(1)
+    assert torch.equal(ranked.argsort(1), given)
+    assert not torch.equal(given[0], given[1])
+    halves = torch.zeros(3, 8, 8)
+    halves[:, :4] = 1
+    ranked = ranks(halves, given)
+    assert (ranked[:, :4] < 32).all()
+    for one, order in zip(ranked, given, strict=True):
+        assert torch.equal(one.flatten().argsort()[:32], order[order < 32])
+
+
+def test_a_uniform_map_stays_uniform_at_every_size():
+    """Whatever the interpolation rounds: otherwise its pixels would be ranked by their place."""
+    for rows, size in ((8, (32, 32)), (7, (32, 32)), (16, (80, 80)), (5, (33, 47))):
+        for value in (1 / 49, 1 / 3, 0.1, 1e-7):
+            enlarged = on_pixels(torch.full((3, rows, rows), value), size)
+            assert enlarged.unique().numel() == 1
+            given = ties(3, size[0] * size[1])
+            assert torch.equal(ranks(product({"A": enlarged, "B": enlarged}), given), ranks(torch.zeros(3, *size), given))
+
+
+def test_areas_are_exact():
+    ranked = ranks(torch.rand(3, 8, 8), ties())
+    for area in (0.0, 0.1, 0.25, 0.5, 0.9, 1.0):
+        count = round(64 * area)
+        assert (highest(ranked, area).sum((1, 2)) == count).all()
+        assert (lowest(ranked, area).sum((1, 2)) == count).all()
+    assert not (highest(ranked, 0.5) & lowest(ranked, 0.5)).any()
+
+
+def test_a_delta_stays_where_it_was():
+    middle = torch.zeros(1, 5, 5)
+    middle[0, 2, 2] = 1
+    enlarged = on_pixels(middle, (20, 20))[0]
+    for flipped in (enlarged.flip(0), enlarged.flip(1)):
+        torch.testing.assert_close(enlarged, flipped)
+    assert divmod(on_pixels(torch.eye(4)[None] * torch.tensor([0, 0, 0, 1.0]), (16, 16)).argmax().item(), 16) == (14, 14)
+
+
+def test_the_product_keeps_small_weights_apart():
+    tiny = torch.tensor([[[1.0, 1e-30], [1e-31, 0.0]]])
+    assert ranks(product({"A": tiny, "B": tiny, "C": tiny}), ties(1, 4)).tolist() == [[[0, 1], [2, 3]]]
+    assert torch.equal(product({"A": torch.zeros(1, 2, 2), "B": tiny}), product({"B": tiny}))
+
+
+def test_the_centre_comes_first():
+    order = centrality((5, 7))[0]
+    assert divmod(order.argmax().item(), 7) == (2, 3)
+    assert order[2, 2] == order[1, 3] == -1
+    assert divmod(centrality((4, 4))[0].argmin().item(), 4) in {(0, 0), (0, 3), (3, 0), (3, 3)}
