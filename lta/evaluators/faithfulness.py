@@ -59,6 +59,9 @@ class Faithfulness(Evaluator):
         checks.whole("evaluator.faithfulness.seed", seed)
         self.images, self.areas, self.sigma, self.seed = images, sorted(set(areas)), sigma, seed
 
+    def check(self, classifier: Any, data: Any) -> None:
+        labels_for(classifier, data, data.test)
+
     def run(self, classifier: Any, data: Any) -> Result:
         split = data.test.take(balanced_sample(data.test.labels, self.images, self.seed))
         labels = labels_for(classifier, data, split)

@@ -53,15 +53,23 @@ class Localisation(Evaluator):
         self.explanations, self.explanation_images, self.steps = explanations, explanation_images, steps
         self.examples, self.seed = examples, seed
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def check(self, classifier: Any, data: Any) -> None:
         check_masks(self.name, data)
+        object_masks(data.test)
+        if not classifier.network.levels and not self._asked()[0]:
+            raise ValueError(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
+
+    def _asked(self) -> tuple[list[str], bool]:
+        """The explanations, and whether all are left out because their libraries are missing."""
+        left_out = self.explanations == "auto" and not installed()
+        return [] if left_out else list(EXPLANATIONS) if self.explanations == "auto" else self.explanations, left_out
+
+    def run(self, classifier: Any, data: Any) -> Result:
+        self.check(classifier, data)
         split, levels = data.test, classifier.network.levels
         masks = object_masks(split)
         half = halves(len(masks), split.sources, self.seed)
-        left_out = self.explanations == "auto" and not installed()
-        asked = [] if left_out else list(EXPLANATIONS) if self.explanations == "auto" else self.explanations
-        if not levels and not asked:
-            raise ValueError(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
+        asked, left_out = self._asked()
 
         said, maps = self._attention(classifier, data)
         images = explained_images(half, self.explanation_images, self.seed) if asked else np.arange(0)

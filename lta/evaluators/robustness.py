@@ -61,6 +61,9 @@ class Robustness(Evaluator):
         self.masking_images, self.source, self.seed = masking_images, source, seed
         self._load = load
 
+    def check(self, classifier: Any, data: Any) -> None:
+        labels_for(classifier, data, data.test)
+
     def run(self, classifier: Any, data: Any) -> Result:
         own = _Network(classifier, data)
         other = self._other(classifier, data) if self.source is not None else None

@@ -64,6 +64,9 @@ class Transfer(Evaluator):
         self.pixel_dims, self.seed = pixel_dims, seed
         self._load, self._untrained = load, untrained
 
+    def check(self, classifier: Any, data: Any) -> None:
+        self._training_images(data)
+
     def run(self, classifier: Any, data: Any) -> Result:
         baselines = self._baselines(classifier, data)
         train = self._training_images(data)
