@@ -49,7 +49,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     share = (
         ""
         if claim["share_of_draws"] is None
-        else f", all have one in {100 * claim['share_of_draws']:.0f} % of bootstrap draws"
+        else f" (in {100 * claim['share_of_draws']:.0f} % of bootstrap draws each role leads at a level)"
     )
     return [*text, f"{'levels show roles apart':24}{claim['words']}: {claim['why']}{share}"]
 

@@ -121,7 +121,7 @@ class Transfer(Evaluator):
             except ValueError as error:
                 raise ValueError(f"evaluator.transfer.baseline={path}: {error}") from error
             seen = tuple(network.hparams["image_size"])
-            if False:
+            if seen != tuple(data.image_size):
                 raise ValueError(
                     f"evaluator.transfer.baseline={path} was trained on {seen[0]}x{seen[1]} pixels, and the data's images "
                     f"have {data.image_size[0]}x{data.image_size[1]}"

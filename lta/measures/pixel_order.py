@@ -19,11 +19,12 @@ def on_pixels(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) 
 
 
 def product(maps: Mapping[str, Float[Tensor, "batch height width"]]) -> Float[Tensor, "batch height width"]:
-    """The levels' maps multiplied, each by its maximum first, in double precision: small weights don't become zero."""
+    """The levels' maps multiplied, in double precision: small weights don't become zero. A map that is zero everywhere
+    prefers no pixel and is left out."""
     result = torch.ones_like(next(iter(maps.values())), dtype=torch.float64)
     for values in maps.values():
-        largest = values.double().amax((1, 2), keepdim=True)
-        result = result * torch.where(largest > 0, values.double() / largest, 1)
+        says_nothing = values.amax((1, 2), keepdim=True) == 0
+        result = result * torch.where(says_nothing, 1, values.double())
     return result
 
 

@@ -149,6 +149,7 @@ def test_what_has_fallen_is_left_alone_and_costs_nothing():
     assert losses[:, :20].isnan().all()
     again, _ = pgd(see, pictures, labels, begin(see, pictures, labels), 4, 1.0, 6, pictures, drop=False)
     assert torch.equal(best.wrong, again.wrong)
+    assert (again.loss[:20] > begin(see, pictures, labels).loss[:20] + 1).all(), "all steps, for other networks"
     standing = ~best.wrong
     assert torch.allclose(losses[:, standing].amax(0).clamp(min=begin(see, pictures, labels).loss[standing]),
                           again.loss[standing])  # fmt: skip
