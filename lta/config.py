@@ -31,7 +31,7 @@ PARTS = {
 }  # fmt: skip
 """What a configuration consists of."""
 
-EVALUATE_PARTS = ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "logger")
+EVALUATE_PARTS = ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb")
 EVALUATE_GROUPS = ("evaluator", "data")
 
 ENVIRONMENT: dict[str, str] = {}

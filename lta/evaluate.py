@@ -16,7 +16,7 @@ def evaluate(composed: DictConfig) -> None:
 
     checks.whole("seed", cfg.seed)
     checks.choice("precision", cfg.precision, ("float32", "bf16"))
-    checks.choice("logger", cfg.logger, ("auto", "off"))
+    checks.flag("wandb", cfg.wandb)
     evaluators = {name: build(node) for name, node in cfg.evaluator.items()}
     device = evaluations.choose_device(cfg.device)
     if cfg.precision == "bf16" and not bfloat16_is_native({"cuda": "gpu"}.get(device.type, device.type)):
@@ -26,7 +26,7 @@ def evaluate(composed: DictConfig) -> None:
     with evaluations.processes_joined(device), torch.autocast(device.type, torch.bfloat16, enabled=cfg.precision == "bf16"):
         for network in found:
             results = evaluations.evaluate(network, evaluators, device, settings["data"], cfg.precision)
-            with evaluations.loggers_of(network.directory, wanted=cfg.logger == "auto") as loggers:
+            with evaluations.loggers_of(network.directory, wanted=cfg.wandb) as loggers:
                 send_answers(loggers, results)
 
 

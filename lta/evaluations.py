@@ -29,7 +29,7 @@ from lta.run_directory import read_json, write_json, write_text
 
 FOLDER = "evaluations"
 WANDB = "lta.callbacks.wandb_run.wandb_logger"
-NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "root", "download")
+NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "download")
 """Settings of data that make no other question of it."""
 
 
@@ -169,7 +169,13 @@ def write(
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
-    question = _plain({**about, "settings": vars(evaluator), "images": len(data.test.labels)})
+    question = _plain(
+        {
+            **about,
+            "settings": {name: value for name, value in vars(evaluator).items() if name[0] != "_"},
+            "images": len(data.test.labels),
+        }
+    )
     if path.is_file() and (earlier := read_json(path)).get("question") != question:
         _set_aside(folder, name, earlier)
     write_json(path, {

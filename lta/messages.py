@@ -75,6 +75,8 @@ def _unused_group(group: str, text: str) -> str:
     reading = [path for path, content in files.items() if f"/{group}@_global_.{group}:" in content]
     based = [path for path, content in files.items() if any(f"\n  - {base.stem}\n" in content for base in reading)]
     owners = sorted({*reading, *based})
+    if not owners:
+        return f"{asked}: this command chooses no {group}"
     owner, fitting = owners[0].parent.name, ", ".join(path.stem for path in owners)
     chosen = next((argument for argument in sys.argv if argument.startswith(f"{owner}=")), f"the chosen {owner}")
     return f"{asked} is not used by {chosen}; it goes with {owner}={fitting}"

@@ -45,7 +45,7 @@ def test_every_data_set_goes_with_both_ends_of_the_ladder(data, recipe):
 
 def test_data_without_a_recipe_are_those_that_are_only_looked_at():
     without = set(choices("data")) - set(choices("data/with_recipe/fast"))
-    assert without == {"mask_folder", "composites"}
+    assert without == {"mask_folder", "composites", "digit_pairs"}
     for data in without:
         assert isinstance(build(composed(f"data={data}", "data.root=/pictures").data), EvaluationData)
 

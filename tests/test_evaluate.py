@@ -81,6 +81,8 @@ def test_other_data_and_several_checkpoints(run, capsys):
         (("evaluator=classification", "device=cuda:9"), "error: device=cuda:9: this machine has none that torch"),
         (("evaluator=classification", "precision=half"), "error: precision=half is unknown; choose one of float32, bf16"),
         (("evaluator=classification", "recipe.lr=1"), "error: recipe.lr=1: lta.evaluate does not read recipe; it reads "),
+        (("evaluator=classification", "wandb=perhaps"), "error: wandb=perhaps must be true or false"),
+        (("evaluator=classification", "logger=none"), "error: logger=none: this command chooses no logger"),
         (("evaluator=classification", "which=first"), "error: which checkpoint=first is unknown; choose one of last, best"),
         (("-m", "evaluator=classification"), "error: -m is for sweeps of lta.run; several checkpoints are given as"),
         (("evaluator=classification", "data=digit_scenes", "data.image_size=9"), "error: there is no setting data.image_s"),

@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from lta.measures.map_statistics import CONSTANT, distribution
+from lta.measures.roles import two_halves
 
 THRESHOLDS = (np.arange(1, 101) / 100) ** 4
 """Of a map's range, each map moved and scaled to 0 to 1 as is usual for class activation maps: at any of them the object's
@@ -110,7 +111,7 @@ def halves(size: int, groups: Int[np.ndarray, " images"] | None, seed: int) -> B
         raise ValueError(
             f"thresholds are chosen on one half of the images and used on the other: {count} {what} are too few"
         )
-    return (np.random.default_rng(seed).permutation(count) < count // 2)[of]
+    return two_halves(of, seed)
 
 
 def cross_fitted(

@@ -184,6 +184,20 @@ def test_uniform_maps_have_density_one_and_no_verdict():
     assert result.figures["apart"]["words"] == "undecided"
 
 
+def test_what_is_hardly_above_uniform_is_undecided_however_sure():
+    """Attention that shuns the object a little: 1.01 on the background, which is 0.15 more than on the object."""
+    roles = made_roles(60)
+    roles[roles == 1] = 0
+    data, shuns = only_test(of_roles(roles)), lambda roles: 1 - 0.15 * (roles == 2).float()
+    found = asked(data, A=shuns).figures["levels"]["A"]
+    low, high = found["density"]["background"]["interval"]
+    assert 1.009 < low <= high < 1.011
+    assert found["verdict"]["ahead_of"]["main"][0] > 0.14
+    assert found["verdict"]["leading"] == "background"
+    assert found["verdict"]["words"] == "undecided"
+    assert Roles(margin=0.005).run(Reads(A=shuns), data).figures["levels"]["A"]["verdict"]["words"] == "background"
+
+
 def test_levels_that_all_prefer_the_main_object_contradict_the_claim():
     figures = asked(only_test(of_roles(made_roles(60))), A=MAIN, B=MAIN, C=uniform).figures
     assert figures["apart"]["words"] == "contradicted", "one undecided level can't prefer two roles"
