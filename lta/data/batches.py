@@ -15,7 +15,7 @@ class Split(NamedTuple):
     `images` is uint8 (n, height, width, 3), so that a batch is a channels-last tensor without a copy; `labels` int64
     (n,). Where the objects are known: `roles` uint8 (n, height, width) with 0 background, 1 side object, 2 main object,
     and `sources` int64 (n,), the drawing that an image's main object comes from (images that share it are not
-    independent). `side_labels` int64 (n,): the class of the side object, where there is one and it has one.
+    independent). Where the side object is a whole one of known class: `side_labels` int64 (n,), -1 where there is none.
     """
 
     images: np.ndarray

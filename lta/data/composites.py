@@ -20,7 +20,7 @@ from PIL import Image
 from lta import checks
 from lta.data.batches import Split
 from lta.data.errors import DataError
-from lta.data.evaluation_data import EvaluationData
+from lta.data.evaluation_data import FolderToLookAt
 from lta.data.image_cache import open_rgb
 from lta.data.image_folder import height_width
 from lta.data.masked_pictures import Listing, fitting_mask, list_pictures
@@ -36,7 +36,7 @@ PLACES = 20
 SIDE, MAIN = 1, 2
 
 
-class Composites(EvaluationData):
+class Composites(FolderToLookAt):
     """`test_size` composites, decided by `composites_seed`; `distractor`: "piece", "object" or "none". `root`, the columns,
     `class_name` and `threshold` are those of `MaskFolder`. Every picture's object is the main one equally often, up to one;
     `sources` is its picture's number. About 2 ms a composite once the pictures are read.
@@ -61,7 +61,7 @@ class Composites(EvaluationData):
         self.mask_column, self.class_column, self.class_name = mask_column, class_column, str(class_name)
         self.threshold = threshold
 
-    def pictures(self, root: Path) -> tuple[tuple[str, ...], Split]:
+    def pictures_of(self, root: Path) -> tuple[tuple[str, ...], Split]:
         listing = list_pictures(root, self.mask_column, self.class_column, self.class_name)
         if self.distractor == "object" and len(set(listing.classes)) < 2:
             raise DataError(f"data.distractor=object needs objects of two classes; {root} has only {listing.classes[0]}")

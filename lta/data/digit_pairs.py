@@ -1,67 +1,82 @@
-"""digit_pairs: two whole digits of different classes in one scene, to ask whether attention follows its query."""
+"""digit_pairs: two whole digits of different classes side by side, each with its pixels and class known.
 
-from functools import cached_property
+Made as digit_scenes are, from the same test digits and the test part of the same photographs, to ask a network that was
+trained on digit_scenes which of two objects it looks at. Each digit is 15 or 16 pixels wide and high, wholly inside the
+frame, one in the left half and one in the right, so that they don't meet; their heights are drawn apart. Which of the two
+is the labelled one (role 2) and which the other (role 1, `side_labels`) is decided by chance, so that place tells nothing
+of it. There are no fragments. There is nothing to train on: train is empty.
+
+To give a pair the query of one digit alone there are `singles`: scenes of digit_scenes whose main digits are in no pair.
+"""
 
 import numpy as np
 
 from lta import checks
-from lta.data.base import ImageData
 from lta.data.batches import Split
-from lta.data.digit_scenes import MAIN, SIDE, SIZE, background, digits, enlarged, make_scenes, paste
-from lta.data.errors import DataError
+from lta.data.digit_scenes import MAIN, SIDE, SIZE, background, enlarged, make_scenes, paste, source_digits
+from lta.data.evaluation_data import EvaluationData
+from lta.data.splits import stratified_split
 
-SCALE = SIZE // 2
+PAIR_SIZES = (15, 17)  # from, up to but without
+STREAM = 3
+"""Of random numbers; 0 to 2 are those of digit_scenes."""
 
 
-class DigitPairs(ImageData):
-    """Digits, backgrounds and colours as in the test part of `digit_scenes`; no fragments.
-
-    The digits of 16x16 pixels lie beside each other or one above the other, one in each half of the picture, whole. One
-    of them, by chance, is the labelled one (role 2), the other has `side_labels` (role 1). All images are in `test`:
-    nothing is trained on them. `singles` are test scenes of digit_scenes.
+class DigitPairs(EvaluationData):
+    """`test_size` pairs and `singles_size` scenes to take queries from; `pairs_seed` decides both. Raises DataError where
+    a training run asks for them.
     """
 
-    def __init__(self, test_size: int = 2000, scenes_seed: int = 0, eval_batch_size: int = 500, seed: int = 0):
-        super().__init__(eval_batch_size=eval_batch_size, seed=seed)
-        checks.whole("data.test_size", test_size, least=2)
-        checks.whole("data.scenes_seed", scenes_seed)
-        self.test_size, self.scenes_seed = test_size, scenes_seed
+    name = "digit_pairs"
+    command = "evaluator=query data=digit_pairs"
 
-    def prepare_data(self) -> None:
-        if self.trainer is not None:
-            raise DataError(
-                "data=digit_pairs has no training images, only some to look at: train on data=digit_scenes, then "
-                "python -m lta.evaluate checkpoint=RUN evaluator=query data=digit_pairs"
-            )
+    def __init__(
+        self, test_size: int = 2000, singles_size: int = 1000, pairs_seed: int = 0, eval_batch_size: int = 500, seed: int = 0
+    ):  # fmt: skip
+        super().__init__(eval_batch_size, seed)
+        checks.whole("data.test_size", test_size, least=1)
+        checks.whole("data.singles_size", singles_size, least=1)
+        checks.whole("data.pairs_seed", pairs_seed)
+        self.test_size, self.singles_size, self.pairs_seed = test_size, singles_size, pairs_seed
+        self.singles: Split | None = None
 
-    def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
-        test = make_pairs(self.test_size, self.scenes_seed)
-        return tuple(str(digit) for digit in range(10)), test.take(np.arange(0)), None, test
-
-    @cached_property
-    def singles(self) -> Split:
-        """Scenes with one digit each, every class among them."""
-        return make_scenes("test", 500, self.scenes_seed)
+    def pictures(self) -> tuple[tuple[str, ...], Split]:
+        self.singles = make_singles(self.singles_size, self.pairs_seed)
+        return tuple(str(digit) for digit in range(10)), make_pairs(self.test_size, self.pairs_seed)
 
 
 def make_pairs(size: int, seed: int = 0) -> Split:
-    """`size` pairs: the same arguments give the same pictures."""
-    rng = np.random.default_rng((seed, 3))
-    known = digits()
-    members = known.members["test"]
-    images = np.empty((size, SIZE, SIZE, 3), np.uint8)
-    roles = np.zeros((size, SIZE, SIZE), np.uint8)
-    main, side = np.empty(size, np.int64), np.empty(size, np.int64)
-    for number in range(size):
-        main[number] = rng.choice(members)
-        side[number] = rng.choice(members[known.labels[members] != known.labels[main[number]]])
+    """`size` pairs: the same arguments give the same pairs. `sources` are the labelled digits'."""
+    rng = np.random.default_rng((seed, STREAM))
+    sources, labels = _halves()[0], source_digits().labels.astype(np.int64)
+    mains = np.concatenate([rng.permutation(sources) for _ in range(-(-size // len(sources)))])[:size]
+    others = np.array([rng.choice(sources[labels[sources] != labels[main]]) for main in mains])
+    images, roles = np.empty((size, SIZE, SIZE, 3), np.uint8), np.zeros((size, SIZE, SIZE), np.uint8)
+    for number, pair in enumerate(zip(mains, others, strict=True)):
         scene = background(rng, "test")
-        across = int(rng.integers(2))  # beside each other, or one above the other
-        order = rng.permutation(2)
-        for half, (source, role) in zip(order, ((main[number], MAIN), (side[number], SIDE)), strict=True):
-            offset = np.empty(2, int)
-            offset[across] = half * SCALE
-            offset[1 - across] = rng.integers(SIZE - SCALE + 1)
-            paste(rng, scene, roles[number], enlarged(SCALE)[source], offset, role)
+        sides = list(zip(pair, (MAIN, SIDE), strict=True))
+        if rng.random() < 0.5:
+            sides.reverse()
+        scales = rng.integers(*PAIR_SIZES, size=2)
+        left = 0
+        room = SIZE - int(scales.sum())  # columns that neither box needs
+        for (source, role), scale in zip(sides, scales, strict=True):
+            gap = int(rng.integers(room + 1))
+            offset = np.array([rng.integers(SIZE - scale + 1), left + gap])
+            paste(rng, scene, roles[number], enlarged(int(scale))[source], offset, role)
+            left, room = left + gap + int(scale), room - gap
         images[number] = np.clip(np.rint(scene), 0, 255)
-    return Split(images, known.labels[main].astype(np.int64), roles, main, known.labels[side].astype(np.int64))
+    return Split(images, labels[mains], roles, mains.astype(np.int64), labels[others])
+
+
+def make_singles(size: int, seed: int = 0) -> Split:
+    """`size` scenes of digit_scenes, of the test digits that are in no pair."""
+    return make_scenes("test", size, seed, _halves()[1])
+
+
+def _halves() -> tuple[np.ndarray, np.ndarray]:
+    """The test digits of pairs and those of singles."""
+    digits = source_digits()
+    test = digits.members["test"]
+    pairs, singles = stratified_split(digits.labels[test], len(test) // 2, seed=0)
+    return test[pairs], test[singles]

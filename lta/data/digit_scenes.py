@@ -61,11 +61,14 @@ class DigitScenes(ImageData):
         return tuple(str(digit) for digit in range(10)), made["train"], made["val"], made["test"]
 
 
-def make_scenes(split: str, size: int, seed: int = 0) -> Split:
-    """`size` scenes of one split ("train", "val", "test"): the same arguments give the same scenes."""
+def make_scenes(split: str, size: int, seed: int = 0, sources: np.ndarray | None = None) -> Split:
+    """`size` scenes of one split ("train", "val", "test"): the same arguments give the same scenes.
+
+    `sources`: of the split's digits those to be used; None for all.
+    """
     rng = np.random.default_rng((seed, list(COLUMNS).index(split)))
-    known = digits()
-    sources = known.members[split]
+    digits = source_digits()
+    sources = digits.members[split] if sources is None else sources
     order = np.concatenate([rng.permutation(sources) for _ in range(-(-size // len(sources)))])[:size]
     images = np.empty((size, SIZE, SIZE, 3), np.uint8)
     roles = np.zeros((size, SIZE, SIZE), np.uint8)
@@ -78,23 +81,24 @@ def make_scenes(split: str, size: int, seed: int = 0) -> Split:
         offset = rng.integers(-slack, SIZE - scale + slack + 1, size=2)
         paste(rng, scene, roles[number], enlarged(scale)[source], offset, MAIN)
         images[number] = np.clip(np.rint(scene), 0, 255)
-    return Split(images, known.labels[order].astype(np.int64), roles, order.astype(np.int64))
+    return Split(images, digits.labels[order].astype(np.int64), roles, order.astype(np.int64))
 
 
-class _Digits(NamedTuple):
+class Digits(NamedTuple):
     strokes: np.ndarray  # (1797, 8, 8), 0 to 1
     labels: np.ndarray
     members: dict[str, np.ndarray]
 
 
 @lru_cache(1)
-def digits() -> _Digits:
+def source_digits() -> Digits:
+    """All digits; `members` are the positions of each split's own."""
     from sklearn.datasets import load_digits  # slow to import, needed by this data set alone
 
     bunch = load_digits()
     rest, test = stratified_split(bunch.target, 400, seed=0)
     train, val = stratified_split(bunch.target[rest], 200, seed=0)
-    return _Digits(bunch.images / 16, bunch.target, {"train": rest[train], "val": rest[val], "test": test})
+    return Digits(bunch.images / 16, bunch.target, {"train": rest[train], "val": rest[val], "test": test})
 
 
 @lru_cache(None)
@@ -105,7 +109,7 @@ def enlarged(size: int) -> np.ndarray:
     weights = np.zeros((size, 8), np.float32)
     weights[np.arange(size), low] = 1 - (position - low)
     weights[np.arange(size), low + 1] = position - low
-    return np.einsum("ip,jq,npq->nij", weights, weights, digits().strokes.astype(np.float32), optimize=True)
+    return np.einsum("ip,jq,npq->nij", weights, weights, source_digits().strokes.astype(np.float32), optimize=True)
 
 
 @lru_cache(1)
@@ -121,6 +125,7 @@ def _photographs() -> list[np.ndarray]:
 
 
 def background(rng: np.random.Generator, split: str) -> np.ndarray:
+    """A darkened crop of the split's part of a photograph, float (32, 32, 3), 0 to 255."""
     photographs = _photographs()
     photograph = photographs[rng.integers(len(photographs))]
     first, last = (int(share * photograph.shape[1]) for share in COLUMNS[split])

@@ -13,17 +13,18 @@ from lta.data.errors import DataError
 class EvaluationData(ImageData):
     """Subclasses implement `pictures`. After setup `train` is empty, shape (0, height, width, 3), and `val` is None.
 
-    `root` is the folder that holds images/ and masks/. Raises DataError where a training run asks for it.
+    `name` is that of its file in conf/data/, `command` what lta.evaluate is told to look at it. Raises DataError where a
+    training run asks for it.
     """
 
     name: str
+    command: str
 
-    def __init__(self, root: str | None, eval_batch_size: int = 500, seed: int = 0):
+    def __init__(self, eval_batch_size: int = 500, seed: int = 0):
         super().__init__(eval_batch_size=eval_batch_size, seed=seed)
-        self.root = Path(root).expanduser().absolute() if root else None
 
     @abstractmethod
-    def pictures(self, root: Path) -> tuple[tuple[str, ...], Split]:
+    def pictures(self) -> tuple[tuple[str, ...], Split]:
         """Class names and all images."""
 
     def prepare_data(self) -> None:
@@ -31,12 +32,31 @@ class EvaluationData(ImageData):
         if self.trainer is not None:
             raise DataError(
                 f"data={self.name} has no training images, only some to look at: train on another data set, then "
-                f"python -m lta.evaluate checkpoint=RUN evaluator=... data={self.name} data.root=FOLDER"
+                f"python -m lta.evaluate checkpoint=RUN {self.command}"
             )
         self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        class_names, test = self.pictures()
+        return class_names, test.take(np.arange(0)), None, test
+
+
+class FolderToLookAt(EvaluationData):
+    """`root` is the folder that holds images/ and masks/."""
+
+    def __init__(self, root: str | None, eval_batch_size: int = 500, seed: int = 0):
+        super().__init__(eval_batch_size, seed)
+        self.root = Path(root).expanduser().absolute() if root else None
+
+    @property
+    def command(self) -> str:
+        return f"evaluator=... data={self.name} data.root=FOLDER"
+
+    @abstractmethod
+    def pictures_of(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        """Class names and all images."""
+
+    def pictures(self) -> tuple[tuple[str, ...], Split]:
         if self.root is None:
             raise DataError("data.root must be given: the folder that holds images/ and masks/")
-        class_names, test = self.pictures(self.root)
-        return class_names, test.take(np.arange(0)), None, test
+        return self.pictures_of(self.root)

@@ -9,7 +9,7 @@ import numpy as np
 from lta import checks
 from lta.data.batches import Split
 from lta.data.errors import DataError
-from lta.data.evaluation_data import EvaluationData
+from lta.data.evaluation_data import FolderToLookAt
 from lta.data.image_cache import Cache, read_images
 from lta.data.image_folder import height_width
 from lta.data.masked_pictures import FITS, cuts, list_pictures, named, read_masks
@@ -17,7 +17,7 @@ from lta.data.masked_pictures import FITS, cuts, list_pictures, named, read_mask
 log = logging.getLogger(__name__)
 
 
-class MaskFolder(EvaluationData):
+class MaskFolder(FolderToLookAt):
     """`root/images/*`, `root/masks/*`, `root/LABELS.csv`: see `list_pictures`, and `open_mask` for `threshold`.
 
     `image_size`: a number or [height, width]. `fit`: "crop" scales the shortest side to it and cuts out the centre,
@@ -42,7 +42,7 @@ class MaskFolder(EvaluationData):
         self.fit, self.threshold, self.on_empty, self.cache = fit, threshold, on_empty, cache
         self.mask_column, self.class_column, self.class_name = mask_column, class_column, str(class_name)
 
-    def pictures(self, root: Path) -> tuple[tuple[str, ...], Split]:
+    def pictures_of(self, root: Path) -> tuple[tuple[str, ...], Split]:
         listing = list_pictures(root, self.mask_column, self.class_column, self.class_name)
         boxes = cuts(root, listing, self.size, self.fit)
         masks = read_masks(root, listing, self.size, boxes, self.threshold)

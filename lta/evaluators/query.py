@@ -1,201 +1,155 @@
-"""Whether attention is driven by its query (paper, section 2): what changes when another query is put in its place."""
+"""Does the query drive attention? (paper, section 2) What maps and predictions do when g is replaced."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
 from lta import checks
-from lta.evaluators.evaluator import Evaluator, Result
-from lta.evaluators.passes import generator, look_at
-from lta.evaluators.query_pairs import of_pairs
-from lta.evaluators.query_shown import show
+from lta.evaluators import query_pictures, query_table
+from lta.evaluators.evaluator import Evaluator, Result, check_attention
+from lta.evaluators.query_pairs import asks_for_pairs, choose_donors, classes_of, pair_figures
+from lta.evaluators.query_replaced import KINDS, own_pass, readers, replaced_pass, stand_ins
 from lta.measures.intervals import mean, share
-from lta.measures.map_statistics import total_variation
-from lta.measures.query_change import correlation, rank_correlation, sensitivity
+from lta.measures.map_change import map_change
 from lta.measures.roles import derangement
-from lta.viz.panel import Example, panel
 
-REPLACED = {"other": "another image's", "zero": "zero", "noise": "noise"}
-INERT, ACTS = 1e-5, 1e-3
-"""A map that moves by less than the first at every image is inert up to rounding; by more than the second on average,
-it acts. The unit is total variation: the share of attention that lies elsewhere."""
+INERT, ACTS, WEAK = 1e-5, 1e-3, 1e-2
+"""Bars of the verdict, as shares of an image's attention that move. No image's moves by INERT: inert. Some image's by more
+than ACTS: the query acts; weakly, where another image's query moves less than WEAK on average. Where maps don't sum to 1,
+a change of the sum counts as much."""
 
 
 class Query(Evaluator):
-    """Each query g is replaced by that of another image, by zero, and by noise with g's mean and deviation.
+    """For every level: its map with its query g replaced by another image's, by zero and by noise (KINDS), in float32.
 
-    For every level that reads it: `total_variation`, Pearson and Spearman correlation between the maps before and
-    after, means over images; `largest` is the largest total variation of any image. `sensitivity`: see
-    `lta.measures.query_change`. `verdict` says in words whether the query acts. For every query: the share of images
-    whose class changes, and the total variation of the class probabilities. All in float32.
+    By level and stand-in, means over images: `tv` (share of the attention that moves), `correlation` and
+    `rank_correlation` of the maps; `tv_max` over images; for other normalisers than softmax `total` too (relative change
+    of the sum over positions). `other_picture` is the control: the map of that other image, under its own query. `gain`:
+    relative change of the map per relative change of g, to first order, in `directions` random directions an image. By
+    query: share of images whose class changes, and `tv` of the class probabilities. `verdict` says it in words.
 
-    Where the images show two objects of known class (data=digit_pairs), also whether the map moves to the object of the
-    query's class: see `lta.evaluators.query_pairs`.
+    Where data have `side_labels` and roles, also whether the map moves to the object of the query's class (see
+    `query_pairs`). Intervals resample `sources` where there are any.
     """
 
     name = "query"
 
-    def __init__(self, pictures: int = 6, seed: int = 0):
-        checks.whole("evaluator.query.pictures", pictures)
-        checks.whole("evaluator.query.seed", seed)
-        self.pictures, self.seed = pictures, seed
+    def __init__(self, directions: int = 1, examples: int = 6, seed: int = 0):
+        for name, value, least in (("directions", directions, 1), ("examples", examples, 0), ("seed", seed, 0)):
+            checks.whole(f"evaluator.query.{name}", value, least)
+        self.directions, self.examples, self.seed = directions, examples, seed
 
     def check(self, classifier: Any, data: Any) -> None:
-        if not getattr(classifier.network, "queries", None):
-            raise ValueError("evaluator=query asks what the query does, and this network has no attention that reads one")
+        check_attention(self.name, classifier)
+        if not hasattr(classifier.network, "queries"):
+            raise ValueError(
+                f"evaluator=query replaces the query, and {type(classifier.network).__name__} has none: its maps are made "
+                "without one"
+            )
         if len(data.test.labels) < 2:
-            raise ValueError("evaluator=query needs two images or more: one's query is shown to the other")
+            raise ValueError(
+                f"evaluator=query gives each image another's query: {len(data.test.labels)} test image is too few"
+            )
+        if asks_for_pairs(data.test) and classifier.network.branches:
+            classes_of(classifier, data)
 
     def run(self, classifier: Any, data: Any) -> Result:
         self.check(classifier, data)
-        with torch.autocast(next(classifier.parameters()).device.type, enabled=False):
-            return self._run(classifier, data)
-
-    def _run(self, classifier: Any, data: Any) -> Result:
-        network, split = classifier.network, data.test
-        own = look_at(classifier, split, lambda images, index: _own(classifier, images, index, self.seed),
-                      data.eval_batch_size, "query")  # fmt: skip
-        queries = {source: own[f"g/{source}"] for source in network.branches}
-        levels: dict[str, Any] = {level: _about(network, level) for level in network.levels}
-        prediction: dict[str, Any] = {}
-        examples: dict[str, dict[str, np.ndarray]] = {}
-        for source in queries:
-            for kind in REPLACED:
-                found = self._replaced(classifier, data, own, source, kind)
-                prediction.setdefault(source, {})[kind] = {
-                    "class_changes": share(int(found["changed"].sum()), len(found["changed"])),
-                    "probabilities": mean(found["probabilities"], seed=self.seed),
-                }
-                for level in _readers(network, source):
-                    levels[level][kind] = _figures(found, level, self.seed)
-                    maps = examples.setdefault(level, {"own": own[f"map/{level}"][: self.pictures]})
-                    maps[kind] = found[f"map/{level}"][: self.pictures]
-        for level, figures in levels.items():
-            if f"sensitivity/{level}" in own:
-                figures["sensitivity"] = mean(own[f"sensitivity/{level}"], seed=self.seed)
-            figures["verdict"], figures["in_words"] = verdict(figures)
-        pairs = of_pairs(classifier, data, queries, self.seed) if data.test.side_labels is not None and queries else None
-        rows, lines = show(levels, prediction, pairs)
-        pictures = self._sheets(classifier, data, own, examples) if self.pictures else {}
-        figures = {"levels": levels, "prediction": prediction, "rule": {"inert": INERT, "acts": ACTS}, "pairs": pairs}
-        return Result(figures, rows, lines, pictures)
-
-    def _replaced(
-        self, classifier: Any, data: Any, own: dict[str, np.ndarray], source: str, kind: str
-    ) -> dict[str, np.ndarray]:
-        """Maps and predictions with another query in the place of g_`source`, and how much they have changed."""
-        network, g = classifier.network, own[f"g/{source}"]
-        partner = derangement(len(g), self.seed).numpy()
-        average, deviation = torch.from_numpy(g.mean(0)), torch.from_numpy(g.std(0))
-
-        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
-            if kind == "other":
-                given = torch.from_numpy(g[partner[index]])
-            elif kind == "zero":
-                given = torch.zeros(len(index), g.shape[1])
-            else:
-                drawn = torch.randn(len(index), g.shape[1], generator=generator(index, self.seed + 1))
-                given = average + deviation * drawn
-            output = network(classifier.preprocess(images), global_feats={source: given.to(images.device)})
-            return _compared(output, own, index, _readers(network, source))
-
-        return look_at(classifier, data.test, look, data.eval_batch_size, f"query {source}: {REPLACED[kind]}")
-
-    def _sheets(self, classifier: Any, data: Any, own: Any, examples: Any) -> dict[str, Image.Image]:
-        names, sheets = classifier.class_names, {}
-        for level, maps in examples.items():
-            shown = [
-                Example(
-                    image=data.test.images[i],
-                    maps={kind if kind == "own" else f"g: {kind}": attn[i] for kind, attn in maps.items()},
-                    label=str(data.class_names[data.test.labels[i]]),
-                    predicted=str(names[own["predicted"][i]]),
-                    confidence=float(own["probabilities"][i].max()),
-                )
-                for i in range(len(maps["own"]))
-            ]
-            sheets[f"maps_{level}"] = panel(shown, title=f"level {level}: own query, and others in its place")
-        return sheets
-
-
-def _readers(network: Any, source: str) -> list[str]:
-    return [level for level in network.levels if network.queries[level] == source]
+        network, split, batch_size = classifier.network, data.test, data.eval_batch_size
+        levels = {level: _about(network, level) for level in network.levels}
+        figures: dict[str, Any] = {"levels": levels, "predictions": {}, "pairs": None}
+        pictures = {}
+        if network.branches:
+            own = own_pass(classifier, split, batch_size)
+            queries = {source: own[f"g {source}"] for source in network.branches}
+            replaced = stand_ins(queries, self.seed)
+            donors = choose_donors(classifier, data, queries, self.seed) if asks_for_pairs(split) else None
+            found = replaced_pass(
+                classifier, split, queries, replaced, self.directions, self.seed, batch_size,
+                donors.queries if donors else {},
+            )  # fmt: skip
+            for level, about in levels.items():
+                if about["query"] is not None:
+                    about |= _changes(found, own, level, about["normaliser"], split.sources, self.seed)
+            figures["predictions"] = {source: _predictions(found, source, split.sources) for source in network.branches}
+            if donors:
+                sizes = {level: tuple(about["map"]) for level, about in levels.items() if about["query"] is not None}
+                figures["pairs"] = pair_figures(found, classifier, data, donors, sizes)
+            shown = np.unique(np.linspace(0, len(split.labels) - 1, self.examples).round().astype(int))
+            if self.examples:
+                pictures = query_pictures.sheets(classifier, data, shown, replaced, found, donors, self.seed)
+        for about in levels.values():
+            about["verdict"] = verdict(about)
+        return Result(figures, query_table.rows(figures), query_table.lines(figures, len(split.labels)), pictures)
 
 
 def _about(network: Any, level: str) -> dict[str, Any]:
     return {
-        "reads": network.queries[level],
+        "query": network.queries[level],
+        "read_by": readers(network).get(network.queries[level], []),
+        "normaliser": network.attention[level].normaliser,
         "inert_by_construction": level in network.inert_levels,
-        "pruned": level in network.pruned_levels,
     }
 
 
-@torch.no_grad()
-def _own(classifier: Any, images: Tensor, index: np.ndarray, seed: int) -> dict[str, Tensor]:
-    """Maps, queries and prediction as they are, and how the maps depend on the queries."""
-    network = classifier.network
-    read: dict[str, tuple[Tensor, Tensor | None]] = {}
-    hooks = [
-        unit.register_forward_pre_hook(lambda _, inputs, level=level: read.__setitem__(level, inputs))
-        for level, unit in network.attention.items()
-    ]
-    try:
-        output = network(classifier.preprocess(images))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    probabilities = output.logits.float().softmax(1)
-    found = {"probabilities": probabilities, "predicted": probabilities.argmax(1)}
-    found |= {f"map/{level}": attn for level, attn in output.attn.items()}
-    found |= {f"g/{source}": g for source, g in output.global_feats.items()}
-    for level, (local, query) in read.items():
-        if query is not None:
-            direction = torch.randn(query.shape, generator=generator(index, seed)).to(query)
-            unit = network.attention[level]
-            found[f"sensitivity/{level}"] = sensitivity(
-                lambda g, unit=unit, local=local: unit(local, g).attn, query, direction
-            )
-    return found
+def _changes(
+    found: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray], level: str, normaliser: str,
+    sources: np.ndarray | None, seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    maps = torch.from_numpy(own[f"map {level}"])
+    other = map_change(maps, maps[derangement(len(maps), seed)])._asdict()
+    kinds = {kind: {name: found[f"{kind} {level} {name}"] for name in other} for kind in KINDS}
+    names = [name for name in other if name != "total" or normaliser != "softmax"]
 
+    def figures(change: Mapping[str, Any]) -> dict[str, Any]:
+        largest = {f"{name}_max": float(change[name].max()) for name in names if name in ("tv", "total")}
+        return {name: mean(np.asarray(change[name]), sources) for name in names} | largest
 
-def _compared(output: Any, own: dict[str, np.ndarray], index: np.ndarray, levels: list[str]) -> dict[str, Tensor]:
-    probabilities = output.logits.float().softmax(1)
-    before = torch.from_numpy(own["probabilities"][index]).to(probabilities)
-    found = {
-        "changed": (probabilities.argmax(1) != before.argmax(1)),
-        "probabilities": (probabilities - before).abs().sum(1) / 2,
+    return {
+        "map": list(maps.shape[1:]),
+        "replaced_by": {kind: figures(change) for kind, change in kinds.items()},
+        "other_picture": figures({name: value.numpy() for name, value in other.items()}),
+        "gain": mean(found[f"gain {level}"], sources),
     }
-    for level in levels:
-        attn = output.attn[level]
-        map_before = torch.from_numpy(own[f"map/{level}"][index]).to(attn)
-        found[f"map/{level}"] = attn
-        found[f"total_variation/{level}"] = total_variation(attn, map_before)
-        found[f"correlation/{level}"] = correlation(attn.flatten(1), map_before.flatten(1))
-        found[f"rank_correlation/{level}"] = rank_correlation(attn, map_before)
-    return found
 
 
-def _figures(found: dict[str, np.ndarray], level: str, seed: int) -> dict[str, Any]:
-    figures = {
-        name: mean(found[f"{name}/{level}"], seed=seed) for name in ("total_variation", "correlation", "rank_correlation")
+def _predictions(found: Mapping[str, np.ndarray], source: str, sources: np.ndarray | None) -> dict[str, Any]:
+    changed = {kind: found[f"{kind} g_{source} changed"] for kind in KINDS}
+    return {
+        kind: {"changed": share(int(flags.sum()), len(flags)), "tv": mean(found[f"{kind} g_{source} tv"], sources)}
+        for kind, flags in changed.items()
     }
-    return figures | {"largest": float(found[f"total_variation/{level}"].max())}
 
 
-def verdict(figures: dict[str, Any]) -> tuple[str, str]:
-    """One of "pruned", "inert", "acts", "hardly acts", and the sentence with the number that shows it."""
-    if figures["pruned"]:
-        return "pruned", "the query was left out of this network, whose map provably ignores it"
-    largest = max(figures[kind]["largest"] for kind in REPLACED)
-    moved = figures["other"]["total_variation"]["value"]
+def verdict(about: Mapping[str, Any]) -> dict[str, Any]:
+    """`words`: "left out", "inert", "hardly acts", "acts weakly" or "acts"; `why`; `largest`: the number that shows it."""
+    proof = "score = u.l + u.g + b, and the softmax over positions cancels u.g"
+    if about["query"] is None:
+        return {"words": "left out", "why": f"there is nothing to replace, and the map could not notice: {proof}"}
+    kinds = about["replaced_by"]
+    largest = max(one.get(name, 0.0) for one in kinds.values() for name in ("tv_max", "total_max"))
+    moved = kinds["another"]["tv"]["value"]
+    summed = about["normaliser"] != "softmax"
     if largest < INERT:
-        why = " (the softmax cancels u.g)" if figures["inert_by_construction"] else ""
-        return "inert", f"the query is inert{why}: no other query moves more than {largest:.1e} of any image's attention"
-    similar = figures["other"]["correlation"]["value"]
-    told = "" if similar is None else f"; the maps of two queries correlate at {similar:.3f}"
-    if moved > ACTS:
-        return "acts", f"the query acts: another image's moves {100 * moved:.2g} % of the attention{told}"
-    return "hardly acts", f"the query hardly acts: another image's moves {100 * moved:.2g} % of the attention{told}"
+        why = f"no stand-in moves more than {largest:.1e} of any image's attention{' or changes its sum by more' * summed}"
+        why += f" (bar {INERT:g})" + (f": {proof}" if about["inert_by_construction"] else "")
+        return {"words": "inert", "why": why, "largest": largest}
+    if about["inert_by_construction"]:
+        why = f"{proof}; what moves, at most {largest:.1e}, is float32 rounding of large scores"
+        return {"words": "inert", "why": why, "largest": largest}
+    why = f"another image's g moves {_percent(moved)} of the attention on average"
+    if about["other_picture"]["tv"]["value"]:
+        beside = moved / about["other_picture"]["tv"]["value"]
+        why += f", {_percent(beside)} of what another picture moves"
+    if summed:
+        moved = max(moved, kinds["another"]["total"]["value"])
+        why += f", and changes its sum by {_percent(kinds['another']['total']['value'])}"
+    why += f"; the most by any stand-in is {_percent(largest)}"
+    words = "hardly acts" if largest <= ACTS else "acts weakly" if moved < WEAK else "acts"
+    return {"words": words, "why": why, "largest": largest}
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %" if value >= 0.01 else f"{100 * value:.2g} %"

@@ -65,8 +65,12 @@ class AttentionNet(nn.Module):
         self,
         images: Float[Tensor, "batch 3 height width"],
         global_feats: Mapping[str, Tensor] | None = None,
+        kept: dict[str, Tensor] | None = None,
     ) -> NetworkOutput:
         """`global_feats` stand in for the network's own queries, e.g. another picture's; keys as in the output's.
+
+        To ask the same images about several queries, give the same `kept`, empty at first, with every call: features of
+        the trunk that no query has a part in (up to the first gate) are computed once and kept there.
 
         Raises ValueError where this network makes no query of that key.
         """
@@ -75,9 +79,12 @@ class AttentionNet(nn.Module):
             there = ", ".join(self.branches) or "none: it was built with prune_inert_query"
             raise ValueError(f"this network has no query {min(unknown)} that could be replaced; it has {there}")
         feats, queries, attended = {}, {}, {}
+        kept = {} if kept is None else kept
         x = images
         for level, stage in self.trunk.stages.items():
-            x = feats[level] = self._join(level, stage(x))
+            x = feats[level] = kept[level] if level in kept else self._join(level, stage(x))
+            if not attended:  # no gate has come before
+                kept[level] = x
             if level in self.branches:
                 query = given[level] if level in given else self.branches[level](x)
                 queries[level] = self._join(f"g_{level}", query)
