@@ -175,3 +175,11 @@ def test_the_answers_go_to_the_runs_w_and_b_run(tmp_path):
     assert "evaluation/classification/error" in str(records)
     (table,) = (second / "files").rglob("classification*.table.json")
     assert json.loads(table.read_text())["columns"][:2] == ["class", "error"]
+
+
+def test_help_names_every_evaluator(capsys):
+    ended = asked(capsys, "--help")
+    from lta.messages import CONF
+
+    assert f"evaluator: {', '.join(sorted(path.stem for path in (CONF / 'evaluator').glob('*.yaml')))}\n" in ended.out
+    assert ended.out.count("-m lta.evaluate checkpoint=") == 5, "the usage line and four examples"
