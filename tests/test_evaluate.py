@@ -144,6 +144,14 @@ def test_a_run_may_ask_at_its_end(tmp_path, capsys):
     assert not (directory / "evaluations" / "earlier").exists(), "it is the same question"
 
 
+def test_what_cant_be_asked_is_said_before_the_training(tmp_path, capsys):
+    ended = lta_run(capsys, [*TINY, "model=vgg_late", f"hydra.run.dir={tmp_path / 'run'}", "evaluator=roles"])
+    assert ended.status == 1
+    assert ended.err == "error: evaluator=roles asks for attention, and this network has none: it has no maps\n"
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_same_answer(run):
     module = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "lta.evaluate"]
