@@ -67,8 +67,7 @@ def means(
     of = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(of)
     totals = np.stack([np.bincount(of, column) for column in np.asarray(values, np.float64).T], 1)
-    drawn = np.random.default_rng(seed).multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=RESAMPLES)
-    drawn = drawn.astype(np.float64)
+    drawn = _drawn(len(sizes), seed)
     low, high = np.percentile((drawn @ totals) / (drawn @ sizes)[:, None], [2.5, 97.5], axis=0)
     return [
         {"value": float(value), "interval": [float(bottom), float(top)], "n": len(values)}
