@@ -17,7 +17,8 @@ from lta.evaluators.faithfulness_report import curve_charts, table, text
 from lta.evaluators.passes import generator, look_at
 from lta.evaluators.sample import balanced_sample, said
 from lta.measures.intervals import means, share
-from lta.measures.pixel_order import centrality, highest, lowest, on_pixels, product, ranks, tie_order
+from lta.measures.pixel_maps import on_pixels, product
+from lta.measures.pixel_order import centrality, highest, lowest, ranks, tie_order
 from lta.viz.colour import overlay
 from lta.viz.sheet import Tile, sheet
 
@@ -117,7 +118,7 @@ class Faithfulness(Evaluator):
         size = tuple(images.shape[2:])
         orders = {level: on_pixels(values.cpu(), size) for level, values in attn.items()}
         if len(orders) > 1:
-            orders["product"] = product(orders)
+            orders["product"] = product(list(orders.values()))
         orders[RANDOM] = torch.zeros(len(images), *size)
         orders[CENTRAL] = centrality(size).expand(len(images), *size)
         ties = tie_order(len(images), size[0] * size[1], generator(index, self.seed))
@@ -142,7 +143,7 @@ class Faithfulness(Evaluator):
         if levels:
             size = tuple(images.shape[2:])
             maps = {level: on_pixels(values.cpu(), size) for level, values in out.attn.items()}
-            drawn = (product(maps) if len(maps) > 1 else maps[chosen]).numpy()
+            drawn = (product(list(maps.values())) if len(maps) > 1 else maps[chosen]).numpy()
             columns["product of the maps" if len(maps) > 1 else f"map {chosen}"] = [
                 Tile(overlay(picture, values), f"true class {classifier.class_names[label]}")
                 for picture, values, label in zip(split.images[index], drawn, labels[index], strict=True)

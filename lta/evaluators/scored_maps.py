@@ -9,16 +9,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from lta.measures.intervals import difference, mean
-from lta.measures.localisation import (
-    COMBINATIONS,
-    THRESHOLDS,
-    Scores,
-    chance_iou,
-    combine,
-    cross_fitted,
-    score,
-    to_pixels,
-)
+from lta.measures.localisation import THRESHOLDS, Scores, chance_iou, cross_fitted, score
+from lta.measures.pixel_maps import COMBINATIONS, combine, density
 from lta.measures.roles import centre_prior, derangement
 
 MEASURES = ("iou", "iou_mean", "pointing", "energy", "auc")
@@ -62,7 +54,7 @@ class Objects(NamedTuple):
     @classmethod
     def known(cls, masks: Tensor, half: np.ndarray, sources: np.ndarray | None) -> "Objects":
         size = tuple(masks.shape[1:])
-        prior = [to_pixels(centre_prior(masks[half != side].sum(0, keepdim=True).float())[None], size) for side in (0, 1)]
+        prior = [density(centre_prior(masks[half != side].sum(0, keepdim=True).float())[None], size) for side in (0, 1)]
         scores = _score(lambda part: {
             "uniform": torch.ones(len(part), *size),
             "centre_prior": torch.cat([prior[int(side)] for side in half[part]]),
@@ -97,7 +89,7 @@ def scored(native: Maps, objects: Objects, images: np.ndarray, kind: str, combin
 
 def pixel_maps(native: Maps, index: np.ndarray, size: Sequence[int], combined: bool) -> dict[str, Tensor]:
     """Of the maps at `index`, with mean 1; with `combined` followed by the combinations, where there are several."""
-    maps = {name: to_pixels(values[index], tuple(size)) for name, values in native.items()}
+    maps = {name: density(values[index], tuple(size)) for name, values in native.items()}
     return maps | ({how: combine(list(maps.values()), how) for how in COMBINATIONS} if combined and len(maps) > 1 else {})
 
 

@@ -1,11 +1,10 @@
 """How well a map finds an object whose pixels are known: scores of each image, and what chance alone would reach.
 
-Maps are looked at pixel by pixel, at the picture's own resolution (`to_pixels`). Ties are never broken by order: a map
+Maps are looked at pixel by pixel, at the picture's own resolution (`density`). Ties are never broken by order: a map
 that is the same everywhere points at the object as often as the object's share of the picture, holds that share of its
 mass there, has an AUC of 0.5, and at any threshold takes everything, so that its IoU is that share too.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,19 +13,13 @@ from jaxtyping import Bool, Float, Int
 from scipy.stats import rankdata
 from torch import Tensor
 
-from lta.measures.map_statistics import CONSTANT, distribution
+from lta.measures.map_statistics import CONSTANT
 from lta.measures.roles import two_halves
 
 THRESHOLDS = (np.arange(1, 101) / 100) ** 4
 """Of a map's range, each map moved and scaled to 0 to 1 as is usual for class activation maps: at any of them the object's
 own mask scores 1, and a flat map is used as well as a steep one. Fourth powers, from 1e-8 to 1 with small steps near 1:
 softmax maps and their products are so peaked that an object's pixels may have a millionth of the maximum."""
-
-COMBINATIONS = {
-    "product": lambda maps: torch.stack(list(maps)).prod(0),
-    "mean": lambda maps: torch.stack(list(maps)).mean(0),
-    "max": lambda maps: torch.stack(list(maps)).amax(0),
-}
 
 
 class Scores(NamedTuple):
@@ -40,22 +33,8 @@ class Scores(NamedTuple):
     taken: Float[np.ndarray, "images thresholds"]
 
 
-def to_pixels(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
-    """Bilinear, half-pixel centres, then scaled to mean 1; what is constant up to rounding becomes exactly 1."""
-    attn = distribution(attn).unsqueeze(1)
-    pixels = torch.nn.functional.interpolate(attn, size, mode="bilinear", align_corners=False).squeeze(1)
-    low, high = pixels.amin((1, 2), keepdim=True), pixels.amax((1, 2), keepdim=True)
-    varies = high - low > CONSTANT * high
-    return torch.where(varies, pixels / pixels.mean((1, 2), keepdim=True), 1)
-
-
-def combine(maps: Sequence[Float[Tensor, "batch height width"]], how: str) -> Float[Tensor, "batch height width"]:
-    """One map of several that have mean 1 each: their product, mean or max, scaled to mean 1."""
-    return to_pixels(COMBINATIONS[how](maps), tuple(maps[0].shape[1:]))
-
-
 def score(pixels: Float[Tensor, "batch height width"], mask: Bool[Tensor, "batch height width"]) -> Scores:
-    """`pixels` as from `to_pixels`; every mask has a pixel."""
+    """`pixels` as from `density`; every mask has a pixel."""
     iou, taken = iou_by_threshold(pixels, mask)
     return Scores(pointing(pixels, mask).numpy(), energy(pixels, mask).numpy(), pixel_auc(pixels, mask), iou, taken)
 

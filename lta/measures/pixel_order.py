@@ -1,31 +1,8 @@
-"""In which order a map names the pixels of a picture: maps on the pixel grid, ranks with ties broken by chance."""
-
-from collections.abc import Mapping
+"""In which order a map names the pixels of a picture: ranks with ties broken by chance."""
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional as F
-
-
-def on_pixels(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
-    """The map enlarged bilinearly (half-pixel centres), float32.
-
-    Interpolated in double precision and rounded back, so that a region without differences stays one to the bit: the
-    rounding of float32 would rank its pixels by their place.
-    """
-    enlarged = F.interpolate(attn.double().unsqueeze(1), size, mode="bilinear", align_corners=False)
-    return enlarged.squeeze(1).float()
-
-
-def product(maps: Mapping[str, Float[Tensor, "batch height width"]]) -> Float[Tensor, "batch height width"]:
-    """The levels' maps multiplied, in double precision: small weights don't become zero. A map that is zero everywhere
-    prefers no pixel and is left out."""
-    result = torch.ones_like(next(iter(maps.values())), dtype=torch.float64)
-    for values in maps.values():
-        says_nothing = values.amax((1, 2), keepdim=True) == 0
-        result = result * torch.where(says_nothing, 1, values.double())
-    return result
 
 
 def centrality(size: tuple[int, int]) -> Float[Tensor, "1 height width"]:

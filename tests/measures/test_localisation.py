@@ -6,17 +6,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from lta.measures.intervals import difference, mean
-from lta.measures.localisation import (
-    COMBINATIONS,
-    THRESHOLDS,
-    chance_iou,
-    combine,
-    cross_fitted,
-    halves,
-    iou_by_threshold,
-    score,
-    to_pixels,
-)
+from lta.measures.localisation import THRESHOLDS, chance_iou, cross_fitted, halves, iou_by_threshold, score
+from lta.measures.pixel_maps import COMBINATIONS, combine, density
 
 
 def made_masks(count=20, size=(24, 32), seed=0):
@@ -32,7 +23,7 @@ def made_masks(count=20, size=(24, 32), seed=0):
 
 def test_a_map_equal_to_the_mask_scores_one_everywhere():
     masks = made_masks()
-    found = score(to_pixels(0.003 * masks.float(), (24, 32)), masks)
+    found = score(density(0.003 * masks.float(), (24, 32)), masks)
     for values in (found.pointing, found.energy, found.auc, found.iou):
         assert values == pytest.approx(1)
     assert found.iou.shape == (20, len(THRESHOLDS))
@@ -44,7 +35,7 @@ def test_a_uniform_map_scores_the_area_share(size, value):
     """At any resolution: enlarging must not make differences where there are none."""
     masks = made_masks()
     area = masks.flatten(1).double().mean(1).numpy()
-    found = score(to_pixels(torch.full((20, *size), value), (24, 32)), masks)
+    found = score(density(torch.full((20, *size), value), (24, 32)), masks)
     assert found.pointing == pytest.approx(area)
     assert found.energy == pytest.approx(area)
     assert (found.auc == 0.5).all()
@@ -56,7 +47,7 @@ def test_a_delta_stays_centred():
     """Cell 3 of 8 stands for pixels 12 to 15 of 32, whose middle is 13.5."""
     attn = torch.zeros(1, 8, 8)
     attn[0, 3, 5] = 1
-    pixels = to_pixels(attn, (32, 32))[0]
+    pixels = density(attn, (32, 32))[0]
     at = torch.arange(32.0)
     assert ((pixels.sum(1) * at).sum() / pixels.sum()).item() == pytest.approx(13.5)
     assert ((pixels.sum(0) * at).sum() / pixels.sum()).item() == pytest.approx(21.5)
@@ -70,7 +61,7 @@ def test_four_by_four_by_hand():
     mask[0, :2, :2] = True
     attn = torch.zeros(1, 4, 4)
     attn[0, 0, 0], attn[0, 1, 1], attn[0, 0, 3], attn[0, 3, 3] = 8, 4, 8, 2
-    found = score(to_pixels(attn, (4, 4)), mask)
+    found = score(density(attn, (4, 4)), mask)
     assert found.pointing == pytest.approx(1 / 2)
     assert found.energy == pytest.approx(12 / 22)
     # Of 4 x 12 pairs: 8 beats all but one (11, and half of it), 4 beats all but one (11), two zeros tie with ten others.
@@ -92,7 +83,7 @@ def test_auc_is_scikit_learns():
 def test_an_object_that_covers_the_picture_has_no_auc():
     masks = torch.ones(2, 4, 4, dtype=torch.bool)
     masks[1, 0, 0] = False
-    found = score(to_pixels(torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(0)), (4, 4)), masks)
+    found = score(density(torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(0)), (4, 4)), masks)
     assert np.isnan(found.auc).tolist() == [True, False]
     assert mean(found.auc)["n"] == 1
 
@@ -102,9 +93,9 @@ def test_combinations_do_not_depend_on_scale():
     expected = {"product": [1.0, 1.0], "mean": [1.0, 1.0], "max": [1.0, 1.0]}
     third = torch.tensor([[[1.0, 1.0]]])
     for how in COMBINATIONS:
-        pixels = [to_pixels(one, (1, 2)) for one in (first, 100 * second)]
+        pixels = [density(one, (1, 2)) for one in (first, 100 * second)]
         assert combine(pixels, how).flatten().tolist() == pytest.approx(expected[how])
-    pixels = [to_pixels(one, (1, 2)) for one in (first, third)]
+    pixels = [density(one, (1, 2)) for one in (first, third)]
     assert combine(pixels, "product").flatten().tolist() == pytest.approx([0.5, 1.5])
     assert combine(pixels, "mean").flatten().tolist() == pytest.approx([0.75, 1.25])
     assert combine(pixels, "max").flatten().tolist() == pytest.approx([0.8, 1.2])
