@@ -47,6 +47,9 @@ def figures_of(asked: Asked) -> dict[str, Any]:
         figure: dict[str, Any] = {"error": share(int(shown.wrong.sum()), len(shown.wrong))}
         if attack != "noise" and eps:
             figure["minus_noise"] = compared(asked, attack, "noise", eps)
+        if attack == "fgsm":  # the only one that looks at all images: on the others' its error can be set beside theirs
+            same = np.isin(shown.at, asked.seen["pgd", eps].at)
+            figure["error_on_sample"] = share(int(shown.wrong[same].sum()), int(same.sum()))
         if shown.moved and eps:
             groups = _groups(asked, shown.at)
             figure["moved"] = {level: mean(values, groups) for level, values in shown.moved.items()}
@@ -90,7 +93,8 @@ def lines_of(figures: Mapping[str, Any], asked: Asked) -> list[str]:
     for eps in attacks["fgsm"]:
         lines.append(f"{eps:>7}" + "".join(f"{_percent(attacks[attack][eps]['error']):>23}" for attack in shown))
     if sample < n:
-        lines.append(f"noise and PGD: {sample:,} of the {n:,} images, drawn at random")
+        same = ", ".join(f"{figure['error_on_sample']['value']:.1f}" for figure in attacks["fgsm"].values())
+        lines.append(f"noise and PGD: {sample:,} of the {n:,} images, drawn at random; FGSM on these: {same} %")
     first = f"{asked.eps[0]:g}"
     above = attacks["pgd"][first]["minus_noise"]
     low, high = above["interval"]

@@ -119,7 +119,10 @@ def test_the_table_and_the_lines_say_what_the_figures_say():
     text = "\n".join(result.lines)
     assert "random signs (60)" in text
     assert "FGSM (90)" in text
-    assert "noise and PGD: 60 of the 90 images, drawn at random" in text
+    # A linear network's gradient is the same everywhere: on the same images PGD is FGSM.
+    same = [figure["error_on_sample"]["value"] for figure in result.figures["attacks"]["fgsm"].values()]
+    assert same == errors(result, "pgd") != errors(result, "fgsm")
+    assert f"60 of the 90 images, drawn at random; FGSM on these: {', '.join(f'{one:.1f}' for one in same)} %" in text
     error = result.figures["attacks"]["fgsm"]["2"]["error"]
     assert f"{error['value']:.1f} ({error['interval'][0]:.1f}-{error['interval'][1]:.1f})" in text
     assert set(result.pictures) == {"error_over_eps", "before_and_after"}
