@@ -17,7 +17,8 @@ def wilson(hits: int, n: int, z: float = Z95) -> tuple[float, float]:
     share, spread = hits / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
     half = z * np.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return float(min(low, share)), float(max(high, share))  # at 0 and 1 they are equal, but for rounding
 
 
 def share(hits: int, n: int) -> dict[str, Any]:

@@ -16,6 +16,9 @@ def test_wilson_against_known_values():
     ):
         assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
     assert wilson(0, 0) == (0.0, 1.0)
+    for n in range(1, 500):
+        assert wilson(0, n)[0] == 0.0
+        assert wilson(n, n)[1] == 1.0
     assert share(3, 4)["value"] == 75
 
 
