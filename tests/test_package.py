@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ENTRY_POINTS = {"run", "evaluate"}
+ENTRY_POINTS = {"run", "evaluate", "report"}
 PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects"}
 """Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
 
@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "layers": {"checks"},
     "models": {"checks", "layers"},
     "measures": set(),
+    "reporting": set(),
     "transforms": {"cache", "checks"},
     "viz": set(),
     "effects": {"viz"},

@@ -1,0 +1,46 @@
+"""`python -m lta.report RUNS...`: the paper beside ours, one page from run directories. Offline, and without torch."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lta.reporting.groups import grouped
+from lta.reporting.page import as_html, as_markdown, report
+from lta.reporting.runs import read
+
+EPILOG = "A place is a run directory, or a folder with runs below it, such as a sweep's."
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lta.report", description=__doc__, epilog=EPILOG)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
+    parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html and report.md (default: here)")
+    parser.add_argument("--title", default="Learn To Pay Attention: the paper and our runs")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = parse(arguments)
+    command = " ".join(["python -m lta.report", *(sys.argv[1:] if arguments is None else arguments)])
+    try:
+        runs, left_out = read(asked.runs)
+        groups, repeated = grouped(runs)
+        made = report(asked.title, command, datetime.now(UTC).isoformat(" ", "minutes"), groups, [*left_out, *repeated])
+        asked.out.mkdir(parents=True, exist_ok=True)
+        for name, text in (("report.html", as_html(made)), ("report.md", as_markdown(made))):
+            (asked.out / name).write_text(text)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for one in groups:
+        print(f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}")
+    if made.left_out:
+        print(f"{len(made.left_out)} notes on what is left out, in the report's last section")
+    print(f"{asked.out / 'report.html'}\n{asked.out / 'report.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What evaluators answered about runs: the figures that a reader looks at first, over seeds."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from lta.reporting.groups import Group
+from lta.reporting.names import names_of
+from lta.reporting.runs import Run
+from lta.reporting.statistics import Summary, summary
+
+FIRST: Mapping[str, Sequence[str]] = {
+    "classification": ("error", "ece", "nll"),
+    "localisation": ("maps.*.iou", "maps.*.iou.controls.centre_prior", "maps.*.pointing"),
+    "roles": (
+        "levels.*.density.main", "levels.*.density.side", "levels.*.density.background", "levels.*.verdict.words",
+        "apart.words",
+    ),
+    "query": (
+        "levels.*.replaced_by.*.tv", "predictions.*.*.changed", "pairs.levels.*.energy.difference",
+        "levels.*.verdict.words",
+    ),
+    "robustness": ("attacks.*.*.error", "gradient_masking.verdict"),
+    "transfer": ("features.*.error",),
+    "faithfulness": ("error_sharp", "orders.*.deletion", "orders.*.insertion"),
+}  # fmt: skip
+"""By evaluator the names of its figures, `*` standing for one part of a name. All figures are in the run's own files."""
+
+ANY = ("*", "*.*")
+"""Of an evaluator that is not listed."""
+
+
+class Cell(NamedTuple):
+    """`text` where the answer is in words; `runs` that it rests on."""
+
+    summary: Summary | None
+    text: str
+    runs: Sequence[Run]
+
+
+class Table(NamedTuple):
+    """One question, asked about one data set: by figure a cell a group, None where it was not asked."""
+
+    evaluator: str
+    data: str
+    groups: Sequence[Group]
+    rows: Mapping[str, Sequence[Cell | None]]
+
+
+def tables(groups: Sequence[Group]) -> list[Table]:
+    asked = {
+        (name, _data(answer), _key(answer)): None
+        for group in groups for run in group.runs for name, answer in run.answers.items()
+    }  # fmt: skip
+    return [_table(name, data, key, groups) for name, data, key in sorted(asked)]
+
+
+def _data(answer: Mapping[str, Any]) -> str:
+    return names_of({"model": {}, "data": answer["question"]["data"]}).data
+
+
+def _key(answer: Mapping[str, Any]) -> str:
+    """Answers are set side by side where the question was the same: its data, images and settings."""
+    question = answer["question"]
+    data = {key: value for key, value in question["data"].items() if key not in ("root", "seed", "batch_size", "cache")}
+    return repr(
+        (sorted(data.items(), key=str), sorted(question.get("settings", {}).items(), key=str), question.get("images"))
+    )
+
+
+def _table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Table:
+    patterns = FIRST.get(evaluator, ANY)
+    found: list[dict[str, list[tuple[Run, Any]]]] = []
+    of_groups = []
+    for group in groups:
+        values: dict[str, list[tuple[Run, Any]]] = {}
+        for run in group.runs:
+            answer = run.answers.get(evaluator)
+            if answer is not None and _data(answer) == data and _key(answer) == key:
+                for name, value in _figures(answer["figures"]):
+                    if any(_fits(name, pattern) for pattern in patterns):
+                        values.setdefault(name, []).append((run, value))
+        if values:
+            of_groups.append(group)
+            found.append(values)
+    order = dict.fromkeys(name for values in found for name in values)
+    rank = {name: next(place for place, pattern in enumerate(patterns) if _fits(name, pattern)) for name in order}
+    rows = {name: [_cell(values.get(name)) for values in found] for name in sorted(order, key=lambda name: rank[name])}
+    return Table(evaluator, data, of_groups, rows)
+
+
+def _figures(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every figure's value, and every text, by dotted name."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get("value"), (int, float)):
+            yield prefix, float(node["value"])
+        for key, value in node.items():
+            yield from _figures(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(node, str):
+        yield prefix, node
+
+
+def _fits(name: str, pattern: str) -> bool:
+    parts, asked = name.split("."), pattern.split(".")
+    return len(parts) == len(asked) and all(fnmatchcase(part, one) for part, one in zip(parts, asked, strict=True))
+
+
+def _cell(values: Sequence[tuple[Run, Any]] | None) -> Cell | None:
+    if not values:
+        return None
+    runs = [run for run, _ in values]
+    numbers = [value for _, value in values if isinstance(value, float)]
+    if len(numbers) == len(values):
+        return Cell(summary(numbers), "", runs)
+    counted = Counter(str(value) for _, value in values)
+    text = "; ".join(
+        word if count == len(values) == 1 else f"{word} ({count} of {len(values)})" for word, count in counted.items()
+    )
+    return Cell(None, text, runs)

@@ -1,0 +1,126 @@
+"""Runs that differ by their seed only, as one line of the report: what they say together, and what sets them apart."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lta.reporting.deviations import Deviation, deviations
+from lta.reporting.names import Names, names_of, short
+from lta.reporting.published import Published, published
+from lta.reporting.runs import LeftOut, Run
+from lta.reporting.statistics import Summary, summary
+from lta.reporting.verdict import Verdict, verdict
+
+PARTS = ("model", "data", "preprocess", "augment", "recipe", "test_checkpoint")
+"""What decides about the error; `compat`, `head` and `schedule` stand in these too. The rest is where it ran and logged."""
+
+ELSEWHERE = {"data.seed", "data.root", "data.download", "data.cache", "data.eval_batch_size", "preprocess.cache"}
+"""What of these may differ between seeds or machines."""
+
+
+class Group(NamedTuple):
+    """`label` tells it from the others of the report; `val_error` is the mean after the last epoch, None without val set."""
+
+    names: Names
+    label: str
+    settings: Mapping[str, Any]
+    runs: Sequence[Run]
+    summary: Summary
+    val_error: float | None
+    deviations: Sequence[Deviation]
+    published: Published
+    verdict: Verdict
+
+
+def grouped(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
+    """Groups by data set, model and settings; of a configuration with one seed the newest run counts."""
+    found: dict[str, dict[Any, Run]] = {}
+    left_out = []
+    for run in sorted(runs, key=lambda run: str(run.starts[0].get("time", "")) if run.starts else ""):
+        of = found.setdefault(json.dumps(settings_of(run), sort_keys=True, default=str), {})
+        if run.seed in of:
+            left_out.append(
+                LeftOut(of[run.seed].path, f"the same configuration and seed ({run.seed}) as the newer {run.path}")
+            )
+        of[run.seed] = run
+    members = [sorted(of.values(), key=lambda run: (str(type(run.seed)), run.seed)) for of in found.values()]
+    labels = _labels(members)
+    groups = [_group(of, label) for of, label in zip(members, labels, strict=True)]
+    return sorted(groups, key=lambda group: (group.names.data, str(group.names), group.label)), left_out
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """By dotted name."""
+    leaves = {name: value for part in PARTS if part in run.config for name, value in _leaves(run.config[part], part)}
+    leaves = {name: value for name, value in leaves.items() if name not in ELSEWHERE and not name.endswith("_partial_")}
+    return leaves | ({"coding": run.results["coding"]} if run.results.get("coding") else {})
+
+
+def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
+    """Settings whose values differ, with a value a group; None where a group does not have it."""
+    names = dict.fromkeys(name for group in groups for name in group.settings)
+    table = {name: [group.settings.get(name) for group in groups] for name in names}
+    return {name: values for name, values in table.items() if len({_key(value) for value in values}) > 1}
+
+
+def usual(values: Sequence[Any]) -> Any:
+    """The most frequent of them, the first of several."""
+    return next(value for value in values if _key(value) == Counter(map(_key, values)).most_common(1)[0][0])
+
+
+def best(groups: Sequence[Group]) -> Group | None:
+    """Of one network on one data set: the recipe of least validation error. None where that can't be said."""
+    judged = [group for group in groups if group.val_error is not None]
+    return min(judged, key=lambda group: group.val_error or 0.0) if len(judged) == len(groups) > 1 else None
+
+
+def _group(runs: Sequence[Run], label: str) -> Group:
+    first = runs[0]
+    names = names_of(first.config)
+    errors = summary([run.error for run in runs])
+    found, figures = deviations(first, names), published(names)
+    last = [float(run.history[-1]["val/error"]) for run in runs if run.history and "val/error" in run.history[-1]]
+    val_error = sum(last) / len(last) if len(last) == len(runs) else None
+    return Group(names, label, settings_of(first), runs, errors, val_error, found, figures, verdict(errors, figures, found))
+
+
+def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
+    """The network's name, followed by the settings in which it differs from most of its name."""
+    of_name: dict[Names, list[dict[str, Any]]] = {}
+    for runs in members:
+        of_name.setdefault(names_of(runs[0].config), []).append(settings_of(runs[0]))
+    labels = []
+    for runs in members:
+        names, own = names_of(runs[0].config), settings_of(runs[0])
+        others = of_name[names]
+        unlike = {}
+        for setting in dict.fromkeys(name for one in others for name in one):
+            values = [one.get(setting) for one in others]
+            if len({_key(value) for value in values}) > 1 and _key(own.get(setting)) != _key(usual(values)):
+                unlike[setting] = own.get(setting)
+        said = [f"{setting.rpartition('.')[2]}={_value(value)}" for setting, value in unlike.items()]
+        labels.append(", ".join([str(names), *said[:4], *(["..."] if len(said) > 4 else [])]))
+    repeated = Counter(labels)
+    counts: Counter[str] = Counter()
+    for place, label in enumerate(labels):
+        if repeated[label] > 1:
+            counts[label] += 1
+            labels[place] = f"{label} #{counts[label]}"
+    return labels
+
+
+def _value(value: Any) -> str:
+    return short(value) if isinstance(value, str) and value.startswith("lta.") else str(value)
+
+
+def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{prefix}.{key}")
+    else:
+        yield prefix, node
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,182 @@
+"""The report as one HTML file and as Markdown: what is said stands here, how it looks in templates/."""
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lta.reporting import plots
+from lta.reporting.answers import Cell, tables
+from lta.reporting.groups import Group, best, differences, usual
+from lta.reporting.names import Names, short
+from lta.reporting.panels import films
+from lta.reporting.published import TRUST, Figure, paper, published, rows
+from lta.reporting.runs import LeftOut, Run
+from lta.reporting.statistics import Summary
+from lta.reporting.verdict import RULE
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+REMARKS = (
+    "The example command (model=vgg_att3 compat=pc data=cifar10) is not the 5.23 % row: that is vgg_att2 (pc, concat). For "
+    "vgg_att3 on CIFAR-10 the authors recorded 6.45 %.",
+    "The published figures are one run each, as far as is known; their spread over seeds is not published.",
+)
+
+
+class Numbered(NamedTuple):
+    """A run with the number by which figures refer to it."""
+
+    number: int
+    run: Run
+
+
+class Report(NamedTuple):
+    """What the templates read."""
+
+    title: str
+    command: str
+    time: str
+    groups: Sequence[Group]
+    runs: Sequence[Numbered]
+    left_out: Sequence[LeftOut]
+
+
+def report(title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut]) -> Report:
+    """`command` and `time`: of the report itself."""
+    runs = [run for group in groups for run in group.runs]
+    numbered = [Numbered(number, run) for number, run in enumerate(runs, 1)]
+    return Report(title, command, time, groups, numbered, left_out)
+
+
+def as_html(made: Report) -> str:
+    looks = plots.styles(made.groups)
+    charts = {}
+    for data in dict.fromkeys(group.names.data for group in made.groups):
+        of = [(group, look) for group, look in zip(made.groups, looks, strict=True) if group.names.data == data]
+        drawn = [plots.draw(chart, [group for group, _ in of], [look for _, look in of]) for chart in plots.CHARTS]
+        charts[data] = (of, [svg for svg in drawn if svg is not None])
+    return _render("report.html.j2", made, autoescape=True, charts=charts, films=films(made.groups))
+
+
+def as_markdown(made: Report) -> str:
+    return _render("report.md.j2", made, autoescape=False)
+
+
+def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    numbers = {run.path: number for number, run in made.runs}
+    environment.globals |= {
+        "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
+        "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
+        "cell": _cell, "spread": _spread, "interval": _interval, "cost": _cost, "figures": _figures, "text": _text,
+    }  # fmt: skip
+    environment.filters["cells"] = lambda value: _escape_markdown(str(value))
+    return environment.get_template(template).render(
+        report=made, paper=paper(), trust=TRUST, rule=RULE, remarks=REMARKS, published_rows=_published_rows(made.groups),
+        best=_best(made.groups), tables=tables(made.groups), differences=_differences(made.groups), usual=usual, **more,
+    )  # fmt: skip
+
+
+def _published_rows(groups: Sequence[Group]) -> Mapping[str, Sequence[tuple[Names, Any, Sequence[Group]]]]:
+    """By data set each network that somebody published or that we ran, with the published figures and our groups."""
+    ran = dict.fromkeys(group.names for group in groups)
+    order = [names for names in rows() if names.data in {one.data for one in ran}] + list(ran)
+    found: dict[str, list[tuple[Names, Any, Sequence[Group]]]] = {}
+    for names in sorted(dict.fromkeys(order), key=lambda names: names.data):
+        found.setdefault(names.data, []).append(
+            (names, published(names), [group for group in groups if group.names == names])
+        )
+    return found
+
+
+def _best(groups: Sequence[Group]) -> set[str]:
+    """Labels of the groups whose recipe is the best of their network's, by validation error."""
+    by_names: dict[Names, list[Group]] = {}
+    for group in groups:
+        by_names.setdefault(group.names, []).append(group)
+    return {chosen.label for of in by_names.values() if (chosen := best(of)) is not None}
+
+
+def _differences(groups: Sequence[Group]) -> Mapping[str, tuple[Sequence[Group], Mapping[str, Sequence[Any]]]]:
+    """By data set the settings in which its groups differ."""
+    found = {}
+    for data in dict.fromkeys(group.names.data for group in groups):
+        of = [group for group in groups if group.names.data == data]
+        if table := differences(of):
+            found[data] = (of, table)
+    return found
+
+
+def _cite(numbers: Sequence[int]) -> str:
+    """1,2,3,7 as 1-3, 7."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
+def _traced(number: int, run: Run) -> str:
+    return f"[{number}] {run.path}, seed {run.seed}, {run.results.get('test_checkpoint', 'last')}.ckpt: {_command(run)}"
+
+
+def _command(run: Run) -> str:
+    return " ".join(map(str, run.starts[0].get("command", ()))) if run.starts else "command unknown"
+
+
+def _spread(one: Summary, digits: int = 2) -> str:
+    return f"{one.mean:.{digits}f}" + (f" ± {one.sd:.{digits}f}" if one.sd is not None else "")
+
+
+def _interval(one: Summary, digits: int = 2) -> str:
+    return "one seed" if one.interval is None else f"{one.interval[0]:.{digits}f} to {one.interval[1]:.{digits}f}"
+
+
+def _cell(cell: Cell) -> str:
+    if cell.summary is None:
+        return cell.text
+    size = abs(cell.summary.mean)
+    if 0 < size < 1e-3:
+        return f"{cell.summary.mean:.1e}"
+    return _spread(cell.summary, 1 if size >= 10 else 3)
+
+
+def _figures(figures: Sequence[Figure]) -> str:
+    return ", ".join(map(str, figures)) or "-"
+
+
+def _cost(group: Group) -> Mapping[str, str]:
+    """Means over runs: minutes, images a second in training, and on what."""
+    seconds = [run.results["seconds"] for run in group.runs if isinstance(run.results.get("seconds"), (int, float))]
+    rates = [
+        run.history[-1]["time/images"] / run.history[-1]["time/seconds"]
+        for run in group.runs if run.history and run.history[-1].get("time/seconds") and "time/images" in run.history[-1]
+    ]  # fmt: skip
+    on = dict.fromkeys(
+        f"{results.get('processes', 1)} x {results.get('device', 'unknown')}, {results.get('precision', 'unknown')}"
+        for results in (run.results for run in group.runs)
+    )
+    return {
+        "minutes": f"{sum(seconds) / len(seconds) / 60:.1f}" if seconds else "-",
+        "rate": f"{sum(rates) / len(rates):,.0f}" if rates else "-",
+        "parameters": f"{group.runs[0].results['parameters']:,}" if "parameters" in group.runs[0].results else "-",
+        "on": "; ".join(on),
+    }  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    """A setting's value; a class by its own name."""
+    return "-" if value is None else short(value) if str(value).startswith("lta.") else str(value)
+
+
+def _escape_markdown(text: str) -> str:
+    """For a cell of a Markdown table: neither ends the cell nor becomes HTML."""
+    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,115 @@
+"""Learning curves as SVG that takes its ink from the page, so that it is legible on light and dark."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lta.reporting.groups import Group
+
+INK = "#010203"
+"""Stands for the page's own text colour until the SVG is written."""
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")
+"""Okabe and Ito's, which colour-blind eyes tell apart."""
+
+BY_MODEL: Mapping[str, str] = {
+    "vgg_att3": "#0072b2", "vgg_att2": "#d55e00", "vgg_att1": "#009e73", "vgg": "#8a8a8a", "vgg_late": "#e69f00",
+    "vgg_gap": "#cc79a7", "vgg_pan": "#56b4e9", "rn164": "#8a8a8a", "rn_att1": "#009e73", "rn_att2": "#d55e00",
+}  # fmt: skip
+"""The same in every report."""
+
+DASHES: Sequence[Any] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 3)), (0, (2, 4)))
+MARKS = ("", "o", "s", "^", "D", "v", "x")
+
+
+class Style(NamedTuple):
+    """The model decides the colour; its lines are told apart by dashes, then by marks."""
+
+    colour: str
+    dash: Any
+    mark: str
+
+
+class Chart(NamedTuple):
+    """`x` of an epoch's record; `y` is its metric's name."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x: Callable[[Mapping[str, float]], float | None]
+    y: str
+
+
+CHARTS = (
+    Chart("Validation error", "epochs trained", "val error, %", lambda row: row["epoch"] + 1, "val/error"),
+    Chart("Training error", "epochs trained", "train error, %", lambda row: row["epoch"] + 1, "train/error"),
+    Chart("Training loss", "epochs trained", "cross entropy, nats", lambda row: row["epoch"] + 1, "train/loss"),
+    Chart("Validation error over images seen", "images, thousands", "val error, %",
+          lambda row: row["time/images"] / 1000 if "time/images" in row else None, "val/error"),
+    Chart("Validation error over wall time", "minutes", "val error, %",
+          lambda row: row["time/seconds"] / 60 if "time/seconds" in row else None, "val/error"),
+)  # fmt: skip
+
+
+def styles(groups: Sequence[Group]) -> list[Style]:
+    """Over all groups of the report, so that a group looks the same in all of its charts."""
+    used: dict[str, int] = {}
+    found = []
+    for group in groups:
+        model = group.names.model
+        colour = BY_MODEL.get(model, COLOURS[sum(map(ord, model)) % len(COLOURS)])
+        number = used[colour] = used.get(colour, -1) + 1
+        found.append(Style(colour, DASHES[number % len(DASHES)], MARKS[number // len(DASHES) % len(MARKS)]))
+    return found
+
+
+def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> str | None:
+    """The mean over seeds, with a band from the lowest to the highest; None where no run recorded it."""
+    lines = [(look, points) for group, look in zip(groups, looks, strict=True) if (points := _points(chart, group))]
+    if not lines:
+        return None
+    with mpl.rc_context({
+        "svg.fonttype": "none", "svg.hashsalt": "lta", "font.family": "sans-serif", "text.color": INK,
+        "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK, "font.size": 9,
+    }):  # fmt: skip
+        figure = Figure(figsize=(5.2, 3.1))
+        axes = figure.add_axes((0.11, 0.15, 0.86, 0.74))  # a layout engine takes half of the drawing's time
+        for look, (x, low, middle, high) in lines:
+            few = {"marker": look.mark or "o", "markersize": 3} if look.mark or len(x) == 1 else {}
+            axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, **few)
+            if low != high:
+                axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
+        axes.set_title(chart.title, fontsize=10)
+        axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
+        axes.set_ylim(bottom=0)
+        if chart.x_label == "epochs trained":
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        axes.grid(alpha=0.25, linewidth=0.6, color=INK)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.patch.set_alpha(0)
+        axes.patch.set_alpha(0)
+        out = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = out.getvalue()
+    return svg[svg.index("<svg") :].replace(INK, "currentColor")
+
+
+def _points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:
+    """x, lowest, mean and highest by epoch, as far as every run of the group came."""
+    series = []
+    for run in group.runs:
+        rows = [(chart.x(row), row[chart.y]) for row in run.history if "epoch" in row and chart.y in row]
+        series.append([(x, y) for x, y in rows if x is not None])
+    series = [one for one in series if one]
+    if not series:
+        return None
+    length = min(map(len, series))
+    columns = [[one[epoch] for one in series] for epoch in range(length)]
+    x = [sum(x for x, _ in column) / len(column) for column in columns]
+    ys = [[y for _, y in column] for column in columns]
+    return x, [min(y) for y in ys], [sum(y) / len(y) for y in ys], [max(y) for y in ys]

@@ -1,0 +1,76 @@
+"""The figures that others printed, with their sources and how far each can be trusted."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from lta.reporting.names import Names
+
+FILE = Path(__file__).parent / "published.yaml"
+TRUST = {
+    "recorded": "the authors' own record in their repository",
+    "quoted": "printed by somebody who cites the paper",
+    "recalled": "unchecked: from memory, no gate for anything",
+}
+GATES = ("recorded", "quoted")
+"""What a verdict may rest on, the better first."""
+
+
+class Figure(NamedTuple):
+    """Test error in percent. `source`: where it stands."""
+
+    error: float
+    trust: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.error:.2f}{' (unchecked)' if self.trust == 'recalled' else ''}"
+
+
+class Published(NamedTuple):
+    """Of one network on one data set: `paper` what is said to stand in the paper, `recorded` by the authors, `others`."""
+
+    paper: Sequence[Figure]
+    recorded: Sequence[Figure]
+    others: Sequence[Figure]
+
+    @property
+    def gate(self) -> Figure | None:
+        """The figure that ours is judged by."""
+        of = {figure.trust: figure for figure in reversed((*self.paper, *self.recorded))}
+        return next((of[trust] for trust in GATES if trust in of), None)
+
+
+@cache
+def _read() -> Mapping[str, Any]:
+    return yaml.safe_load(FILE.read_text())
+
+
+def paper() -> Mapping[str, str]:
+    return _read()["paper"]
+
+
+def rows() -> list[Names]:
+    """Every network and data set that has a figure, in the file's order."""
+    return list(dict.fromkeys(_names(one) for part in ("figures", "others") for one in _read()[part]))
+
+
+def published(names: Names) -> Published:
+    figures = [
+        Figure(float(one["error"]), one["trust"], one.get("source", "no source"))
+        for one in _read()["figures"] if _names(one) == names
+    ]  # fmt: skip
+    others = [
+        Figure(float(one["error"]), "others", f"{one['repository']}: {one['note']}")
+        for one in _read()["others"] if _names(one) == names
+    ]  # fmt: skip
+    return Published(
+        [one for one in figures if one.trust != "recorded"], [one for one in figures if one.trust == "recorded"], others
+    )
+
+
+def _names(one: Mapping[str, Any]) -> Names:
+    return Names(one["model"], one.get("compat"), one.get("head"), one["data"])

@@ -1,0 +1,145 @@
+"""Names, deviations, statistics and verdicts, each against what they must be."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from made_runs import config_of
+from networks import composed
+
+from lta.messages import CONF
+from lta.reporting.deviations import Deviation, deviations
+from lta.reporting.names import Names, names_of
+from lta.reporting.published import Figure, Published, published, rows
+from lta.reporting.runs import Run
+from lta.reporting.statistics import T95, summary
+from lta.reporting.verdict import verdict
+
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+
+
+def run_of(*overrides, coding="official"):
+    return Run(None, config_of(*overrides), {"coding": coding}, [], [], {}, [])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_network_is_called_by_its_configurations_name(model):
+    assert names_of(config_of(f"model={model}", "data=cifar10")).model == model
+
+
+def test_choices_are_told_from_the_classes_that_they_name():
+    for compat in sorted(path.stem for path in (CONF / "compat").glob("*.yaml")):
+        assert names_of(config_of("model=vgg_att3", f"compat={compat}")).compat == compat
+    assert [names_of(config_of("model=vgg_att2", f"head={head}")).head for head in ("concat", "indep")] == [
+        "concat",
+        "indep",
+    ]
+    assert names_of(config_of("model=vgg_att1")).head == "single"
+    for data in ("cifar10", "cifar100", "svhn", "cub200", "stl10", "digit_scenes"):
+        assert names_of(config_of("model=vgg", f"data={data}")) == Names("vgg", None, None, data)
+    folders = [names_of(config_of("model=vgg", "data=image_folder", f"data.root=/there/{name}")).data for name in ("a", "b")]
+    assert folders == ["image_folder a", "image_folder b"]
+    assert names_of(config_of("model=vgg_att3", "model.levels=[B,C]")).model == "vgg_att2"
+    assert names_of(config_of("model=vgg_att3", "model.levels=[A,B]")).model == "vgg_attention"
+
+
+@pytest.mark.parametrize("data", ["cifar10", "cifar100", "svhn"])
+def test_the_authors_recipe_deviates_in_nothing(data):
+    for model in ("vgg", "vgg_att2", "vgg_att3"):
+        run = run_of(f"model={model}", f"data={data}", "recipe=author")
+        assert deviations(run, names_of(run.config)) == []
+
+
+def test_the_authors_resnets_deviate_in_nothing():
+    run = run_of("model=rn_att2", "data=cifar10", "recipe=author_resnet")
+    assert deviations(run, names_of(run.config)) == []
+
+
+def test_every_deviation_is_found_with_both_values():
+    run = run_of("model=vgg_att3", "data=cifar10", "recipe=fast", "model.width=0.125", coding="JPEG, quality 95")
+    found = {one.setting: one for one in deviations(run, names_of(run.config))}
+    assert found["coding"].words == "data: JPEG, quality 95"
+    assert found["model.width"].words == "width 0.125 (authors: 1)"
+    assert found["recipe.epochs"].words == "epochs 30 (authors: 300)"
+    assert found["preprocess._target_"].words == "preprocessing Standardize (authors: YuvLcn)"
+    assert found["recipe.schedule._target_"].words == "schedule WarmupCosine (authors: Steps)"
+    assert "recipe.schedule.every" not in found
+    assert set(found) == {
+        "coding", "model.width", "recipe.epochs", "preprocess._target_", "augment._target_", "data.val_size",
+        "recipe.lr_batch", "recipe.lr", "recipe.dampening", "recipe.nesterov", "recipe.decay_vectors",
+        "recipe.average_gradients", "recipe.schedule._target_", "model.init.scorer", "model.init.batchnorm",
+    }  # fmt: skip
+
+
+def test_every_setting_that_is_compared_exists_somewhere():
+    """A renamed setting would be compared no more."""
+    from lta.reporting.deviations import BY_DATA, RESNET, VGG, value_of
+
+    configs = [config_of(f"model={model}", "recipe=author") for model in ("vgg_att3", "vgg")]
+    configs += [config_of("model=vgg_att3", f"data={data}", "recipe=author") for data in BY_DATA]
+    configs += [config_of("model=rn_att2", "data=cifar10", "recipe=author_resnet")]
+    for setting in {*VGG, *RESNET, *(setting for of in BY_DATA.values() for setting in of)}:
+        assert any(value_of(config, setting)[0] for config in configs), setting
+
+
+def test_summaries_are_students():
+    np.testing.assert_allclose(T95, scipy.stats.t.ppf(0.975, np.arange(1, 31)), atol=6e-4)
+    values = [5.0, 5.4, 5.1]
+    found = summary(values)
+    low, high = scipy.stats.t.interval(0.95, 2, np.mean(values), scipy.stats.sem(values))
+    assert found.interval == pytest.approx((low, high), abs=2e-3)
+    assert found.sd == pytest.approx(np.std(values, ddof=1))
+    assert found.next_run[1] - found.mean == pytest.approx((found.interval[1] - found.mean) * 2, rel=1e-6)  # sqrt(1 + 3)
+    assert summary([5.0])[1:] == (None, 1, None, None)
+
+
+CHECKED = Published([Figure(5.23, "quoted", "a post")], [], [])
+
+
+def judged(errors, figures=CHECKED, *differ):
+    return verdict(summary(errors), figures, differ)
+
+
+def test_the_rule_of_the_verdicts():
+    assert judged([5.2, 5.3, 5.25]).words == "reproduced"
+    assert judged([4.0, 4.6, 5.2]).words == "within noise"
+    assert judged([6.0, 6.1, 6.05]).words == "not reproduced"
+    lower = judged([4.0, 4.1, 4.05])
+    assert (lower.words, lower.why[:6]) == ("reproduced", "lower:")
+    assert judged([5.2, 5.2]) == ("not comparable", "2 seeds of 3")
+    assert judged([5.2]) == ("not comparable", "1 seed of 3")
+
+
+def test_what_can_not_be_judged():
+    unchecked = Published([Figure(3.74, "recalled", "no source")], [], [])
+    assert judged([3.7, 3.7, 3.8], unchecked) == ("not comparable", "no checked figure (3.74 (unchecked))")
+    assert judged([3.7, 3.7, 3.8], Published([], [], [Figure(3.7, "others", "x")])).words == "not comparable"
+    narrow = Deviation("model.width", 0.125, 1.0, "width 0.125 (authors: 1)")
+    assert judged([5.2, 5.3, 5.25], CHECKED, narrow) == ("not comparable", "width 0.125 (authors: 1)")
+    jpeg = Deviation("coding", "JPEG", "official", "data: JPEG")
+    assert judged([5.2, 5.3, 5.25], CHECKED, jpeg).words == "not comparable"
+    short = Deviation("recipe.epochs", 30, 300, "epochs 30 (authors: 300)")
+    assert judged([6.0, 6.1, 6.05], CHECKED, short).words == "not comparable"
+    assert judged([4.0, 4.1, 4.05], CHECKED, short).words == "reproduced"
+    assert judged([6.0, 6.1, 6.05], CHECKED, Deviation("recipe.lr", 0.1, 1.0, "rate")).words == "not reproduced"
+
+
+def test_what_the_authors_recorded_is_what_ours_is_judged_by():
+    both = published(Names("vgg_att2", "pc", "concat", "cifar10"))
+    assert [(one.error, one.trust) for one in both.paper] == [(5.23, "quoted")]
+    assert [one.error for one in both.recorded] == [5.42]
+    assert both.gate == both.recorded[0]
+    assert published(Names("vgg_att3", "pc", "concat", "cifar10")).gate.error == 6.45
+    other = published(Names("vgg_att2", "dp", "concat", "cifar10"))
+    assert [(one.error, other.gate) for one in other.others] == [(5.21, None)]
+    assert str(published(Names("vgg_pan", None, None, "cifar10")).paper[0]) == "6.29 (unchecked)"
+
+
+def test_every_published_row_is_one_that_this_project_can_train():
+    for names in rows():
+        overrides = [f"model={names.model}", f"data={names.data}"]
+        overrides += [f"compat={names.compat}"] if names.compat else []
+        overrides += [f"head={names.head}"] if names.head not in (None, "single") else []
+        found = names_of(dict(composed(*overrides)))
+        assert (found.model, found.data) == (names.model, names.data)
+        if names.compat:
+            assert found == names

@@ -1,0 +1,82 @@
+"""`python -m lta.report`, as a user starts it."""
+
+import re
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+from made_runs import figure, make_run
+
+
+def ask(*arguments, cwd, blocked=("torch", "pytorch_lightning", "wandb", "hydra")):
+    """With libraries that it must do without."""
+    begin = f"import sys, runpy; sys.modules.update(dict.fromkeys({blocked!r})); sys.argv = ['lta.report', *sys.argv[1:]];"
+    code = f"{begin} runpy.run_module('lta.report', run_name='__main__')"
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, capture_output=True, text=True)
+
+
+def test_it_writes_both_pages_and_says_where(tmp_path):
+    for seed, error in enumerate((5.2, 5.3, 5.4)):
+        make_run(tmp_path / "runs" / str(seed), "data=cifar10", "model=vgg_att2", "recipe=author", seed=seed, error=error)
+    ended = ask("runs", "--out", "out", "--title", "Ours", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        "cifar10        vgg_att2 pc concat                         5.30 % of 3   reproduced",
+        "3 notes on what is left out, in the report's last section", "out/report.html", "out/report.md",
+    ]  # fmt: skip
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<title>Ours</title>" in page
+    assert "python -m lta.report runs --out out --title Ours" in page
+    assert (tmp_path / "out" / "report.md").read_text().startswith("# Ours\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere"], "error: nowhere does not exist; give run directories, or folders that hold some"),
+        (["runs", "--out", "runs/0/config.yaml"], "error: [Errno 17] File exists: 'runs/0/config.yaml'"),
+    ],
+)
+def test_errors_are_one_line(tmp_path, arguments, says):
+    make_run(tmp_path / "runs" / "0", "data=cifar10")
+    ended = ask(*arguments, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.splitlines()) == (1, [says])
+
+
+def test_no_run_at_all_is_a_page_that_says_so(tmp_path):
+    (tmp_path / "runs").mkdir()
+    ended = ask("runs", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "no run: neither it nor a folder below it" in (tmp_path / "report.html").read_text()
+
+
+def test_a_hundred_runs_take_below_two_seconds_and_ten_megabytes(tmp_path):
+    """In processor time: what else the machine does has no say in it."""
+    models = ("vgg", "vgg_gap", "vgg_att1", "vgg_att2", "vgg_att3")
+    answers = {
+        "localisation": {"maps": {level: {"iou": figure(0.3), "pointing": figure(0.5)} for level in "ABC"}},
+        "robustness": {"attacks": {"fgsm": {str(eps): {"error": figure(9)} for eps in (0, 1, 2, 4, 8)}}},
+    }  # fmt: skip
+    for model in models:
+        for number in range(4):
+            first = make_run(
+                tmp_path / "runs" / f"{model}-{number}-0", f"model={model}", "data=cifar10", f"recipe.lr={0.1 + number}",
+                epochs=100, panels=20, answers=answers,
+            )  # fmt: skip
+            for panel in (first / "attention").iterdir():
+                panel.write_bytes(panel.read_bytes() + b"\0" * 180_000)  # as large as a run's own
+            for seed in range(1, 5):
+                again = first.with_name(f"{model}-{number}-{seed}")
+                shutil.copytree(first, again)
+                config = again / "config.yaml"
+                config.write_text(re.sub(r"(?m)^( *)seed: 0$", rf"\1seed: {seed}", config.read_text()))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ended = ask("runs", cwd=tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert ended.returncode == 0, ended.stderr
+    assert "100 runs" in (tmp_path / "report.html").read_text()
+    assert "20 configurations" in (tmp_path / "report.html").read_text()
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    assert (tmp_path / "report.html").stat().st_size < 10_000_000
