@@ -11,7 +11,7 @@ from statistics import mean, stdev
 from typing import Any
 
 VARIANTS = {
-    "pc": "attention/compat-pc+seed-{}", "dp, same rate": "attention/compat-dp+seed-{}", "dp, own rate": "dp/seed-{}",
+    "pc": "attention/compat-pc+seed-{}", "dp": "attention/compat-dp+seed-{}", "scaled dp": "scaled_dp/seed-{}",
     "additive": "attention/compat-additive+seed-{}", "gap": "gap/seed-{}",
 }  # fmt: skip
 SEEDS = range(5)
