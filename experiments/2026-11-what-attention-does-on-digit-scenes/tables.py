@@ -54,7 +54,7 @@ def roles(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def query(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    on = "pairs" if "pairs" in figures else "scenes"
+    on = "pairs" if figures.get("pairs") else "scenes"
     for name, one in figures.get("levels", {}).items():
         for stand_in, change in one["replaced_by"].items():
             yield f"{on}: map {name} with {stand_in}", change["tv"]["value"]
@@ -65,7 +65,7 @@ def query(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for stand_ins in figures.get("predictions", {}).values():
         for stand_in, change in stand_ins.items():
             yield f"{on}: predictions changed with {stand_in}", change["changed"]["value"]
-    for name, one in figures.get("pairs", {}).get("levels", {}).items():
+    for name, one in (figures.get("pairs") or {}).get("levels", {}).items():
         for measure in ("energy", "pointing"):
             yield f"pairs: {measure} {name} query", one[measure]["query"]["value"]
             yield f"pairs: {measure} {name} other", one[measure]["other"]["value"]

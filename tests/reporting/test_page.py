@@ -112,8 +112,11 @@ def test_curves_take_the_pages_ink_and_each_model_keeps_its_colour(tmp_path):
         assert "#010203" not in svg
         assert "#0072b2" in svg.lower()
         assert "#cc79a7" in svg.lower()
-    assert "minutes" in charts[4]
-    assert "images, thousands" in charts[3]
+    assert [sum(x in svg for svg in charts) for x in ("epochs trained", "images, thousands", "minutes")] == [3, 1, 1]
+    history = [{"epoch": 0.0, "train/error": 9.0, "test_each_epoch/error": 8.0, "time/images": 6000.0}]
+    make_run(tmp_path / "c", "data=svhn", "recipe=author", history=history)
+    with_test = re.findall(r"<figure>\s*<svg.*?</svg>\s*</figure>", as_html(made(tmp_path)), re.S)
+    assert sum("Test error, looked at in training" in svg for svg in with_test) == 2
 
 
 def test_panels_fit_the_page_and_say_what_is_missing(tmp_path, monkeypatch):
