@@ -27,9 +27,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
     import torch
 
     from lta import evaluations, summary
+    from lta.callbacks import wandb_artifacts, wandb_evaluation, wandb_run
     from lta.callbacks.stopping import Stopping
-    from lta.callbacks.wandb_evaluation import send_answers
-    from lta.callbacks.wandb_run import finish
     from lta.checkpoint import check_belongs, hparams, to_resume
     from lta.evaluators.roles import measure_roles
     from lta.training.classifier import Classifier
@@ -86,12 +85,14 @@ def train(cfg: DictConfig, directory: Path) -> None:
             print(summary.text(results, directory))
         classifier.to(trainer.strategy.root_device)
         network = evaluations.Network(directory, tested)
-        send_answers(trainer.loggers, evaluations.answer(network, evaluators, classifier, data, plain(cfg.data)))
+        answers = evaluations.answer(network, evaluators, classifier, data, plain(cfg.data))
+        wandb_evaluation.send_answers(trainer.loggers, answers)
+        wandb_artifacts.send_checkpoints(trainer.loggers)
         complete = True
     finally:
         if not complete:
             end_processes(trainer)
-        finish(trainer.loggers, failed=not complete)
+        wandb_run.finish(trainer.loggers, failed=not complete)
 
 
 if __name__ == "__main__":

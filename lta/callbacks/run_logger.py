@@ -29,14 +29,17 @@ class RunLogger(WandbLogger):
     """Lightning's logger for a `run` that was begun here; None at all ranks but zero, where it does nothing.
 
     Once the service has died or hangs, nothing more is sent, and training goes on: a line says so. `held` tells what
-    the `earlier` parts of a resumed run have.
+    the `earlier` parts of a resumed run have. `setting` is what the run is but for its seed; `checkpoints` are to be
+    uploaded as artifacts.
     """
 
     def __init__(
-        self, directory: Path, project: str, run: Any = None, earlier: Sequence[Path] = (), finish_timeout: int = 60
-    ):
+        self, directory: Path, project: str, run: Any = None, earlier: Sequence[Path] = (), finish_timeout: int = 60,
+        setting: str = "", checkpoints: Sequence[str] = (),
+    ):  # fmt: skip
         super().__init__(project=project, save_dir=directory, experiment=run)
         self.directory, self.earlier, self.finish_timeout = directory, earlier, finish_timeout
+        self.setting, self.checkpoints = setting, checkpoints
         self.stopped = run is None
 
     @property
@@ -60,7 +63,8 @@ class RunLogger(WandbLogger):
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
         config = dict(vars(params) if isinstance(params, Namespace) else params)
-        self._send(partial(super().log_hyperparams, shareable({**config, "run": about_the_code(self.directory)})))
+        about = {"setting": self.setting, **about_the_code(self.directory)}
+        self._send(partial(super().log_hyperparams, shareable({**config, "run": about})))
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
@@ -73,6 +77,19 @@ class RunLogger(WandbLogger):
         def tell() -> None:
             self.experiment.log(sent)
             self.experiment.summary.update(summary)
+
+        self._send(tell)
+
+    @rank_zero_only
+    def log_artifact(self, what: str, made: Callable[[], tuple[Any, list[str]]]) -> None:
+        """An artifact and its aliases; where they can't be made or are refused, a line says so, and all else is sent."""
+
+        def tell() -> None:
+            try:
+                artifact, aliases = made()
+                self.experiment.log_artifact(artifact, aliases=aliases)
+            except Exception as error:  # W&B raises one of many things
+                log.warning("W&B: %s is not sent as an artifact: %s", what, reason(error))
 
         self._send(tell)
 

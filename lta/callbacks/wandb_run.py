@@ -15,15 +15,12 @@ from pytorch_lightning.utilities import rank_zero_only
 from lta import checks
 from lta.callbacks.run_logger import RunLogger
 from lta.callbacks.wandb_parts import parts
-from lta.callbacks.wandb_service import abandon, reason
-from lta.run_directory import write_text
+from lta.callbacks.wandb_service import BOUNDED, NO_LOGIN, QUIET, abandon, has_login, reason
+from lta.run_directory import CHECKPOINTS, write_text
 
 log = logging.getLogger(__name__)
 
 MODES = ("auto", "online", "offline")
-
-ANSWER = 20
-"""Seconds that the server has to answer at the start."""
 
 PRIVATE = {
     "x_disable_meta": True,  # host, user's paths, command line, executable; system metrics stay
@@ -34,16 +31,6 @@ PRIVATE = {
     "console": "off",  # what is printed names paths; run.log has it
 }
 
-BOUNDED = {
-    "init_timeout": ANSWER,
-    "x_service_wait": ANSWER,
-    "finish_timeout_raises": True,
-    "x_transaction_log_flush_interval": 1,  # seconds of which a kill can rob the copy on disk
-}
-
-QUIET = {"quiet": True, "show_info": False}
-"""Its warnings and errors are seen; what else it says is said here in a line."""
-
 EPOCH_KEYS = ("train/*", "val/*", "test_each_epoch/*", "test/*", "attention/*", "time/*", "lr")
 """What is drawn over `epoch`; W&B would draw all over its own count of rows."""
 
@@ -51,19 +38,23 @@ EPOCH_KEYS = ("train/*", "val/*", "test_each_epoch/*", "test/*", "attention/*", 
 def wandb_logger(
     directory: str, project: str = "lta", mode: str = "auto", entity: str | None = None, group: str | None = None,
     name: str | None = None, tags: Sequence[str] = (), choices: Mapping[str, str | None] | None = None,
-    finish_timeout: int = 60,
+    finish_timeout: int = 60, checkpoints: str | Sequence[str] = (),
 ) -> RunLogger:  # fmt: skip
     """A logger that writes below `directory` and keeps the run's id there, so that a resumed run is the same W&B run.
 
     `mode="auto"` is online where W&B has a login and answers (or as WANDB_MODE says), else offline; what it chose is
     logged. `mode="online"` raises ValueError where that can't be. Beside `tags`, what was chosen becomes tags
     (`choices`: group to name). In a Hydra sweep `group` is the sweep directory's name unless given. At the end,
-    uploads have `finish_timeout` seconds. Ranks other than zero get a logger that does nothing.
+    uploads have `finish_timeout` seconds, those of `checkpoints` ("last", "best") too. Ranks other than zero get a logger
+    that does nothing.
     """
     checks.choice("logger.wandb.mode", mode, MODES)
     checks.whole("logger.wandb.finish_timeout", finish_timeout, least=1)
     if isinstance(tags, str) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in tags):
         raise ValueError(f"logger.wandb.tags={tags} must be a list of words of 1 to 64 letters, for example [first,second]")
+    checkpoints = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
+    for which in checkpoints:
+        checks.choice("logger.wandb.checkpoints", which, CHECKPOINTS)
     path = Path(directory)
     if rank_zero_only.rank != 0:
         return RunLogger(path, project)
@@ -72,8 +63,8 @@ def wandb_logger(
         "project": project, "entity": entity, "dir": directory, "id": run_id(path),
         "name": name or path.resolve().name, "group": group or sweep(path), "resume": "allow",
     }  # fmt: skip
-    run = _begun(mode, arguments, finish_timeout)
-    logger = RunLogger(path, project, run, earlier, finish_timeout)
+    run = begun(mode, arguments, finish_timeout)
+    logger = RunLogger(path, project, run, earlier, finish_timeout, setting(path, choices or {}), checkpoints)
     logger.describe(EPOCH_KEYS, [*(choice for choice in (choices or {}).values() if choice), *tags])
     return logger
 
@@ -102,14 +93,23 @@ def sweep(directory: Path) -> str | None:
     return parent.name if (parent / "multirun.yaml").is_file() else None
 
 
-def _begun(asked: str, arguments: dict[str, Any], finish_timeout: int) -> Any:
-    """The W&B run in the mode that was asked for, or, with "auto", in the best that is possible; says which."""
+def setting(directory: Path, choices: Mapping[str, str | None]) -> str:
+    """What a run is but for its seed: the chosen model and compat and, in a sweep, what else varies from job to job."""
+    words = [choices.get("model"), choices.get("compat")]
+    if sweep(directory):
+        name = directory.resolve().name  # `run` where nothing varies
+        words += [pair for pair in name.split("+") if pair != "run" and not pair.startswith(("model-", "compat-", "seed-"))]
+    return " ".join(word for word in words if word)
+
+
+def begun(asked: str, arguments: dict[str, Any], finish_timeout: int, key: str = "logger.wandb.mode") -> Any:
+    """The W&B run in the mode that was asked for by `key`, or, with "auto", in the best that is possible; says which."""
     mode, why = (asked, "") if asked != "auto" else _chosen()
     if mode == "online":
         before = parts(Path(arguments["dir"]))
         try:
-            if not _has_login():
-                raise ValueError("there is no login: run `wandb login`, or set WANDB_API_KEY")
+            if not has_login():
+                raise ValueError(NO_LOGIN)
             run = _init("online", arguments, finish_timeout)
             log.info("W&B: online, %s", run.url)
             return run
@@ -117,7 +117,7 @@ def _begun(asked: str, arguments: dict[str, Any], finish_timeout: int) -> Any:
             why = reason(error)
             abandon()  # it would not begin the same run again
             if asked == "online":
-                raise ValueError(f"logger.wandb.mode=online: {why}") from error
+                raise ValueError(f"{key}=online: {why}") from error
             for part in set(parts(Path(arguments["dir"]))) - set(before):
                 shutil.rmtree(part)  # of a run that did not begin
             mode = "offline"
@@ -131,8 +131,8 @@ def _begun(asked: str, arguments: dict[str, Any], finish_timeout: int) -> Any:
             why = reason(error)
             abandon()
             if asked == "offline":
-                raise ValueError(f"logger.wandb.mode=offline: {why}") from error
-    log.warning("W&B: off (%s); metrics.csv and attention/ are complete without it", why)
+                raise ValueError(f"{key}=offline: {why}") from error
+    log.warning("W&B: off (%s); what is on disk is complete without it", why)
     return _init("disabled", {}, finish_timeout)
 
 
@@ -151,14 +151,6 @@ def _chosen() -> tuple[str, str]:
         checks.choice("WANDB_MODE", asked, ("online", "offline", "disabled"))
         return asked, f"WANDB_MODE={asked}"
     try:
-        return ("online" if _has_login() else "offline"), ""
+        return ("online" if has_login() else "offline"), ""
     except Exception as error:
         return "offline", reason(error)
-
-
-def _has_login() -> bool:
-    """Whether W&B has a key or a token; asks no server."""
-    import wandb
-
-    wandb.setup(wandb.Settings(mode="online", **BOUNDED, **QUIET))
-    return wandb.login(prompt=False, verify=False)

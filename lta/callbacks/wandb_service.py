@@ -1,9 +1,27 @@
-"""Calls to W&B's service, a process beside this one that may die or hang: with a bound, and how to be rid of it."""
+"""Calls to W&B's service, a process beside this one that may die or hang: with a bound, and how to be rid of it.
+
+Imports no torch.
+"""
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+
+ANSWER = 20
+"""Seconds that the server has to answer at the start."""
+
+BOUNDED = {
+    "init_timeout": ANSWER,
+    "x_service_wait": ANSWER,
+    "finish_timeout_raises": True,
+    "x_transaction_log_flush_interval": 1,  # seconds of which a kill can rob the copy on disk
+}
+
+QUIET = {"quiet": True, "show_info": False}
+"""Its warnings and errors are seen; what else it says is said here in a line."""
+
+NO_LOGIN = "there is no login: run `wandb login`, or set WANDB_API_KEY"
 
 
 class NoAnswer(Exception):
@@ -42,6 +60,14 @@ def abandon() -> None:
         process.kill()
     with suppress(Exception):  # the connection is broken: what matters is that it is forgotten
         within(5, wandb.teardown)
+
+
+def has_login() -> bool:
+    """Whether W&B has a key or a token; asks no server."""
+    import wandb
+
+    wandb.setup(wandb.Settings(mode="online", **BOUNDED, **QUIET))
+    return wandb.login(prompt=False, verify=False)
 
 
 def reason(error: BaseException) -> str:
