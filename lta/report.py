@@ -18,6 +18,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html and report.md (default: here)")
     parser.add_argument("--title", default="Learn To Pay Attention: the paper and our runs")
+    parser.add_argument(
+        "--wandb", metavar="PROJECT", help="also log both files as a W&B artifact: project or entity/project"
+    )
     return parser.parse_args(arguments)
 
 
@@ -38,7 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}")
     if made.left_out:
         print(f"{len(made.left_out)} notes on what is left out, in the report's last section")
-    print(f"{asked.out / 'report.html'}\n{asked.out / 'report.md'}")
+    files = [asked.out / name for name in ("report.html", "report.md")]
+    print(*files, sep="\n")
+    return 0 if asked.wandb is None else _logged(files, asked.wandb)
+
+
+def _logged(files: Sequence[Path], place: str) -> int:
+    # Imported here: the report itself needs no W&B and no torch.
+    from lta.callbacks.wandb_artifacts import log_report
+
+    entity, _, project = place.rpartition("/")
+    try:
+        print(f"as an artifact: {log_report(files, project, entity or None)}")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

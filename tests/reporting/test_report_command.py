@@ -52,6 +52,17 @@ def test_no_run_at_all_is_a_page_that_says_so(tmp_path):
     assert "no run: neither it nor a folder below it" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
+def test_it_can_be_kept_in_wandb(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    make_run(tmp_path / "runs" / "0", "data=cifar10")
+    ended = ask("runs", "--out", "out", "--wandb", "somebody/lta", cwd=tmp_path, blocked=())
+    assert ended.returncode == 0, ended.stderr
+    (part,) = (tmp_path / "out" / "wandb").glob("offline-run-*")
+    assert ended.stdout.splitlines()[-1] == f"as an artifact: wandb sync {part}"
+    assert b"report.html" in next(part.glob("*.wandb")).read_bytes()
+
+
 def test_a_hundred_runs_take_below_two_seconds_and_ten_megabytes(tmp_path):
     """In processor time: what else the machine does has no say in it."""
     models = ("vgg", "vgg_gap", "vgg_att1", "vgg_att2", "vgg_att3")
