@@ -2,7 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all lint
+.PHONY: help install run reproduce test test-all lint
+
+TABLES := cifar10 cifar100 svhn cub200 ladder control
+SEEDS ?= 0,1,2
+ifneq ($(filter reproduce,$(MAKECMDGOALS)),)
+  ifneq ($(words $(TABLE)) $(filter $(TABLES),$(TABLE)),1 $(TABLE))
+    $(error TABLE=$(TABLE) is no table; give one of $(TABLES), for example: make reproduce TABLE=cifar10)
+  endif
+endif
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +24,9 @@ install: .venv/installed  ## the virtual environment .venv, with lta in it
 
 run: install  ## train vgg_att3 (pc) on digit_scenes and show what it attends to: minutes on two CPU cores, offline
 	$(BIN)/python -m lta.run experiment=quickstart
+
+reproduce: install  ## every row of one of the paper's tables, with seeds: TABLE=cifar10 [SEEDS=0,1,2] [ARGS='recipe.epochs=30']
+	$(BIN)/python -m lta.run -m 'experiment=glob($(TABLE)_*)' 'seed=choice($(SEEDS))' $(ARGS)
 
 lint: install  ## ruff
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -231,19 +232,22 @@ def _saved(path: Path) -> Any:
 def constant_and_swept(overrides: Sequence[str], params: Mapping[str, Any] | None) -> tuple[dict[str, str], set[str]]:
     """Of a sweep: what is the same in all its jobs, as value by key, and the keys of what varies.
 
-    `overrides` are those of the command line, `params` the sweeper's own, which they replace.
+    `overrides` are those of the command line, `params` the sweeper's own, which they replace. A glob is `key=pattern`.
     """
-    constant, swept = {}, set()
+    constant, swept = {}, {}
     lines = [f"{key}={value}" for key, value in (params or {}).items()]
     for override in OverridesParser.create().parse_overrides([*lines, *overrides]):
         key = override.get_key_element()
         constant.pop(key, None)
-        swept.discard(key)
-        if override.is_sweep_override():
-            swept.add(key)
+        swept.pop(key, None)
+        value = override.value()
+        if isinstance(value, Glob):
+            swept[key] = f"{key}={','.join([*value.include, *(f'!{pattern}' for pattern in value.exclude)])}"
+        elif override.is_sweep_override():
+            swept[key] = key
         else:
             constant[key] = override.get_value_element_as_str()
-    return constant, swept
+    return constant, set(swept.values())
 
 
 def plain(cfg: Any) -> Any:

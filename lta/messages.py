@@ -40,6 +40,8 @@ def one_line(error: BaseException) -> str:
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
         entry = "" if "={" not in text else ", or it has no such entry"
+        if any(re.match("experiment=.*[,(]", argument) for argument in sys.argv):
+            entry += f", but if the experiments have it: give it as ++{match[1].lstrip('+')}=..."
         return f"there is no setting {match[1]} here{entry}; --cfg job prints them all"
     if "Config group override must be a string or a list" in text:
         chosen = (argument for argument in sys.argv if argument.partition("=")[0] in groups())

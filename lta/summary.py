@@ -32,6 +32,7 @@ def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[
         "levels": list(network.levels),
         "inert_levels": list(getattr(network, "inert_levels", ())),
         "pruned_levels": list(getattr(network, "pruned_levels", ())),
+        "query_read": any(unit.compat.reads_query for unit in getattr(network, "attention", {}).values()),
         "inert_parameters": getattr(network, "inert_parameters", 0),
         "coding": getattr(data, "coding", None),
         "test_each_epoch": data.test_each_epoch,
@@ -72,7 +73,8 @@ def _query(results: dict[str, Any]) -> list[str]:
         "model.prune_inert_query=true leaves them out"
     )  # fmt: skip
     where = "" if not acts else f" (at {', '.join(acts)} it acts)"
-    return [f"query           inert at {', '.join(inert)}{where}: softmax cancels u.g, so the map ignores g; {dead}"]
+    why = "softmax cancels u.g, so the map ignores g" if results["query_read"] else "all scores are the same"
+    return [f"query           inert at {', '.join(inert)}{where}: {why}; {dead}"]
 
 
 def _roles(roles: dict[str, Any]) -> list[str]:

@@ -12,6 +12,31 @@ from lta.messages import CONF
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")
 TINY_RN = ("model.width=0.25", "model.depth=20")
 
+COUNTS = {  # author_spec sections 3 and 8: 10 and 100 classes
+    ("vgg",): (14_991_946, 15_038_116),
+    ("vgg_gap",): (14_728_266, 14_774_436),
+    ("vgg_att1", "pc"): (19_714_123, 19_760_293),
+    ("vgg_att1", "dp"): (19_713_610, 19_759_780),
+    ("vgg_att2", "pc"): (19_720_780, 19_813_030),
+    ("vgg_att2", "dp"): (19_719_754, 19_812_004),
+    ("vgg_att2", "pc", "indep"): (19_720_790, 19_813_130),
+    ("vgg_att2", "dp", "indep"): (19_719_764, 19_812_104),
+    ("vgg_att2_two_globals", "pc"): (24_705_100, 24_797_350),
+    ("vgg_att3", "pc"): (19_856_461, 19_971_751),
+    ("vgg_att3", "pc", "indep"): (19_856_481, 19_971_951),
+    ("vgg_att3", "uniform"): (19_855_178, 19_970_468),  # without the scorers' 256 + 512 + 512 weights and three biases
+    ("vgg_att3", "frozen"): (19_855_178, 19_970_468),
+    ("vgg_att3_upprojecting", "pc"): (19_860_045, 19_998_375),
+    ("vgg_att3_three_globals", "pc"): (26_545_997, 26_661_287),
+    ("vgg_progressive_hl", "pc"): (24_698_956, 24_745_126),
+    ("vgg_pan", "pc"): (24_698_956, 24_745_126),
+    ("vgg_progressive_ll", "pc"): (21_551_948, 21_598_118),
+    ("rn164",): (1_703_258, 1_726_388),
+    ("rn_att2", "pc"): (2_395_484, 2_430_134),
+    # Of rn_att1 no count is recorded: 2,809,424 trunk, 656,896 global branch, 257 scorer, 512 + 2,570 head.
+    ("rn_att1", "pc"): (3_469_659, 3_492_789),
+}
+
 
 @cache
 def composed(*overrides: str) -> DictConfig:

@@ -77,8 +77,8 @@ def test_imports_go_in_the_allowed_directions():
                 assert part == "callbacks", f"{path} imports wandb"
 
 
-LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "config")
-"""What runs in a sweep's own process, which has no torch in it; Hydra's launcher plugin is light too."""
+LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "config", "reporting")
+"""What runs in a sweep's own process, which has no torch in it, and what reads files only; Hydra's plugin is light too."""
 
 
 def test_a_sweeps_own_process_imports_nothing_heavy():
@@ -116,7 +116,7 @@ def test_help_and_cfg_answer_without_torch(tmp_path):
     out, _ = python("-c", blocked + begin.format("--help", ""), cwd=tmp_path)
     for group in (
         "model: rn164, rn_att1, rn_att2, vgg, vgg_att1",
-        "compat: additive, dp, pc, scaled_dp",
+        "compat: additive, dp, frozen, pc, scaled_dp, uniform",
         "data: cifar10",
         "head: concat, indep",
     ):
@@ -157,6 +157,9 @@ def test_the_wheel_carries_conf_and_works_outside_the_checkout(tmp_path):
         command = [sys.executable, *arguments]
         return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=True).stdout
 
+    assert "cifar10_vgg" in installed(
+        "-c", "from lta.reporting.published import published; print(published()['experiments'])"
+    )
     assert str(site) in installed("-c", "import lta; print(lta.__file__)")
     from commands import TINY
 

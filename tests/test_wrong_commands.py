@@ -17,7 +17,7 @@ MODELS = "rn164, rn_att1, rn_att2, vgg, vgg_att1, vgg_att2, vgg_att2_two_globals
 WRONG = [
     (["model=vgg_att9"], f"model=vgg_att9 is unknown; choose one of {MODELS}"),
     (["data=imagenet"], "data=imagenet is unknown; choose one of"),
-    (["compat=cosine"], "compat=cosine is unknown; choose one of additive, dp, pc, scaled_dp"),
+    (["compat=cosine"], "compat=cosine is unknown; choose one of additive, dp, frozen, pc, scaled_dp, uniform"),
     (["head=mean"], "head=mean is unknown; choose one of concat, indep"),
     (["experiment=slowstart"], "experiment=slowstart is unknown; choose one of"),
     (["logger=mlflow"], "logger=mlflow is unknown; choose one of csv, none, tensorboard, wandb"),

@@ -91,6 +91,7 @@ def _about(network: Any, level: str) -> dict[str, Any]:
         "read_by": readers(network).get(network.queries[level], []),
         "normaliser": network.attention[level].normaliser,
         "inert_by_construction": level in network.inert_levels,
+        "read": network.attention[level].compat.reads_query,
     }
 
 
@@ -126,6 +127,8 @@ def _predictions(found: Mapping[str, np.ndarray], source: str, sources: np.ndarr
 def verdict(about: Mapping[str, Any]) -> dict[str, Any]:
     """`words`: "left out", "inert", "hardly acts", "acts weakly" or "acts"; `why`; `largest`: the number that shows it."""
     proof = "score = u.l + u.g + b, and the softmax over positions cancels u.g"
+    if not about["read"]:
+        proof = "all scores are the same, whatever the query"
     if about["query"] is None:
         return {"words": "left out", "why": f"there is nothing to replace, and the map could not notice: {proof}"}
     kinds = about["replaced_by"]

@@ -44,8 +44,8 @@ class Attention(nn.Module):
 
     @property
     def query_is_inert(self) -> bool:
-        """Whether map, descriptor and gradients are free of the query: a separable score under softmax."""
-        return self.compat.separable and self.normaliser == "softmax"
+        """Whether map, descriptor and gradients are free of the query: a separable score under softmax, or one without g."""
+        return not self.compat.reads_query or (self.compat.separable and self.normaliser == "softmax")
 
     def forward(
         self, local_feat: Float[Tensor, "batch local height width"], global_feat: Float[Tensor, "batch query"] | None

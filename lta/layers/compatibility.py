@@ -19,6 +19,8 @@ class Compatibility(nn.Module, ABC):
 
     separable: ClassVar[bool]
     """Whether score = f(local) + h(query). A softmax over positions cancels h: the query is then inert."""
+    reads_query: ClassVar[bool] = True
+    """Whether the score depends on the query at all. Where it does not, the query is inert under any normaliser."""
 
     def forward(
         self, local_feat: Float[Tensor, "batch channels height width"], global_feat: Float[Tensor, "batch channels"] | None
@@ -80,6 +82,41 @@ class Additive(Compatibility):
 
     def score(self, positions, query):
         return torch.tanh(positions + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
+
+
+class Uniform(Compatibility):
+    """`uniform`: every score is 0. A control: with softmax a level's descriptor is its average over all positions."""
+
+    separable = True
+    reads_query = False
+
+    def __init__(self, channels: int):
+        super().__init__()
+
+    def score(self, positions, query):
+        scores = positions.new_zeros(positions.shape[:2])
+        # The branch that makes the query stays in the graph, as with pc: DDP waits for a gradient of each parameter.
+        return scores if query is None else scores + 0 * query.sum(1, keepdim=True)
+
+
+class Frozen(Compatibility):
+    """`frozen`: <u, l_i + g> with a random u that is never trained. A control: pc without the learning of u.
+
+    u is drawn from torch's global generator, N(0, scale^2 / channels) for each weight, so that the scores of features with
+    variance 1 have standard deviation `scale`. It is a buffer: kept in checkpoints, no parameter, not touched by
+    `model.init`. The trunk is trained all the same, and may learn features that this u scores usefully.
+    """
+
+    separable = True
+
+    def __init__(self, channels: int, scale: float = 2.0):
+        super().__init__()
+        checks.number("compat.scale", scale, 0, 100, without_low=True)
+        self.register_buffer("weight", torch.randn(channels) * scale / math.sqrt(channels))
+
+    def score(self, positions, query):
+        scores = positions @ self.weight
+        return scores if query is None else scores + (query @ self.weight).unsqueeze(1)
 
 
 class Scorer(nn.Module):

@@ -37,6 +37,11 @@ RESNET: Mapping[str, Any] = {
     "recipe.schedule.reset_momentum": True,
 }  # fmt: skip
 
+BY_ROW: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("vgg", "cifar10"): {"preprocess._target_": "GcnZca"}, ("vgg_att1", "cifar10"): {"preprocess._target_": "GcnZca"},
+    ("vgg", "svhn"): {"preprocess._target_": "Standardize"}, ("vgg_pan", "cub200"): {"data.batch_size": 32},
+}  # fmt: skip
+
 WORDS = {
     "model.width": "width", "recipe.epochs": "epochs", "preprocess._target_": "preprocessing",
     "augment._target_": "augmentation", "data.val_size": "images kept for validation", "data.batch_size": "batch",
@@ -69,7 +74,7 @@ def value_of(config: Mapping[str, Any], setting: str) -> tuple[bool, Any]:
 def reference(names: Names) -> Mapping[str, Any]:
     """The authors' settings."""
     family = VGG | RESNET if names.model.startswith("rn") else VGG
-    return {**family, **BY_DATA.get(names.data, {})}
+    return {**family, **BY_DATA.get(names.data, {}), **BY_ROW.get((names.model, names.data), {})}
 
 
 def deviations(run: Run, names: Names) -> list[Deviation]:

@@ -33,7 +33,7 @@ COMPATIBILITIES = {
     "DotProduct": "dp",
     "Additive": "additive",
     "Uniform": "uniform",
-    "FrozenRandom": "frozen",
+    "Frozen": "frozen",
 }
 HEADS = {"ConcatHead": "concat", "IndependentHead": "indep"}
 DATA = {

@@ -61,15 +61,23 @@ def rows() -> list[Names]:
 def published(names: Names) -> Published:
     figures = [
         Figure(float(one["error"]), one["trust"], one.get("source", "no source"))
-        for one in _read()["figures"] if _names(one) == names
+        for one in _read()["figures"] if _is_of(one, names)
     ]  # fmt: skip
     others = [
         Figure(float(one["error"]), "others", f"{one['repository']}: {one['note']}")
-        for one in _read()["others"] if _names(one) == names
+        for one in _read()["others"] if _is_of(one, names)
     ]  # fmt: skip
     return Published(
         [one for one in figures if one.trust != "recorded"], [one for one in figures if one.trust == "recorded"], others
     )
+
+
+def _is_of(one: Mapping[str, Any], names: Names) -> bool:
+    """A figure that names no compatibility function and head is of the usual ones, where the network has them."""
+    usual = Names(
+        one["model"], names.compat and one.get("compat", "pc"), names.head and one.get("head", "concat"), one["data"]
+    )
+    return names in (usual, _names(one))
 
 
 def _names(one: Mapping[str, Any]) -> Names:

@@ -13,10 +13,13 @@ LONGEST = 150
 
 
 def sweep_name(constant: Mapping[str, str], swept: Collection[str]) -> str:
-    """Of the sweep over the keys `swept`: the same whatever their values, so that a sweep can be extended."""
+    """Of the sweep over the keys `swept`: the same whatever their values, so that a sweep can be extended.
+
+    Values that are chosen by a pattern are part of the name; such a key is given as `key=pattern`.
+    """
     keys = sorted(swept)
     settings = sorted(f"{key}={value}" for key, value in constant.items())
-    title = _plain("+".join(key.lstrip("+") for key in keys), also="+")[:100]
+    title = "+".join(_title(*key.lstrip("+").partition("=")) for key in keys)[:100]
     return f"{title or 'run'}_{_digest([*keys, '', *settings])}"
 
 
@@ -43,8 +46,12 @@ def check_distinct(names: Sequence[str]) -> None:
         raise ValueError(f"{Counter(names)[twice[0]]} jobs of this sweep are the same, {twice[0]}: a value is given twice")
 
 
-def _plain(text: str, also: str = "") -> str:
-    return re.sub(rf"[^A-Za-z0-9_.\-{also}]", "_", text)
+def _title(key: str, _: str, pattern: str) -> str:
+    return "-".join(part for part in (_plain(key), _plain(pattern).strip("_")) if part)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.\-]", "_", text)
 
 
 def _digest(texts: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lta.layers.attention import Attention, gate, pool
-from lta.layers.compatibility import Additive, DotProduct, Parametrised
+from lta.layers.compatibility import Additive, DotProduct, Frozen, Parametrised, Uniform
 from lta.layers.heads import ConcatHead, IndependentHead
 
 LOCAL = torch.tensor([[[[1.0, 0.0]], [[2.0, 3.0]]]])  # one image, two channels, 1x2 positions: l_1 = (1, 2), l_2 = (0, 3)
@@ -45,6 +45,57 @@ def test_additive_by_hand():
     compat = scorer(Additive(2), [2.0, -1.0], 0.5)
     expected = [2 * math.tanh(4) - math.tanh(3) + 0.5, 2 * math.tanh(3) - math.tanh(4) + 0.5]
     torch.testing.assert_close(compat(LOCAL, QUERY).flatten(), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("query", [QUERY, None])
+def test_uniform_is_average_pooling(query):
+    unit = Attention(Uniform(2))
+    local_feat, attn, scores = unit(LOCAL, query)
+    assert scores.tolist() == [[[0.0, 0.0]]]
+    assert attn.tolist() == [[[0.5, 0.5]]]
+    assert pool(local_feat, attn).tolist() == [[0.5, 2.5]]
+    assert unit.query_is_inert
+    assert Attention(Uniform(2), "sigmoid").query_is_inert
+    assert not unit.state_dict()
+
+
+def test_frozen_by_hand():
+    compat = Frozen(2)
+    compat.weight.copy_(torch.tensor([2.0, -1.0]))
+    assert compat(LOCAL, QUERY).tolist() == [[[5.0, 2.0]]]  # pc's, without its bias
+    assert compat(LOCAL, None).tolist() == [[[0.0, -3.0]]]
+    assert Attention(compat).query_is_inert
+    assert not Attention(compat, "sigmoid").query_is_inert
+
+
+def test_frozen_is_drawn_by_the_seed_kept_and_never_trained():
+    torch.manual_seed(3)
+    first = Frozen(64)
+    torch.manual_seed(3)
+    assert torch.equal(first.weight, Frozen(64).weight)
+    other = Frozen(64)
+    assert not torch.equal(first.weight, other.weight)
+    assert not list(first.parameters())
+    other.load_state_dict(first.state_dict())
+    assert torch.equal(first.weight, other.weight)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(256, 32), (512, 16), (512, 8)])
+def test_frozen_maps_are_neither_uniform_nor_one_hot(channels, size):
+    """On features with variance 1 scores have the standard deviation `scale`."""
+    torch.manual_seed(0)
+    attn, scores = Attention(Frozen(channels))(torch.randn(8, channels, size, size), None)[1:]
+    assert scores.flatten(1).std(1).mean().item() == pytest.approx(2.0, rel=0.15)
+    positions = attn.flatten(1)
+    effective = (-(positions * positions.log()).sum(1)).exp().mean() / size**2
+    assert 0.05 < effective < 0.4
+    assert positions.amax(1).mean() < 0.5
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, True])
+def test_a_scale_that_can_not_be_is_named(scale):
+    with pytest.raises(ValueError, match=rf"compat\.scale={scale} must be a number in \(0, 100\)"):
+        Frozen(2, scale)
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from networks import double, network, tiny
+from networks import COUNTS, double, network, tiny
 
 from lta.training.gradients import average_at_junctions
 
@@ -13,29 +13,6 @@ ATTENTION = (
 PLAIN = ("vgg", "vgg_late", "vgg_gap", "rn164")
 ACTING = {"vgg_pan": ("B",)}
 """Levels whose query acts with pc as each network is published."""
-
-COUNTS = {  # author_spec sections 3 and 8: 10 and 100 classes
-    ("vgg",): (14_991_946, 15_038_116),
-    ("vgg_gap",): (14_728_266, 14_774_436),
-    ("vgg_att1", "pc"): (19_714_123, 19_760_293),
-    ("vgg_att1", "dp"): (19_713_610, 19_759_780),
-    ("vgg_att2", "pc"): (19_720_780, 19_813_030),
-    ("vgg_att2", "dp"): (19_719_754, 19_812_004),
-    ("vgg_att2", "pc", "indep"): (19_720_790, 19_813_130),
-    ("vgg_att2", "dp", "indep"): (19_719_764, 19_812_104),
-    ("vgg_att2_two_globals", "pc"): (24_705_100, 24_797_350),
-    ("vgg_att3", "pc"): (19_856_461, 19_971_751),
-    ("vgg_att3", "pc", "indep"): (19_856_481, 19_971_951),
-    ("vgg_att3_upprojecting", "pc"): (19_860_045, 19_998_375),
-    ("vgg_att3_three_globals", "pc"): (26_545_997, 26_661_287),
-    ("vgg_progressive_hl", "pc"): (24_698_956, 24_745_126),
-    ("vgg_pan", "pc"): (24_698_956, 24_745_126),
-    ("vgg_progressive_ll", "pc"): (21_551_948, 21_598_118),
-    ("rn164",): (1_703_258, 1_726_388),
-    ("rn_att2", "pc"): (2_395_484, 2_430_134),
-    # Of rn_att1 no count is recorded: 2,809,424 trunk, 656,896 global branch, 257 scorer, 512 + 2,570 head.
-    ("rn_att1", "pc"): (3_469_659, 3_492_789),
-}
 
 
 def count(module):
@@ -135,6 +112,38 @@ def test_with_other_scores_every_query_acts(model, compat):
         source = built.queries[level]
         (gradient,) = torch.autograd.grad(output.attn[level].square().sum(), given[source], retain_graph=True)
         assert gradient.abs().max() > 1e-12
+
+
+@pytest.mark.parametrize(("compat", "acting"), [("uniform", ()), ("frozen", ("B",))])
+def test_the_controls_without_learning(compat, acting):
+    """In `vgg_pan`, whose gate is a sigmoid: the query of a frozen pc acts there, that of uniform scores nowhere."""
+    built = double("vgg_pan", f"compat={compat}")
+    assert built.acting_levels == acting
+    images = torch.randn(3, 3, 32, 32, dtype=torch.float64)
+    own, other = built(images), built(images, queries(built, images))
+    assert ((own.attn["B"] - other.attn["B"]).abs().max() > 1e-6) == bool(acting)
+    if compat == "uniform":
+        assert own.attn["B"].unique().tolist() == [0.5]
+        assert own.attn["C"].unique().tolist() == [1 / 64]
+
+
+@pytest.mark.parametrize("scorer", ["zero", "author"])
+def test_initialisation_leaves_frozen_weights_alone(scorer):
+    built = network("model=vgg_att2", "compat=frozen", f"model.init.scorer={scorer}", *tiny("vgg_att2"))
+    weights = [unit.compat.weight for unit in built.attention.values()]
+    assert all(weight.std() > 0 for weight in weights)
+    assert not torch.equal(*weights)
+    again = network("model=vgg_att2", "compat=frozen", "model.init.scorer=zero", *tiny("vgg_att2"))
+    assert all(torch.equal(w, unit.compat.weight) for w, unit in zip(weights, again.attention.values(), strict=True))
+
+
+@pytest.mark.parametrize("compat", ["uniform", "frozen"])
+def test_the_controls_can_be_pruned(compat):
+    whole = double("vgg_att3", f"compat={compat}")
+    pruned = double("vgg_att3", f"compat={compat}", "model.prune_inert_query=true")
+    assert not pruned.load_state_dict(whole.state_dict(), strict=False).missing_keys
+    images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    torch.testing.assert_close(whole(images).logits, pruned(images).logits, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("model", ATTENTION)
@@ -297,7 +306,11 @@ def test_bf16_gives_no_nan(model):
 @pytest.mark.parametrize(
     "options",
     [(model,) for model in PLAIN]
-    + [(model, *more) for model in ATTENTION for more in ((), ("compat=dp", "head=indep"))]
+    + [
+        (model, *more)
+        for model in ATTENTION
+        for more in ((), ("compat=dp", "head=indep"), ("compat=uniform",), ("compat=frozen",))
+    ]
     + [("vgg_att3", "model.prune_inert_query=true"), ("vgg_pan", "model.prune_inert_query=true")],
     ids="-".join,
 )

@@ -42,18 +42,6 @@ def test_choices_are_told_from_the_classes_that_they_name():
     assert names_of(config_of("model=vgg_att3", "model.levels=[A,B]")).model == "vgg_attention"
 
 
-@pytest.mark.parametrize("data", ["cifar10", "cifar100", "svhn"])
-def test_the_authors_recipe_deviates_in_nothing(data):
-    for model in ("vgg", "vgg_att2", "vgg_att3"):
-        run = run_of(f"model={model}", f"data={data}", "recipe=author")
-        assert deviations(run, names_of(run.config)) == []
-
-
-def test_the_authors_resnets_deviate_in_nothing():
-    run = run_of("model=rn_att2", "data=cifar10", "recipe=author_resnet")
-    assert deviations(run, names_of(run.config)) == []
-
-
 def test_every_deviation_is_found_with_both_values():
     run = run_of("model=vgg_att3", "data=cifar10", "recipe=fast", "model.width=0.125", coding="JPEG, quality 95")
     found = {one.setting: one for one in deviations(run, names_of(run.config))}

@@ -40,6 +40,15 @@ def test_another_sweep_has_another_name(other):
     assert named("model=a,b", "seed=0,1", "recipe.epochs=3") != named(*other)
 
 
+def test_a_glob_is_part_of_the_name():
+    name = named("experiment=glob(cifar10_*)", "seed=0,1")
+    assert re.fullmatch(r"experiment-cifar10\+seed_[0-9a-f]{8}", name)
+    assert name == named("seed=choice(5)", "experiment=glob(cifar10_*)"), "a sweep that can be extended by seeds"
+    others = ["experiment=glob(cifar100_*)", "experiment=glob(cifar10*)", "experiment=glob(cifar10_*,exclude=*_dp_*)"]
+    assert len({name, *(named(other, "seed=0,1") for other in [*others, "experiment=cifar10_vgg,cifar10_vgg_gap"])}) == 5
+    assert named("experiment=glob(a*)", "experiment=a,b") == named("experiment=a,b"), "the last holds"
+
+
 def test_what_is_not_swept_is_constant():
     constant, swept = constant_and_swept(["seed=1,2", "+x=1", "model.levels=[A,C]", "~head"], {"data": "a,b", "seed": "3"})
     assert (swept, constant) == ({"seed", "data"}, {"+x": "1", "model.levels": "[A,C]", "~head": "null"})

@@ -1,0 +1,406 @@
+"""Every experiment of conf/experiment/: it composes, is the row it says it is, builds, and trains."""
+
+import json
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import hydra
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+import yaml
+from commands import TINY, lta_run
+from networks import COUNTS
+from omegaconf import OmegaConf
+from torch._subclasses import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from lta.config import build, plain
+from lta.data.base import ImageData
+from lta.data.batches import Split
+from lta.messages import CONF, PACKAGE
+from lta.reporting import published
+from lta.reporting.deviations import deviations
+from lta.reporting.names import names_of
+from lta.reporting.runs import Run
+from lta.training.classifier import Classifier
+from lta.training.trainer import build_trainer
+
+FIGURES = yaml.safe_load(published.FILE.read_text())["figures"]
+ROW_OF = yaml.safe_load(Path(__file__).with_name("experiment_rows.yaml").read_text())
+KEY = ("model", "compat", "head", "data")
+"""What a figure belongs to. `compat` and `head` are left out where the network has no choice of them."""
+NONE_KNOWN = "no published figure known to us"
+
+FILES = {path.stem: path for path in sorted((CONF / "experiment").glob("*.yaml"))}
+TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control")
+ROWS = [name for name in FILES if name.partition("_")[0] in TABLES]
+LADDER = [name for name in ROWS if name.startswith("ladder_")]
+
+IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "cub200": 5_994}
+CLASSES = {"cifar10": 10, "cifar100": 100, "svhn": 10, "cub200": 200}
+ASSUMED = 30e12
+"""FLOP/s of the GPU that the headers assume; none was measured."""
+
+
+def figures_of(name):
+    """The figures of the row that an experiment stands for, in the file's order; of those that stand for none, no one."""
+    row = ROW_OF[name]
+    if "same_as" in row:
+        return figures_of(row["same_as"])
+    if "compare_with" in row:
+        return []
+    return [figure for figure in FIGURES if all(figure.get(part) == row.get(part) for part in KEY)]
+
+
+def text(figures):
+    """As a header says it."""
+    said = (
+        f"{one['error']:g} % ({'unchecked' if one['trust'] == 'recalled' else one['trust'] + ': ' + one['source']})"
+        for one in figures
+    )
+    return "; ".join(said) or NONE_KNOWN
+
+
+@cache
+def composed(*overrides):
+    """(configuration, what was chosen from each group)"""
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
+    chosen = cfg.hydra.runtime.choices
+    return OmegaConf.masked_copy(cfg, [key for key in cfg if key not in ("hydra", "logger")]), chosen
+
+
+def experiment(name):
+    return composed(f"experiment={name}")
+
+
+def header(name):
+    """The comment's parts by their labels, each on one line; `Note` as a list."""
+    lines = FILES[name].read_text().split("defaults:")[0].splitlines()
+    assert lines[0] == "# @package _global_"
+    parts = {"Note": []}
+    for line in re.sub(r"\n#   ", " ", "\n".join(lines[1:])).splitlines():
+        label, value = re.fullmatch(r"# (\w+): (.+)", line).groups()
+        if label == "Note":
+            parts["Note"].append(value)
+        else:
+            assert label not in parts
+            parts[label] = value
+    return parts
+
+
+def leaves(node, prefix=""):
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from leaves(value, f"{prefix}{key}.")
+    else:
+        yield prefix[:-1], node
+
+
+def differing(one, other):
+    one, other = (dict(leaves(plain(cfg))) for cfg in (one, other))
+    return {key for key in {*one, *other} if one.get(key, "absent") != other.get(key, "absent")}
+
+
+def flops(name):
+    """Of one picture, forward, at the experiment's own width."""
+    cfg, chosen = experiment(name)
+    model = {key: value for key, value in plain(cfg)["model"].items() if key != "init"}
+    return flops_of(json.dumps(model), CLASSES[chosen.data], cfg.data.get("image_size", 32))
+
+
+@cache
+def flops_of(model, classes, size):
+    with FakeTensorMode():
+        network = build(json.loads(model))(num_classes=classes).eval()
+        with FlopCounterMode(display=False) as counted:
+            network(torch.zeros(1, 3, size, size))
+    return counted.get_total_flops()
+
+
+def hours_line(name):
+    cfg, chosen = experiment(name)
+    images, forward = IMAGES[chosen.data] - cfg.data.val_size, flops(name) / 1e9
+    hours = cfg.recipe.epochs * images * 3 * forward * 1e9 / ASSUMED / 3600
+    return (
+        f"{hours:.2g} on one GPU, an estimate: {cfg.recipe.epochs} epochs x {images:,} images x 3 x {forward:.2g} GFLOP "
+        f"(forward, and twice that backward), at an assumed {ASSUMED / 1e12:g} TFLOP/s in bf16; no GPU was measured"
+    )
+
+
+def test_the_tables_are_complete():
+    assert set(FILES) - set(ROWS) == {"quickstart", "search_rate"}
+    assert set(ROW_OF) == set(ROWS)
+    assert {ROW_OF[name]["table"] for name in ROWS} == set(TABLES)
+    held = {figure["data"] for figure in FIGURES}
+    assert held == {"cifar10", "cifar100", "svhn", "cub200"}
+    of_rows = [figure for name in ROWS if name.partition("_")[0] in held for figure in figures_of(name)]
+    assert [figure for figure in FIGURES if figure not in of_rows] == [], "every figure has its row"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_header_says_what_the_file_is(name):
+    said = header(name)
+    assert list(said) == ["Note", "Row", "Published", "Command", "Hours"], "in this order, the notes last"
+    assert said["Command"] == f"python -m lta.run experiment={name}"
+    assert said["Published"] == text(figures_of(name))
+    row = ROW_OF[name]
+    assert row["table"] == name.partition("_")[0]
+    if row["table"] == "ladder":
+        assert said["Row"].startswith(f"rung {int(name[7:9])} of {len(LADDER) - 1} from recipe=author to recipe=fast. ")
+        before = LADDER[LADDER.index(name) - 1] if "same_as" not in row else row["same_as"]
+        assert before in said["Row"]
+    elif row["table"] == "control":
+        assert row.get("same_as", row.get("compare_with")) in said["Row"]
+    else:
+        assert row["row"] in said["Row"]
+    assert re.match(r"[\d.]+ on one GPU, an estimate: .*; no GPU was measured$", said["Hours"])
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_it_composes_to_the_row_it_stands_for(name):
+    cfg, chosen = experiment(name)
+    row = ROW_OF[name]
+    resolved = plain(cfg)
+    assert resolved["recipe"]["epochs"] > 0
+    if row["table"] not in ("ladder", "control"):
+        one_choice = {"compat": chosen.get("compat"), "head": chosen.get("head")}
+        if row.get("head") == "single":
+            assert len(cfg.model.levels) == 1
+            one_choice["head"] = "single"
+        assert {part: row[part] for part in KEY if part in row} == {
+            part: one_choice.get(part) or chosen[part] for part in KEY if part in row
+        }
+        for part, usual in (("compat", "pc"), ("head", "concat")):
+            assert part in row or chosen.get(part) in (None, usual)
+        assert row["data"] == row["table"]
+        assert name == "_".join(
+            [row["data"], row["model"], *name.removeprefix(f"{row['data']}_{row['model']}").split("_")[1:]]
+        )
+        suffix = [row[part] for part in ("compat", "head") if part in row and row[part] != "single"]
+        assert name.endswith("_".join(suffix) if row["model"] != "vgg_att2_two_globals" else "two_globals")
+        assert chosen.recipe == ("author_resnet" if row["model"].startswith("rn") else "author")
+        assert cfg.model.get("pools", "cifar") == ("cub" if row["data"] == "cub200" else "cifar")
+    elif "same_as" in row:
+        assert differing(cfg, experiment(row["same_as"])[0]) == set()
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
+    cfg, _ = experiment(name)
+    run = Run(None, plain(cfg), {"coding": "official"}, [], [], {}, [])
+    names, row = names_of(run.config), ROW_OF[name]
+    found = deviations(run, names)
+    if row["table"] in ("ladder", "control"):
+        assert (found == []) == (name in ("ladder_00_author", "control_gap", "control_late", *AS_TRAINED)), found
+    else:
+        assert found == []
+        theirs = published.published(names)
+        assert [(one.error, one.trust) for one in (*theirs.recorded, *theirs.paper)] == sorted(
+            ((figure["error"], figure["trust"]) for figure in figures_of(name)), key=lambda pair: pair[1] != "recorded"
+        )
+
+
+AS_TRAINED = ("control_additive", "control_frozen", "control_scaled_dp", "control_uniform")
+"""Networks of our own, in the authors' training."""
+
+SPECIAL = [  # author_spec sections 5 to 8
+    ("cifar10_vgg_att2_pc_concat", {"recipe.lr": 1.0, "recipe.epochs": 300, "data.batch_size": 128, "schedule.every": 25}),
+    ("svhn_vgg_att2_pc_concat", {"recipe.lr": 0.1, "recipe.epochs": 300, "data.batch_size": 128}),
+    ("cub200_vgg", {"recipe.lr": 0.1, "recipe.epochs": 320, "data.batch_size": 128, "data.image_size": 80}),
+    ("cub200_vgg_pan", {
+        "data.batch_size": 32, "schedule.changes": [[30, 2], [60, 2], *([n, 0.5] for n in range(90, 301, 30))],
+    }),
+    ("cifar100_rn164", {"recipe.lr": 0.1, "recipe.epochs": 200, "data.batch_size": 64, "recipe.nesterov": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "settings"), SPECIAL)
+def test_the_authors_settings_by_data_set(name, settings):
+    cfg, _ = experiment(name)
+    found = {key: OmegaConf.select(cfg, key) for key in settings}
+    assert OmegaConf.to_container(OmegaConf.create(found)) == settings
+
+
+PREPROCESS = {"cifar10": "YuvLcn", "cifar100": "GcnZca", "svhn": "YuvLcn", "cub200": "Standardize"}
+WHITENED = ("vgg", "vgg_att1", "rn164", "rn_att1", "rn_att2")
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in LADDER])
+def test_which_files_the_authors_trained_on(name):
+    cfg, chosen = experiment(name)
+    expected = PREPROCESS[chosen.data]
+    if chosen.data == "cifar10" and chosen.model in WHITENED:
+        expected = "GcnZca"
+    if name == "svhn_vgg":
+        expected = "Standardize"
+    assert cfg.preprocess._target_.endswith(expected)
+
+
+RUNGS = [
+    set(), {"recipe.lr", "recipe.lr_batch", "recipe.dampening"}, {"recipe.nesterov"}, {"recipe.average_gradients"},
+    {"recipe.decay_vectors"}, {"model.init.scorer"}, {"model.init.batchnorm"}, {"preprocess"}, {"augment"},
+    {"data.val_size", "test_each_epoch"}, {"schedule", "recipe.schedule"}, {"recipe.epochs", "author"},
+]  # fmt: skip
+
+
+def test_the_ladder_goes_from_one_recipe_to_the_other_a_quirk_at_a_time():
+    chosen = ("data=cifar10", "model=vgg_att3", "compat=pc", "head=concat")
+    assert differing(experiment(LADDER[0])[0], composed(*chosen, "recipe=author")[0]) == set()
+    assert differing(experiment(LADDER[-1])[0], composed(*chosen, "recipe=fast")[0]) == set()
+    assert [name[7:9] for name in LADDER] == [f"{number:02}" for number in range(len(RUNGS))]
+    for before, after, changed in zip(LADDER, LADDER[1:], RUNGS[1:], strict=False):
+        found = differing(experiment(before)[0], experiment(after)[0])
+        assert found, after
+        for key in found:
+            assert any(key == part or key.startswith(f"{part}.") for part in changed), f"{after}: {key}"
+
+
+CONTROLS = {
+    "late": {"model", "compat", "head"}, "uniform": {"compat", "model.compat"}, "frozen": {"compat", "model.compat"},
+    "additive": {"compat", "model.compat"}, "scaled_dp": {"compat", "model.compat"}, "pruned": {"model.prune_inert_query"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_a_control_differs_in_what_it_controls_alone(control):
+    name = f"control_{control}"
+    found = differing(experiment(name)[0], experiment(ROW_OF[name]["compare_with"])[0])
+    assert found
+    assert all(any(key == part or key.startswith(f"{part}.") for part in CONTROLS[control]) for key in found)
+
+
+def test_a_figure_written_down_from_memory_is_called_unchecked():
+    recalled = [figure for figure in FIGURES if figure["trust"] == "recalled"]
+    assert len(recalled) == 7
+    assert all(text([figure]) == f"{figure['error']:g} % (unchecked)" for figure in recalled)
+    assert text(figures_of("cifar10_vgg_att3_dp_concat")) == NONE_KNOWN
+    assert text(figures_of("cifar10_vgg_att2_pc_concat")).startswith(
+        "5.42 % (recorded: VGGNet/run_expt_cifar10.sh); 5.23 % (quo"
+    )
+
+
+def make(*arguments):
+    command = ["make", "--dry-run", "--no-print-directory", "reproduce", *arguments]
+    return subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("table", ["", "mnist", "cifar", "%", "cifar10 svhn", "vgg"])
+def test_make_reproduce_names_the_tables_where_there_is_no_such(table):
+    ended = make(f"TABLE={table}")
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert f"TABLE={table} is no table; give one of {' '.join(TABLES)}, for example" in line
+    assert not ended.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("table", TABLES)
+def test_make_reproduce_runs_a_table(table):
+    last = make(f"TABLE={table}", "SEEDS=4,5", "ARGS=recipe.epochs=3 logger=csv").stdout.splitlines()[-1]
+    assert last == (
+        f".venv/bin/python -m lta.run -m 'experiment=glob({table}_*)' 'seed=choice(4,5)' recipe.epochs=3 logger=csv"
+    )
+
+
+def test_what_only_experiments_have_is_told_how_to_be_set(capsys):
+    ended = lta_run(capsys, ["-m", "experiment=glob(cifar10_*)", "schedule.of_epochs=300"])
+    assert ended.status == 1
+    assert ended.err.strip() == (
+        "error: there is no setting schedule.of_epochs here, but if the experiments have it: give it as "
+        "++schedule.of_epochs=...; --cfg job prints them all"
+    )
+
+
+@pytest.mark.slow
+def test_a_table_is_a_sweep(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny = [argument for argument in TINY if not argument.startswith(("experiment", "data.val_size"))]
+    swept = ["-m", "experiment=glob([control_gap,control_uni*])", "seed=choice(0)", "data=digit_scenes"]
+    ended = lta_run(capsys, [*swept, *tiny, "++schedule.of_epochs=300"])
+    assert ended.status == 0, ended.err
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    assert re.fullmatch(r"experiment-control_gap_control_uni\+seed_[0-9a-f]{8}", sweep.name)
+    jobs = {path.name: path for path in sweep.iterdir() if path.is_dir()}
+    assert set(jobs) == {"experiment-control_gap+seed-0", "experiment-control_uniform+seed-0"}
+    for path in jobs.values():
+        assert OmegaConf.load(path / "config.yaml").schedule.of_epochs == 300
+        assert "test/error" in (sweep / "sweep.csv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ROWS)
+def test_it_builds_at_full_width_and_the_hours_follow(name):
+    cfg, chosen = experiment(name)
+    classes = CLASSES[chosen.data]
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in build(cfg.model)(num_classes=classes).parameters())
+    compat = (chosen.compat,) if chosen.get("compat") else ()
+    known = COUNTS.get((chosen.model, *compat, *(("indep",) if chosen.get("head") == "indep" else ())))
+    if cfg.model.get("prune_inert_query"):
+        known = None if known is None else tuple(count - 5_116_672 for count in known)
+    if known is not None:
+        ten, hundred = known
+        assert parameters == ten + (hundred - ten) * (classes - 10) // 90
+    else:
+        assert (chosen.model, *compat) in UNCOUNTED
+    assert header(name)["Hours"] == hours_line(name)
+
+
+UNCOUNTED = {("vgg_late",), ("vgg_att3", "dp"), ("vgg_att3", "additive"), ("vgg_att3", "scaled_dp")}
+
+
+class MadeUp(ImageData):
+    """Four pictures of noise to train on."""
+
+    def __init__(self, classes, size):
+        super().__init__(batch_size=4, eval_batch_size=4)
+        self.made = tuple(str(number) for number in range(classes)), size
+
+    def load(self):
+        names, size = self.made
+        images = np.random.default_rng(0).integers(0, 256, (4, size, size, 3), dtype=np.uint8)
+        split = Split(images, np.arange(4, dtype=np.int64))
+        return names, split, None, split
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Where what is measured on the pictures is kept: whitening takes seconds."""
+    return str(tmp_path_factory.mktemp("measured"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ROWS)
+def test_one_step_of_training(name, measured, tmp_path):
+    _, chosen = experiment(name)
+    small = ["model.width=0.25", "model.depth=20"] if chosen.model.startswith("rn") else ["model.width=0.0625"]
+    cfg, _ = composed(f"experiment={name}", *small)
+    data = MadeUp(CLASSES[chosen.data], cfg.data.get("image_size", 32))
+    data.test_each_epoch = cfg.test_each_epoch
+    data.setup()
+    pl.seed_everything(cfg.seed, verbose=False)
+    classifier = Classifier(
+        build(cfg.model)(num_classes=data.num_classes),
+        build(cfg.preprocess, **({"cache": measured} if "cache" in cfg.preprocess else {})),
+        build(cfg.augment), build(cfg.recipe), data.class_names,
+    )  # fmt: skip
+    classifier.preprocess.fit(data.train.images)
+    before = {key: tensor.clone() for key, tensor in classifier.network.state_dict().items()}
+    trainer = build_trainer(1, str(tmp_path), accelerator="cpu", precision="32-true", fast_dev_run=1)
+    trainer.fit(classifier, datamodule=data)
+    assert trainer.global_step == 1
+    assert np.isfinite(trainer.callback_metrics["train/loss"].item())
+    after = classifier.network.state_dict()
+    assert all(tensor.isfinite().all() for tensor in after.values())
+    moved = {key for key, tensor in before.items() if not torch.equal(tensor, after[key])}
+    assert any(key.startswith("trunk.stages.A.0") for key in moved)
+    assert not any(key.endswith("compat.weight") for key in moved), "frozen"
+    if chosen.get("compat") in ("pc", "additive"):
+        assert {key for key in before if key.endswith("scorer.weight")} <= moved
