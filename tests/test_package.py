@@ -77,7 +77,7 @@ def test_imports_go_in_the_allowed_directions():
                 assert part == "callbacks", f"{path} imports wandb"
 
 
-LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "config", "reporting")
+LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "config")
 """What runs in a sweep's own process, which has no torch in it, and what reads files only; Hydra's plugin is light too."""
 
 

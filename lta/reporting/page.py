@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lta.reporting import plots
-from lta.reporting.answers import Cell, tables
+from lta.reporting.answers import Cell, Table, tables
 from lta.reporting.groups import Group, best, differences, usual
 from lta.reporting.names import Names, short
 from lta.reporting.panels import films
@@ -41,6 +41,7 @@ class Report(NamedTuple):
     time: str
     groups: Sequence[Group]
     runs: Sequence[Numbered]
+    tables: Sequence[Table]
     left_out: Sequence[LeftOut]
 
 
@@ -48,7 +49,7 @@ def report(title: str, command: str, time: str, groups: Sequence[Group], left_ou
     """`command` and `time`: of the report itself."""
     runs = [run for group in groups for run in group.runs]
     numbered = [Numbered(number, run) for number, run in enumerate(runs, 1)]
-    return Report(title, command, time, groups, numbered, left_out)
+    return Report(title, command, time, groups, numbered, tables(groups), left_out)
 
 
 def as_html(made: Report) -> str:
@@ -79,7 +80,7 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
     environment.filters["cells"] = lambda value: _escape_markdown(str(value))
     return environment.get_template(template).render(
         report=made, paper=paper(), trust=TRUST, rule=RULE, remarks=REMARKS, published_rows=_published_rows(made.groups),
-        best=_best(made.groups), tables=tables(made.groups), differences=_differences(made.groups), usual=usual, **more,
+        best=_best(made.groups), tables=made.tables, differences=_differences(made.groups), usual=usual, **more,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from lta.reporting.names import Names
+from lta.reporting.runs import Loader
 
 FILE = Path(__file__).parent / "published.yaml"
 TRUST = {
@@ -46,7 +47,7 @@ class Published(NamedTuple):
 
 @cache
 def _read() -> Mapping[str, Any]:
-    return yaml.safe_load(FILE.read_text())
+    return yaml.load(FILE.read_text(), Loader)
 
 
 def paper() -> Mapping[str, str]:

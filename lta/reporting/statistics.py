@@ -1,8 +1,7 @@
 """What several seeds say: mean, standard deviation, and how sure they are."""
 
 from collections.abc import Sequence
-from math import sqrt
-from statistics import fmean, stdev
+from math import fsum, sqrt
 from typing import NamedTuple
 
 T95 = (
@@ -28,9 +27,9 @@ def student_t(degrees: int) -> float:
 
 
 def summary(values: Sequence[float]) -> Summary:
-    n, mean = len(values), fmean(values)
+    n, mean = len(values), fsum(values) / len(values)
     if n < 2:
         return Summary(mean, None, n, None, None)
-    sd = stdev(values)
+    sd = sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1))
     half, wide = (student_t(n - 1) * sd * sqrt(factor) for factor in (1 / n, 1 + 1 / n))
     return Summary(mean, sd, n, (mean - half, mean + half), (mean - wide, mean + wide))
