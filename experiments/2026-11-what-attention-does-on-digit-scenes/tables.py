@@ -67,6 +67,7 @@ def query(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{on}: predictions changed with {stand_in}", change["changed"]["value"]
     for name, one in (figures.get("pairs") or {}).get("levels", {}).items():
         for measure in ("energy", "pointing"):
+            yield f"pairs: {measure} {name} gain", one[measure]["difference"]["value"]
             yield f"pairs: {measure} {name} query", one[measure]["query"]["value"]
             yield f"pairs: {measure} {name} other", one[measure]["other"]["value"]
             moved = one[measure]["difference"]
@@ -101,6 +102,8 @@ def read(runs: Path) -> dict[str, Values]:
 
 
 def spread(values: list[float], digits: int) -> str:
+    if 0 < abs(mean(values)) < 10**-digits:
+        return f"{mean(values):.0e}"
     return f"{mean(values):.{digits}f} ({stdev(values):.{digits}f})"
 
 
@@ -117,25 +120,42 @@ def table(title: str, columns: Mapping[str, str], found: Mapping[str, Values], d
             print(row([variant, *cells]))
 
 
+def written(found: Mapping[str, Values]) -> str:
+    """As JSON, a line for each figure."""
+    variants = (
+        f"{json.dumps(variant)}: {{\n"
+        + ",\n".join(f" {json.dumps(name)}: {json.dumps(of)}" for name, of in values.items())
+        + "\n}"
+        for variant, values in found.items()
+    )
+    return "{\n" + ",\n".join(variants) + "\n}\n"
+
+
 def main() -> None:
     runs, out = Path(sys.argv[1]), Path(sys.argv[2])
     found = read(runs)
-    (out / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+    (out / "results.json").write_text(written(found))
     print("\n".join(f"{name}: {[round(one, 2) for one in values['test error']]}" for name, values in found.items()))
-    maps = [*LEVELS, "product", "cam", "gradcam", "gradcam_pp", "saliency", "integrated_gradients"]
+    maps = [*LEVELS, "product", "gradcam", "gradcam_pp", "saliency", "integrated_gradients"]
     table("IoU", {name: f"iou {name}" for name in maps}, found, 3)
     table("pointing game", {name: f"pointing {name}" for name in maps}, found, 2)
     controls = ("centre_prior", "shuffled", "uniform", "chance")
-    for name in ("product", "cam"):
+    for name in ("product", "C"):
         table(f"IoU, controls of {name}", {control: f"iou {name} {control}" for control in controls}, found, 3)
     for role in ("main", "side", "background"):
         table(f"density on {role}", {level: f"density {level} {role}" for level in LEVELS}, found, 2)
     for stand_in in ("another", "zero", "noise"):
         columns = {level: f"scenes: map {level} with {stand_in}" for level in LEVELS}
         table(f"map change, {stand_in}", columns | {"predictions": f"scenes: predictions changed with {stand_in}"}, found, 4)
+    largest = {level: f"scenes: map {level} with another, largest" for level in LEVELS}
+    table("largest map change of any image, another", largest, found, 4)
+    table("correlation, another", {level: f"scenes: map {level} with another, correlation" for level in LEVELS}, found, 4)
+    table("another picture's map", {level: f"scenes: map {level} of another picture" for level in LEVELS}, found, 3)
     for measure in ("energy", "pointing"):
         columns = {
-            f"{level} {whose}": f"pairs: {measure} {level} {whose}" for level in LEVELS for whose in ("query", "other")
+            f"{level} {whose}": f"pairs: {measure} {level} {whose}"
+            for level in LEVELS
+            for whose in ("query", "other", "gain")
         }
         table(f"pairs, {measure}", columns, found, 4)
     for attack in ("fgsm", "pgd", "noise"):
