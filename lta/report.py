@@ -1,6 +1,7 @@
 """`python -m lta.report RUNS...`: the paper beside ours, one page from run directories. Offline, and without torch."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = parse(arguments)
-    command = " ".join(["python -m lta.report", *(sys.argv[1:] if arguments is None else arguments)])
+    command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         runs, left_out = read(asked.runs)
         groups, repeated = grouped(runs)

@@ -12,7 +12,7 @@ from lta.reporting.statistics import Summary, summary
 
 FIRST: Mapping[str, Sequence[str]] = {
     "classification": ("error", "ece", "nll"),
-    "localisation": ("maps.*.iou", "maps.*.iou.controls.centre_prior", "maps.*.pointing"),
+    "localisation": ("maps.*.iou", "maps.C.iou.controls.*", "maps.*.pointing"),
     "roles": (
         "levels.*.density.main", "levels.*.density.side", "levels.*.density.background", "levels.*.verdict.words",
         "apart.words",

@@ -87,7 +87,7 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
 def _published_rows(groups: Sequence[Group]) -> Mapping[str, Sequence[tuple[Names, Any, Sequence[Group]]]]:
     """By data set each network that somebody published or that we ran, with the published figures and our groups."""
     ran = dict.fromkeys(group.names for group in groups)
-    shown = [figures for names in ran if any(figures := published(names))]
+    shown = [figures for names in ran if (figures := published(names))]
     not_run = [names for names in rows() if names.data in {one.data for one in ran} and published(names) not in shown]
     order = not_run + list(ran)
     found: dict[str, list[tuple[Names, Any, Sequence[Group]]]] = {}

@@ -38,6 +38,10 @@ class Published(NamedTuple):
     recorded: Sequence[Figure]
     others: Sequence[Figure]
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.paper or self.recorded or self.others)
+
     @property
     def gate(self) -> Figure | None:
         """The figure that ours is judged by."""

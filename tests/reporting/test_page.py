@@ -43,6 +43,14 @@ def test_the_paper_stands_beside_ours(tmp_path):
     assert "is not the 5.23 % row" in text
 
 
+def test_a_data_set_without_published_figures_has_no_verdict(tmp_path):
+    make_run(tmp_path / "run", "data=digit_scenes", "model=vgg_att2")
+    page = as_html(made(tmp_path))
+    assert "Nothing is published for this data set" in page
+    assert cells(page, "vgg_att2 pc concat")[:4] == ["vgg_att2 pc concat", "5.00 [1]", "one seed", "1"]
+    assert "<th>verdict</th>" not in page
+
+
 def test_every_figure_of_ours_names_runs_seeds_checkpoints_and_commands(tmp_path):
     for seed in (0, 1):
         answers = {"classification": {"error": figure(5.0 + seed)}}
