@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from math import isfinite
 from typing import Any, NamedTuple
 
 from lta.reporting.groups import Group
@@ -65,7 +66,11 @@ def _key(answer: Mapping[str, Any]) -> str:
     question = answer["question"]
     data = {key: value for key, value in question["data"].items() if key not in ("root", "seed", "batch_size", "cache")}
     return repr(
-        (sorted(data.items(), key=str), sorted(question.get("settings", {}).items(), key=str), question.get("images"))
+        (
+            sorted(data.items(), key=str),
+            sorted(question.get("settings", {}).items(), key=str),
+            question.get("images"),
+        )
     )
 
 
@@ -93,7 +98,7 @@ def _table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Tabl
 def _figures(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every figure's value, and every text, by dotted name."""
     if isinstance(node, Mapping):
-        if isinstance(node.get("value"), (int, float)):
+        if isinstance(node.get("value"), (int, float)) and isfinite(node["value"]):
             yield prefix, float(node["value"])
         for key, value in node.items():
             yield from _figures(value, f"{prefix}.{key}" if prefix else str(key))

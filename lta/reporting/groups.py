@@ -38,13 +38,19 @@ def grouped(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
     found: dict[str, dict[Any, Run]] = {}
     left_out = []
     for run in sorted(runs, key=lambda run: str(run.starts[0].get("time", "")) if run.starts else ""):
-        of = found.setdefault(json.dumps(settings_of(run), sort_keys=True, default=str), {})
+        try:  # a configuration of another program, or changed by hand, may hold anything
+            deviations(run, names_of(run.config))
+            key = json.dumps(settings_of(run), sort_keys=True, default=str)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            left_out.append(LeftOut(run.path, f"its config.yaml is none of lta's: {error}"))
+            continue
+        of = found.setdefault(key, {})
         if run.seed in of:
             left_out.append(
                 LeftOut(of[run.seed].path, f"the same configuration and seed ({run.seed}) as the newer {run.path}")
             )
         of[run.seed] = run
-    members = [sorted(of.values(), key=lambda run: (str(type(run.seed)), run.seed)) for of in found.values()]
+    members = [sorted(of.values(), key=lambda run: (str(type(run.seed)), run.seed or 0)) for of in found.values()]
     labels = _labels(members)
     groups = [_group(of, label) for of, label in zip(members, labels, strict=True)]
     return sorted(groups, key=lambda group: (group.names.data, str(group.names), group.label)), left_out

@@ -66,7 +66,7 @@ def names_of(config: Mapping[str, Any]) -> Names:
     compat, head = (_called(model.get(part), table) for part, table in (("compat", COMPATIBILITIES), ("head", HEADS)))
     if compat == "dp" and model["compat"].get("scaled"):
         compat = "scaled_dp"
-    if head == "concat" and len(model.get("levels", ())) == 1:
+    if head == "concat" and len(model.get("levels") or ()) == 1:
         head = "single"
     data = config["data"]
     of = data["name"] if isinstance(data.get("name"), str) else _called(data, DATA)

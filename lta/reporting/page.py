@@ -163,6 +163,7 @@ def _cost(group: Group) -> Mapping[str, str]:
         run.history[-1]["time/images"] / run.history[-1]["time/seconds"]
         for run in group.runs if run.history and run.history[-1].get("time/seconds") and "time/images" in run.history[-1]
     ]  # fmt: skip
+    parameters = group.runs[0].results.get("parameters")
     on = dict.fromkeys(
         f"{results.get('processes', 1)} x {results.get('device', 'unknown')}, {results.get('precision', 'unknown')}"
         for results in (run.results for run in group.runs)
@@ -170,7 +171,7 @@ def _cost(group: Group) -> Mapping[str, str]:
     return {
         "minutes": f"{sum(seconds) / len(seconds) / 60:.1f}" if seconds else "-",
         "rate": f"{sum(rates) / len(rates):,.0f}" if rates else "-",
-        "parameters": f"{group.runs[0].results['parameters']:,}" if "parameters" in group.runs[0].results else "-",
+        "parameters": f"{parameters:,}" if isinstance(parameters, int) else "-",
         "on": "; ".join(on),
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,34 +91,63 @@ def _read(directory: Path) -> tuple[Run, list[str]]:
         raise Unusable(f"not finished: it has no results.json ({_progress(directory)})")
     results = _mapping(results_file, json.loads)
     error = results.get("test", {}).get("error") if isinstance(results.get("test"), dict) else None
-    if not isinstance(error, (int, float)) or isinstance(error, bool) or error != error:
+    if not _is_number(error) or not 0 <= error <= 100:
         raise Unusable(f"results.json has no test error (test.error is {error!r}): of another version, or not tested")
+    if not isinstance(config.get("seed"), (int, str, type(None))):
+        raise Unusable(f"config.yaml has the seed {config['seed']!r}")
     for part in ("model", "data", "recipe"):
         if not isinstance(config.get(part), dict):
             raise Unusable(f"config.yaml has no {part}: of another version")
     starts: Sequence[Mapping[str, Any]] = []
     try:
-        starts = [dict(start) for start in _mapping(directory / "run.json", json.loads)["starts"]]
+        starts = [_start(start) for start in _mapping(directory / "run.json", json.loads)["starts"]]
     except (Unusable, KeyError, TypeError, ValueError):
         missing.append("its run.json can't be read: command and commit are unknown")
-    history = results.get("history")
-    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-        history = []
+    history, dropped = _history(results.get("history"))
     if not history:
         missing.append("results.json has no history: it is in no curve")
+    elif dropped:
+        missing.append(f"{dropped} values of its history are no numbers")
     answers = {}
     for path in sorted((directory / "evaluations").glob("*.json")):
         try:
             answer = _mapping(path, json.loads)
-            answer["figures"], answer["question"]["data"]["_target_"]
-        except (Unusable, KeyError, TypeError):
+            question = answer["question"]
+            of_lta = isinstance(answer["figures"], dict) and isinstance(question.get("settings", {}), dict)
+            if not of_lta or not isinstance(question["data"]["_target_"], str):
+                raise TypeError
+        except (Unusable, AttributeError, KeyError, TypeError):
             missing.append(f"evaluations/{path.name} can't be read")
         else:
             answers[path.stem] = answer
     if not answers:
         missing.append("without evaluations: only its training is shown")
-    panels = sorted((directory / "attention").glob("epoch_*.png"))
+    panels = [path for path in sorted((directory / "attention").glob("epoch_*.png")) if path.stem[6:].isdecimal()]
     return Run(directory, config, results, starts, history, answers, panels), missing
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def _history(rows: Any) -> tuple[list[dict[str, float]], int]:
+    """Rows with an epoch, of which only numbers are kept; and how many values (or rows) were not."""
+    if not isinstance(rows, list):
+        return [], 0
+    kept = [
+        {key: value for key, value in row.items() if _is_number(value)}
+        for row in rows if isinstance(row, dict) and _is_number(row.get("epoch"))
+    ]  # fmt: skip
+    values = sum(len(row) for row in rows if isinstance(row, dict) and _is_number(row.get("epoch")))
+    return kept, values - sum(map(len, kept)) + len(rows) - len(kept)
+
+
+def _start(start: Mapping[str, Any]) -> dict[str, Any]:
+    """As begun by lta.run; raises TypeError where it is not."""
+    git = start.get("git") or {}
+    if not isinstance(start.get("command"), list) or not isinstance(git, dict):
+        raise TypeError
+    return {**start, "git": {**git, "commit": str(git.get("commit", "unknown"))}}
 
 
 def _mapping(path: Path, parse: Any) -> dict[str, Any]:

@@ -30,6 +30,6 @@ def summary(values: Sequence[float]) -> Summary:
     n, mean = len(values), fsum(values) / len(values)
     if n < 2:
         return Summary(mean, None, n, None, None)
-    sd = sqrt(fsum((value - mean) ** 2 for value in values) / (n - 1))
+    sd = sqrt(fsum((value - mean) * (value - mean) for value in values) / (n - 1))
     half, wide = (student_t(n - 1) * sd * sqrt(factor) for factor in (1 / n, 1 + 1 / n))
     return Summary(mean, sd, n, (mean - half, mean + half), (mean - wide, mean + wide))

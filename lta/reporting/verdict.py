@@ -43,7 +43,8 @@ def verdict(summary: Summary, published: Published, deviations: Sequence[Deviati
     if high < gate.error:
         return Verdict("reproduced", f"lower: {where}")
     shorter = by_setting.get("recipe.epochs")
-    if shorter is not None and shorter.ours < shorter.papers and summary.mean > gate.error:
+    known = shorter is not None and isinstance(shorter.ours, (int, float))
+    if known and shorter.ours < shorter.papers and summary.mean > gate.error:
         return Verdict("not comparable", f"{shorter.words}, and the error is higher; {where}")
     if low > gate.error:
         return Verdict("not reproduced", where)

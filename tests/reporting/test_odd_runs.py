@@ -1,0 +1,71 @@
+"""Files that another version wrote, or a hand: nothing in them ends the report, and what can't be used is said."""
+
+import json
+
+import pytest
+import yaml
+from made_runs import figure, make_run
+
+from lta.report import main
+
+
+def changed(name, change):
+    def do(run):
+        path = run / name
+        content = json.loads(path.read_text()) if name.endswith("json") else yaml.safe_load(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content) if name.endswith("json") else yaml.safe_dump(content))
+
+    return do
+
+
+def history(place, **values):
+    return changed("results.json", lambda results: results["history"][place].update(values))
+
+
+def answer(**values):
+    return changed("evaluations/classification.json", lambda found: found.update(values))
+
+
+ODD = {
+    "nan": (history(1, **{"val/error": float("nan")}), "1 values of its history are no numbers"),
+    "text": (history(1, **{"val/error": "x", "train/loss": [1]}), "2 values of its history are no numbers"),
+    "null at the end": (history(-1, **{"val/error": None, "time/seconds": "x"}), "2 values of its history are no numbers"),
+    "no epoch": (history(0, epoch=None), "1 values of its history are no numbers"),
+    "no history": (changed("results.json", lambda results: results.update(history=3)), "it is in no curve"),
+    "seeds": (changed("config.yaml", lambda config: config.update(seed=[1, 2])), "config.yaml has the seed [1, 2]"),
+    "no seed": (changed("config.yaml", lambda config: config.update(seed=None)), None),
+    "no epochs": (changed("config.yaml", lambda config: config["recipe"].update(epochs=None)), None),
+    "no levels": (changed("config.yaml", lambda config: config["model"].update(levels=None)), None),
+    "levels": (changed("config.yaml", lambda config: config["model"].update(levels=7)), "its config.yaml is none of lta's"),
+    "above 100": (changed("results.json", lambda results: results["test"].update(error=1e300)), "has no test error"),
+    "endless": (changed("results.json", lambda results: results["test"].update(error=float("inf"))), "has no test error"),
+    "cost": (changed("results.json", lambda results: results.update(seconds="x", parameters="y")), None),
+    "start": (changed("run.json", lambda run: run.update(starts=[{"command": None}])), "its run.json can't be read"),
+    "git": (changed("run.json", lambda run: run["starts"][0].update(git="x")), "its run.json can't be read"),
+    "figures": (answer(figures=[1]), "evaluations/classification.json can't be read"),
+    "settings": (
+        answer(question={"data": {"_target_": "x"}, "settings": [1]}), "evaluations/classification.json can't be read",
+    ),
+    "data": (answer(question={"data": {"_target_": None}}), "evaluations/classification.json can't be read"),
+    "nothing answered": (answer(figures={"error": {"value": None}, "ece": {"value": float("nan")}}), None),
+    "large": (answer(figures={"error": figure(1e300)}), None),
+    "panel": (lambda run: (run / "attention" / "epoch_0000.png").rename(run / "attention" / "epoch_last.png"), None),
+    "loop": (lambda run: (run / "again").symlink_to("."), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_file_ends_nothing(tmp_path, name):
+    for seed in (0, 1, 2):
+        answers = {"classification": {"error": figure(5 + seed)}}
+        make_run(tmp_path / f"run-{seed}", "data=cifar10", "model=vgg_att2", seed=seed, panels=1, answers=answers)
+    spoil, says = ODD[name]
+    spoil(tmp_path / "run-0")
+    assert main([str(tmp_path), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "report.md").read_text()
+    assert "vgg_att2" in page
+    assert "run-2" in page
+    notes = page.partition("## Left out")[2]
+    assert says is None or says in notes
+    assert (says is None) == ("run-0" not in notes)
