@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from lta.reporting.names import Names, short
+from lta.reporting.names import MODELS, Names, short
 from lta.reporting.runs import Run
 
 VGG: Mapping[str, Any] = {
     "model.width": 1.0, "model.dropout": 1.0, "model.dropout_kind": "element", "model.bn_eps": 1e-3,
     "model.init.scorer": "author", "model.init.conv": "fan_out", "model.init.batchnorm": "uniform",
-    "model.prune_inert_query": False,
+    "model.prune_inert_query": False, "model.normaliser": "softmax", "test_checkpoint": "last",
     "preprocess._target_": "YuvLcn", "augment._target_": "HalfFlip", "augment.batch_shift": 0,
     "data.batch_size": 128, "data.val_size": 0,
     "recipe._target_": "SGDRecipe", "recipe.epochs": 300, "recipe.lr": 1.0, "recipe.lr_batch": 0, "recipe.momentum": 0.9,
@@ -36,6 +36,8 @@ RESNET: Mapping[str, Any] = {
     "recipe.schedule.changes": [[60, 0.2], [120, 0.2], [160, 0.2]], "recipe.schedule.step_decay": 0.0,
     "recipe.schedule.reset_momentum": True,
 }  # fmt: skip
+
+BY_MODEL: Mapping[str, Mapping[str, Any]] = {"vgg_pan": {"model.normaliser": MODELS["vgg_pan"]["normaliser"]}}
 
 BY_ROW: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("vgg", "cifar10"): {"preprocess._target_": "GcnZca"}, ("vgg_att1", "cifar10"): {"preprocess._target_": "GcnZca"},
@@ -74,7 +76,8 @@ def value_of(config: Mapping[str, Any], setting: str) -> tuple[bool, Any]:
 def reference(names: Names) -> Mapping[str, Any]:
     """The authors' settings."""
     family = VGG | RESNET if names.model.startswith("rn") else VGG
-    return {**family, **BY_DATA.get(names.data, {}), **BY_ROW.get((names.model, names.data), {})}
+    of_row = BY_ROW.get((names.model, names.data), {})
+    return {**family, **BY_DATA.get(names.data, {}), **BY_MODEL.get(names.model, {}), **of_row}
 
 
 def deviations(run: Run, names: Names) -> list[Deviation]:
@@ -86,6 +89,9 @@ def _found(run: Run, theirs: Mapping[str, Any]) -> Iterator[Deviation]:
     coding = run.results.get("coding")
     if coding and coding != "official":
         yield Deviation("coding", coding, "official", f"data: {coding}")
+    precision = run.results.get("precision", "32-true")
+    if not str(precision).startswith("32"):
+        yield Deviation("precision", precision, "32-true", f"precision {precision} (authors: 32)")
     another_kind = value_of(run.config, "recipe.schedule._target_")[1] != theirs["recipe.schedule._target_"]
     for setting, papers in theirs.items():
         if another_kind and setting.startswith("recipe.schedule.") and setting != "recipe.schedule._target_":

@@ -11,15 +11,16 @@ SEEDS = 3
 SHARE = 0.1
 
 RULE = (
-    "Not comparable: no figure that was checked is published for it; or the data's coding or the network's width differ "
-    f"from the paper's; or fewer than {SEEDS} seeds; or the error is higher after fewer epochs than the paper's. Otherwise, "
+    "Not comparable: no figure that was checked is published for it; or the data's coding or resolution, or the network's "
+    "width or normaliser differ from the paper's; "
+    f"or fewer than {SEEDS} seeds; or the error is higher after fewer epochs than the paper's. Otherwise, "
     "from the range in which one more of our runs falls (95 %, Student's t over seeds, since the published figure is one "
     f"run): reproduced, if the figure lies in it and it reaches at most {100 * SHARE:g} % of the figure to either side of "
     "our mean, or if it lies wholly below the figure; within noise, if the figure lies in a wider one; not reproduced, if "
     "it lies wholly above the figure."
 )
 
-BLOCKING = ("coding", "model.width")
+BLOCKING = ("coding", "model.width", "model.normaliser", "data.image_size")
 
 
 class Verdict(NamedTuple):

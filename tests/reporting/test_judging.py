@@ -58,6 +58,14 @@ def test_every_deviation_is_found_with_both_values():
     }  # fmt: skip
 
 
+def test_what_makes_it_another_network_or_another_reading_is_found():
+    run = run_of("model=vgg_att2", "data=cifar10", "recipe=author", "model.normaliser=sigmoid", "test_checkpoint=best")
+    run = run._replace(results={"precision": "bf16-mixed"})
+    assert [one.setting for one in deviations(run, names_of(run.config))] == [
+        "precision", "model.normaliser", "test_checkpoint",
+    ]  # fmt: skip
+
+
 def test_every_setting_that_is_compared_exists_somewhere():
     """A renamed setting would be compared no more."""
     from lta.reporting.deviations import BY_DATA, RESNET, VGG, value_of
@@ -103,6 +111,8 @@ def test_what_can_not_be_judged():
     assert judged([3.7, 3.7, 3.8], Published([], [], [Figure(3.7, "others", "x")])).words == "not comparable"
     narrow = Deviation("model.width", 0.125, 1.0, "width 0.125 (authors: 1)")
     assert judged([5.2, 5.3, 5.25], CHECKED, narrow) == ("not comparable", "width 0.125 (authors: 1)")
+    gated = Deviation("model.normaliser", "sigmoid", "softmax", "normaliser sigmoid (authors: softmax)")
+    assert judged([5.2, 5.3, 5.25], CHECKED, gated).words == "not comparable"
     jpeg = Deviation("coding", "JPEG", "official", "data: JPEG")
     assert judged([5.2, 5.3, 5.25], CHECKED, jpeg).words == "not comparable"
     short = Deviation("recipe.epochs", 30, 300, "epochs 30 (authors: 300)")
