@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = report(asked.title, command, datetime.now(UTC).isoformat(" ", "minutes"), groups, [*left_out, *repeated])
         asked.out.mkdir(parents=True, exist_ok=True)
         for name, text in (("report.html", as_html(made)), ("report.md", as_markdown(made))):
-            (asked.out / name).write_text(text)
+            (asked.out / name).write_text(text, encoding="utf-8", errors="backslashreplace")
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -73,6 +73,7 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
     )  # fmt: skip
     numbers = {run.path: number for number, run in made.runs}
     environment.globals |= {
+        "first": lambda runs: min(numbers[run.path] for run in runs),
         "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
         "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
         "cell": _cell, "spread": _spread, "interval": _interval, "cost": _cost, "figures": _figures, "text": _text,

@@ -78,6 +78,6 @@ def _source(path: Path) -> str | None:
         raw = path.read_bytes()
         with Image.open(io.BytesIO(raw)) as picture:
             picture.verify()
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     return f"data:image/png;base64,{base64.b64encode(raw).decode()}"
