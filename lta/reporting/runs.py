@@ -101,7 +101,7 @@ def _read(directory: Path) -> tuple[Run, list[str]]:
     starts: Sequence[Mapping[str, Any]] = []
     try:
         starts = [_start(start) for start in _mapping(directory / "run.json", json.loads)["starts"]]
-    except (Unusable, KeyError, TypeError, ValueError):
+    except (Unusable, AttributeError, KeyError, TypeError, ValueError):
         missing.append("its run.json can't be read: command and commit are unknown")
     history, dropped = _history(results.get("history"))
     if not history:
@@ -127,7 +127,9 @@ def _read(directory: Path) -> tuple[Run, list[str]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) < 1e300 and isfinite(value)  # a longer integer is no float
 
 
 def _history(rows: Any) -> tuple[list[dict[str, float]], int]:
@@ -155,7 +157,7 @@ def _mapping(path: Path, parse: Any) -> dict[str, Any]:
         found = parse(path.read_text())
     except FileNotFoundError as error:
         raise Unusable(f"it has no {path.name}") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise Unusable(f"{path.name} is broken: {str(error).splitlines()[0]}") from error
     if not isinstance(found, dict):
         raise Unusable(f"{path.name} holds no settings, but {type(found).__name__}")

@@ -42,6 +42,8 @@ ODD = {
     "endless": (changed("results.json", lambda results: results["test"].update(error=float("inf"))), "has no test error"),
     "cost": (changed("results.json", lambda results: results.update(seconds="x", parameters="y")), None),
     "start": (changed("run.json", lambda run: run.update(starts=[{"command": None}])), "its run.json can't be read"),
+    "starts": (changed("run.json", lambda run: run.update(starts=["x"])), "its run.json can't be read"),
+    "long": (changed("results.json", lambda results: results["test"].update(error=10**400)), "has no test error"),
     "git": (changed("run.json", lambda run: run["starts"][0].update(git="x")), "its run.json can't be read"),
     "figures": (answer(figures=[1]), "evaluations/classification.json can't be read"),
     "settings": (
