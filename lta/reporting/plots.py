@@ -23,6 +23,9 @@ BY_MODEL: Mapping[str, str] = {
 }  # fmt: skip
 """The same in every report."""
 
+POINTS = 60
+"""Of a line: a page of 100 runs of 300 epochs would have ten megabytes of them."""
+
 DASHES: Sequence[Any] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 3)), (0, (2, 4)))
 MARKS = ("", "o", "s", "^", "D", "v", "x")
 
@@ -116,16 +119,18 @@ def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> str |
 
 
 def _points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:
-    """x, lowest, mean and highest by epoch, as far as every run of the group came."""
+    """x, lowest, mean and highest by epoch, at most about POINTS of those that every run of the group has."""
+    every = max(1, -(-max(len(run.history) for run in group.runs) // POINTS))
     series = []
     for run in group.runs:
-        rows = [(chart.x(row), row[chart.y]) for row in run.history if "epoch" in row and chart.y in row]
-        series.append([(x, y) for x, y in rows if x is not None])
+        rows = [row for row in run.history if row["epoch"] % every == 0] + list(run.history[-1:])
+        points = [(row["epoch"], chart.x(row), row[chart.y]) for row in rows if chart.y in row]
+        series.append({epoch: (x, y) for epoch, x, y in points if x is not None})
     series = [one for one in series if one]
-    if not series:
+    epochs = sorted(set.intersection(*map(set, series))) if series else []
+    if not epochs:
         return None
-    length = min(map(len, series))
-    columns = [[one[epoch] for one in series] for epoch in range(length)]
+    columns = [[one[epoch] for one in series] for epoch in epochs]
     x = [sum(x for x, _ in column) / len(column) for column in columns]
     ys = [[y for _, y in column] for column in columns]
     return x, [min(y) for y in ys], [sum(y) / len(y) for y in ys], [max(y) for y in ys]

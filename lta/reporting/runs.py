@@ -137,7 +137,8 @@ def _history(rows: Any) -> tuple[list[dict[str, float]], int]:
     if not isinstance(rows, list):
         return [], 0
     kept = [
-        {key: value for key, value in row.items() if _is_number(value)}
+        row if all(type(value) is float and isfinite(value) for value in row.values())  # as lta writes it: nothing to copy
+        else {key: value for key, value in row.items() if _is_number(value)}
         for row in rows if isinstance(row, dict) and _is_number(row.get("epoch"))
     ]  # fmt: skip
     values = sum(len(row) for row in rows if isinstance(row, dict) and _is_number(row.get("epoch")))

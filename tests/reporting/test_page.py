@@ -4,6 +4,7 @@ import re
 
 from made_runs import figure, make_run
 
+from lta.reporting import plots
 from lta.reporting.groups import grouped
 from lta.reporting.page import as_html, as_markdown, report
 from lta.reporting.panels import BUDGET, films
@@ -125,6 +126,19 @@ def test_curves_take_the_pages_ink_and_each_model_keeps_its_colour(tmp_path):
     make_run(tmp_path / "c", "data=svhn", "recipe=author", history=history)
     with_test = re.findall(r"<figure>\s*<svg.*?</svg>\s*</figure>", as_html(made(tmp_path)), re.S)
     assert sum("Test error, looked at in training" in svg for svg in with_test) == 2
+
+
+def test_curves_are_means_of_the_same_epochs_and_keep_the_last(tmp_path):
+    rows = [{"epoch": float(epoch), "val/error": float(epoch)} for epoch in range(300)]
+    make_run(tmp_path / "a", "data=cifar10", seed=0, history=rows)
+    make_run(
+        tmp_path / "b", "data=cifar10", seed=1, history=[{**row, "val/error": row["val/error"] + 2} for row in rows[100:]]
+    )
+    (group,) = made(tmp_path).groups
+    chart = next(chart for chart in plots.CHARTS if chart.title == "Validation error")
+    x, low, middle, high = plots._points(chart, group)
+    assert (x[0], x[-1], len(x) <= plots.POINTS + 1) == (101, 300, True)
+    assert (low[-1], middle[-1], high[-1]) == (299, 300, 301)
 
 
 def test_panels_fit_the_page_and_say_what_is_missing(tmp_path, monkeypatch):
