@@ -62,14 +62,14 @@ def _data(answer: Mapping[str, Any]) -> str:
 
 
 def _key(answer: Mapping[str, Any]) -> str:
-    """Answers are set side by side where the question was the same: its data, images and settings."""
+    """Answers are set side by side where the question was the same: its data, images, settings, checkpoint and precision."""
     question = answer["question"]
     data = {key: value for key, value in question["data"].items() if key not in ("root", "seed", "batch_size", "cache")}
     return repr(
         (
             sorted(data.items(), key=str),
             sorted(question.get("settings", {}).items(), key=str),
-            question.get("images"),
+            *(question.get(key) for key in ("images", "checkpoint", "precision")),
         )
     )
 

@@ -19,6 +19,10 @@ ELSEWHERE = {"data.seed", "data.root", "data.download", "data.cache", "data.eval
 """What of these may differ between seeds or machines."""
 
 
+WHERE = {"_target_", "accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm", "precision"}
+"""Of the trainer's: on what it ran. How precise that was stands in the results; any other option is a setting."""
+
+
 class Group(NamedTuple):
     """`label` tells it from the others of the report; `val_error` is the mean after the last epoch, None without val set."""
 
@@ -60,7 +64,9 @@ def settings_of(run: Run) -> dict[str, Any]:
     """By dotted name."""
     leaves = {name: value for part in PARTS if part in run.config for name, value in _leaves(run.config[part], part)}
     leaves = {name: value for name, value in leaves.items() if name not in ELSEWHERE and not name.endswith("_partial_")}
-    return leaves | ({"coding": run.results["coding"]} if run.results.get("coding") else {})
+    trainer = {f"trainer.{name}": value for name, value in (run.config.get("trainer") or {}).items() if name not in WHERE}
+    seen = {name: run.results[name] for name in ("coding", "precision", "test_images") if run.results.get(name)}
+    return leaves | trainer | seen
 
 
 def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
@@ -107,12 +113,13 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
                 unlike[setting] = own.get(setting)
         said = [f"{setting.rpartition('.')[2]}={_value(value)}" for setting, value in unlike.items()]
         labels.append(", ".join([str(names), *said[:4], *(["..."] if len(said) > 4 else [])]))
-    repeated = Counter(labels)
-    counts: Counter[str] = Counter()
-    for place, label in enumerate(labels):
-        if repeated[label] > 1:
-            counts[label] += 1
-            labels[place] = f"{label} #{counts[label]}"
+    keys = [(names_of(runs[0].config).data, label) for runs, label in zip(members, labels, strict=True)]
+    repeated = Counter(keys)
+    counts: Counter[tuple[str, str]] = Counter()
+    for place, key in enumerate(keys):
+        if repeated[key] > 1:
+            counts[key] += 1
+            labels[place] = f"{labels[place]} #{counts[key]}"
     return labels
 
 

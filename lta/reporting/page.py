@@ -1,6 +1,7 @@
 """The report as one HTML file and as Markdown: what is said stands here, how it looks in templates/."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +74,8 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
     )  # fmt: skip
     numbers = {run.path: number for number, run in made.runs}
     environment.globals |= {
+        "asked": lambda evaluator, runs: "\n".join(_asked(numbers[run.path], run, evaluator) for run in runs),
+        "checkpoint": _checkpoint, "command": _command,
         "first": lambda runs: min(numbers[run.path] for run in runs),
         "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
         "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
@@ -99,12 +102,12 @@ def _published_rows(groups: Sequence[Group]) -> Mapping[str, Sequence[tuple[Name
     return found
 
 
-def _best(groups: Sequence[Group]) -> set[str]:
-    """Labels of the groups whose recipe is the best of their network's, by validation error."""
+def _best(groups: Sequence[Group]) -> set[tuple[str, str]]:
+    """Data and label of the groups whose recipe is the best of their network's, by validation error."""
     by_names: dict[Names, list[Group]] = {}
     for group in groups:
         by_names.setdefault(group.names, []).append(group)
-    return {chosen.label for of in by_names.values() if (chosen := best(of)) is not None}
+    return {(chosen.names.data, chosen.label) for of in by_names.values() if (chosen := best(of)) is not None}
 
 
 def _differences(groups: Sequence[Group]) -> Mapping[str, tuple[Sequence[Group], Mapping[str, Sequence[Any]]]]:
@@ -129,7 +132,18 @@ def _cite(numbers: Sequence[int]) -> str:
 
 
 def _traced(number: int, run: Run) -> str:
-    return f"[{number}] {run.path}, seed {run.seed}, {run.results.get('test_checkpoint', 'last')}.ckpt: {_command(run)}"
+    return f"[{number}] {run.path}, seed {run.seed}, {_checkpoint(run)}: {_command(run)}"
+
+
+def _asked(number: int, run: Run, evaluator: str) -> str:
+    """An answer has a checkpoint and a command of its own."""
+    answer = run.answers[evaluator]
+    command = " ".join(map(str, answer.get("command") or ["command unknown"]))
+    return f"[{number}] {run.path}, seed {run.seed}, {answer['question'].get('checkpoint', 'checkpoint unknown')}: {command}"
+
+
+def _checkpoint(run: Run) -> str:
+    return f"{run.results.get('test_checkpoint', 'last')}.ckpt"
 
 
 def _command(run: Run) -> str:
@@ -184,4 +198,4 @@ def _text(value: Any) -> str:
 
 def _escape_markdown(text: str) -> str:
     """For a cell of a Markdown table: neither ends the cell nor becomes HTML."""
-    return html.escape(text, quote=False).replace("|", "\\|").replace("\n", " ")
+    return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(" ".join(text.split()), quote=False))

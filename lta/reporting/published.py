@@ -43,10 +43,9 @@ class Published(NamedTuple):
         return bool(self.paper or self.recorded or self.others)
 
     @property
-    def gate(self) -> Figure | None:
-        """The figure that ours is judged by."""
-        of = {figure.trust: figure for figure in reversed((*self.paper, *self.recorded))}
-        return next((of[trust] for trust in GATES if trust in of), None)
+    def gates(self) -> list[Figure]:
+        """The figures that ours is judged by, the most trusted first."""
+        return [figure for trust in GATES for figure in (*self.recorded, *self.paper) if figure.trust == trust]
 
 
 @cache

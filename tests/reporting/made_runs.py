@@ -67,8 +67,11 @@ def make_run(directory, *overrides, seed=0, error=5.0, epochs=4, panels=0, answe
     for name, figures in (answers or {}).items():
         (directory / "evaluations").mkdir(exist_ok=True)
         answer = {
-            "evaluator": name, "question": {"data": {"_target_": "lta.data.cifar.CIFAR", "name": "cifar10"}, "images": 9},
-            "figures": figures, "time": "2026-11-21T10:00:00+00:00",
+            "evaluator": name, "figures": figures, "time": "2026-11-21T10:00:00+00:00",
+            "command": ["python", "-m", "lta.evaluate", f"evaluator={name}"],
+            "question": {
+                "data": {"_target_": "lta.data.cifar.CIFAR", "name": "cifar10"}, "images": 9, "checkpoint": "best.ckpt",
+            },
         }  # fmt: skip
         (directory / "evaluations" / f"{name}.json").write_text(json.dumps(answer))
     return directory

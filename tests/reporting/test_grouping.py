@@ -90,3 +90,19 @@ def test_other_questions_of_one_name_are_other_tables(tmp_path):
     answer = run / "evaluations" / "classification.json"
     answer.write_text(answer.read_text().replace('"images": 9', '"images": 8'))
     assert [len(table.rows["error"][0].runs) for table in tables(groups_of(tmp_path)[0])] == [1, 1]
+
+
+def test_runs_of_another_precision_or_trainer_are_another_row(tmp_path):
+    for number, (more, found) in enumerate(
+        (([], {}), ([], {"precision": "bf16-mixed"}), (["+trainer.limit_train_batches=0.1"], {}))
+    ):
+        make_run(tmp_path / str(number), "data=cifar10", *more, seed=number, **found)
+    groups, _ = groups_of(tmp_path)
+    assert [len(group.runs) for group in groups] == [1, 1, 1]
+    assert any("limit_train_batches=0.1" in group.label for group in groups)
+
+
+def test_one_network_on_two_data_sets_needs_no_numbers(tmp_path):
+    for data in ("cifar10", "cifar100"):
+        make_run(tmp_path / data, f"data={data}", "model=vgg_att2")
+    assert [group.label for group in groups_of(tmp_path)[0]] == ["vgg_att2 pc concat"] * 2

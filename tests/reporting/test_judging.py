@@ -96,13 +96,22 @@ def judged(errors, figures=CHECKED, *differ):
 
 
 def test_the_rule_of_the_verdicts():
-    assert judged([5.2, 5.3, 5.25]).words == "reproduced"
-    assert judged([4.0, 4.6, 5.2]).words == "within noise"
-    assert judged([6.0, 6.1, 6.05]).words == "not reproduced"
-    lower = judged([4.0, 4.1, 4.05])
-    assert (lower.words, lower.why[:6]) == ("reproduced", "lower:")
+    assert judged([5.2, 5.3, 5.25]) == ("reproduced", "one more run: 5.00 to 5.50; quoted figure 5.23")
+    assert judged([4.8, 5.2, 5.6]).words == "within noise"
+    assert judged([6.0, 6.1, 6.05]) == ("not reproduced", "one more run: 5.80 to 6.30; higher than the quoted figure 5.23")
+    assert judged([4.0, 4.1, 4.05]) == ("not reproduced", "one more run: 3.80 to 4.30; lower than the quoted figure 5.23")
+    assert judged([5.4, 30, 90])[0] == "not comparable"
     assert judged([5.2, 5.2]) == ("not comparable", "2 seeds of 3")
     assert judged([5.2]) == ("not comparable", "1 seed of 3")
+
+
+def test_where_checked_figures_differ_the_weakest_verdict_counts():
+    both = Published([Figure(5.23, "quoted", "a post")], [Figure(5.42, "recorded", "a script")], [])
+    assert judged([5.40, 5.38, 5.41], both) == (
+        "not reproduced", "one more run: 5.32 to 5.47; reproduced, recorded figure 5.42; "
+        "not reproduced, higher than the quoted figure 5.23",
+    )  # fmt: skip
+    assert judged([5.2, 5.3, 5.4], both).words == "reproduced"
 
 
 def test_what_can_not_be_judged():
@@ -117,7 +126,7 @@ def test_what_can_not_be_judged():
     assert judged([5.2, 5.3, 5.25], CHECKED, jpeg).words == "not comparable"
     short = Deviation("recipe.epochs", 30, 300, "epochs 30 (authors: 300)")
     assert judged([6.0, 6.1, 6.05], CHECKED, short).words == "not comparable"
-    assert judged([4.0, 4.1, 4.05], CHECKED, short).words == "reproduced"
+    assert judged([5.2, 5.22, 5.23], CHECKED, short).words == "reproduced"
     assert judged([6.0, 6.1, 6.05], CHECKED, Deviation("recipe.lr", 0.1, 1.0, "rate")).words == "not reproduced"
 
 
@@ -125,10 +134,10 @@ def test_what_the_authors_recorded_is_what_ours_is_judged_by():
     both = published(Names("vgg_att2", "pc", "concat", "cifar10"))
     assert [(one.error, one.trust) for one in both.paper] == [(5.23, "quoted")]
     assert [one.error for one in both.recorded] == [5.42]
-    assert both.gate == both.recorded[0]
-    assert published(Names("vgg_att3", "pc", "concat", "cifar10")).gate.error == 6.45
+    assert both.gates == [*both.recorded, *both.paper]
+    assert [one.error for one in published(Names("vgg_att3", "pc", "concat", "cifar10")).gates] == [6.45]
     other = published(Names("vgg_att2", "dp", "concat", "cifar10"))
-    assert [(one.error, other.gate) for one in other.others] == [(5.21, None)]
+    assert [(one.error, other.gates) for one in other.others] == [(5.21, [])]
     assert str(published(Names("vgg_pan", None, None, "cifar10")).paper[0]) == "6.29 (unchecked)"
 
 

@@ -17,6 +17,11 @@ def made(place, title="Title", command="python -m lta.report runs"):
     return report(title, command, "2026-11-22 10:00+00:00", groups, [*left_out, *repeated])
 
 
+def escaped(text):
+    """For Markdown."""
+    return str(text).replace("_", "\\_")
+
+
 def cells(page, label):
     """Of the row of the first table that begins with `label`, without markup."""
     row = re.search(rf'<tr[^>]*>\s*<th scope="row">{re.escape(label)}.*?</tr>', page, re.S).group()
@@ -31,7 +36,7 @@ def test_the_paper_stands_beside_ours(tmp_path):
     page = as_html(made(tmp_path))
     assert cells(page, "vgg_att2 pc concat") == [
         "vgg_att2 pc concat", "5.23", "5.42", "-", "5.30 ± 0.10 [1-3]", "5.05 to 5.55", "3",
-        "reproduced one more run: 4.80 to 5.80, recorded figure 5.42", "none",
+        "reproduced one more run: 4.80 to 5.80; recorded figure 5.42; quoted figure 5.23", "none",
     ]  # fmt: skip
     assert cells(page, "vgg_att3 pc concat") == ["vgg_att3 pc concat", "-", "6.45", "-", "not run", "", "", "", ""]
     assert cells(page, "vgg_pan")[:2] == ["vgg_pan", "6.29 unchecked"]
@@ -39,7 +44,8 @@ def test_the_paper_stands_beside_ours(tmp_path):
     assert "is not the 5.23 % row: that is vgg_att2 (pc, concat)" in page
     assert "Not comparable: no figure that was checked" in page
     text = as_markdown(made(tmp_path))
-    assert "| vgg_att2 pc concat | 5.23 | 5.42 | - | 5.30 ± 0.10 | 5.05 to 5.55 | 3 | [1-3] | **reproduced**:" in text
+    assert f"| 1 | {escaped(tmp_path / '0')} | 0 | 5.20 | last.ckpt | python -m lta.run data=cifar10" in text
+    assert "| vgg\\_att2 pc concat | 5.23 | 5.42 | - | 5.30 ± 0.10 | 5.05 to 5.55 | 3 | [1-3] | **reproduced**:" in text
     assert "6.29 (unchecked)" in text
     assert "is not the 5.23 % row" in text
 
@@ -59,7 +65,12 @@ def test_every_figure_of_ours_names_runs_seeds_checkpoints_and_commands(tmp_path
     page = as_html(made(tmp_path))
     traced = re.findall(r'title="(\[1\][^"]*)"', page)
     assert len(traced) == 4, "error, an answer, minutes, images a second"
-    for title in traced:
+    answered = [title for title in traced if "lta.evaluate" in title]
+    assert answered == ["\n".join(
+        f"[{seed + 1}] {tmp_path / str(seed)}, seed {seed}, best.ckpt: python -m lta.evaluate evaluator=classification"
+        for seed in (0, 1)
+    )], "an answer has a checkpoint and a command of its own"  # fmt: skip
+    for title in set(traced) - set(answered):
         for seed in (0, 1):
             command = f"python -m lta.run data=cifar10 model=vgg_att3 seed={seed}"
             assert f"[{seed + 1}] {tmp_path / str(seed)}, seed {seed}, last.ckpt: {command}" in title
@@ -73,7 +84,9 @@ def test_markup_in_names_is_shown_and_not_run(tmp_path):
         tmp_path / "<b>bold|</b>", "data=cifar10", "model=vgg_att3", coding=evil,
         answers={"mine": {evil: figure(1)}, "query": {"levels": {"A": {"verdict": {"words": evil}}}}},
     )  # fmt: skip
-    (run / "run.json").write_text('{"starts": [{"command": ["<img src=x onerror=alert(2)>"], "time": "1"}]}')
+    (run / "run.json").write_text(
+        '{"starts": [{"command": ["<img src=x onerror=alert(2)>\\r![a](http://x.invalid/p.png)"], "time": "1"}]}'
+    )
     (tmp_path / "<i>left").mkdir()
     (tmp_path / "<i>left" / "run.json").write_text("{}")
     page = as_html(made(tmp_path, title=evil, command=evil))
@@ -86,6 +99,8 @@ def test_markup_in_names_is_shown_and_not_run(tmp_path):
     assert "<script>" not in text
     assert "<b>bold" not in text
     assert "bold\\|" in text
+    assert not re.search(r"(?<!\\)!\[", text)
+    assert "\r" not in text
 
 
 def test_what_is_left_out_is_listed(tmp_path):
