@@ -78,6 +78,13 @@ def test_every_figure_of_ours_names_runs_seeds_checkpoints_and_commands(tmp_path
     assert 'href="#run-1"' in page
 
 
+def test_a_citation_leads_to_the_runs_it_names(tmp_path):
+    for model in ("vgg_att2", "vgg_att3"):
+        make_run(tmp_path / model, "data=cifar10", f"model={model}")
+    page = as_html(made(tmp_path))
+    assert re.findall(r'href="#run-(\d+)" data-runs="(\d+)"', page) == [("1", "1"), ("2", "2")]
+
+
 def test_markup_in_names_is_shown_and_not_run(tmp_path):
     evil = "<script>alert(1)</script>"
     run = make_run(
