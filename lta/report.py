@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for one in groups:
         print(f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}")
     if made.left_out:
-        print(f"{len(made.left_out)} notes on what is left out, in the report's last section")
+        print(f"{len(made.left_out)} note{'s' * (len(made.left_out) > 1)} on what is left out, in the report's last section")
     files = [asked.out / name for name in ("report.html", "report.md")]
     print(*files, sep="\n")
     return 0 if asked.wandb is None else _logged(files, asked.wandb)

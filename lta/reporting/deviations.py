@@ -9,7 +9,9 @@ from lta.reporting.runs import Run
 VGG: Mapping[str, Any] = {
     "model.width": 1.0, "model.dropout": 1.0, "model.dropout_kind": "element", "model.bn_eps": 1e-3,
     "model.init.scorer": "author", "model.init.conv": "fan_out", "model.init.batchnorm": "uniform",
-    "model.prune_inert_query": False, "model.normaliser": "softmax", "test_checkpoint": "last",
+    "model.prune_inert_query": False, "model.normaliser": "softmax", "model.pools": "cifar",
+    "model.head.combine": "product", "preprocess.scale": 55.0, "preprocess.filter_bias": 0.1, "augment.cutout": 0,
+    "test_checkpoint": "last",
     "preprocess._target_": "YuvLcn", "augment._target_": "HalfFlip", "augment.batch_shift": 0,
     "data.batch_size": 128, "data.val_size": 0,
     "recipe._target_": "SGDRecipe", "recipe.epochs": 300, "recipe.lr": 1.0, "recipe.lr_batch": 0, "recipe.momentum": 0.9,
@@ -37,7 +39,9 @@ RESNET: Mapping[str, Any] = {
     "recipe.schedule.reset_momentum": True,
 }  # fmt: skip
 
-BY_MODEL: Mapping[str, Mapping[str, Any]] = {"vgg_pan": {"model.normaliser": MODELS["vgg_pan"]["normaliser"]}}
+BY_MODEL: Mapping[str, Mapping[str, Any]] = {
+    "vgg_pan": {"model.normaliser": MODELS["vgg_pan"]["normaliser"]}, "vgg_att3_upprojecting": {"data.batch_size": 64},
+}  # fmt: skip
 
 BY_ROW: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("vgg", "cifar10"): {"preprocess._target_": "GcnZca"}, ("vgg_att1", "cifar10"): {"preprocess._target_": "GcnZca"},

@@ -17,11 +17,15 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
     },
     "vgg_att3_three_globals": {"_target_": "vgg_attention", "levels": ["A", "B", "C"], "gates": [], "query": "own"},
     "vgg_pan": {
-        "_target_": "vgg_attention", "levels": ["B", "C"], "gates": ["B"],
+        "_target_": "vgg_attention", "levels": ["B", "C"], "gates": ["B"], "query": "own",
         "normaliser": {"A": "sigmoid", "B": "sigmoid", "C": "softmax"},
     },
-    "vgg_progressive_hl": {"_target_": "vgg_attention", "levels": ["B", "C"], "gates": ["B"], "normaliser": "softmax"},
-    "vgg_progressive_ll": {"_target_": "vgg_attention", "levels": ["A", "C"], "gates": ["A"], "normaliser": "softmax"},
+    "vgg_progressive_hl": {
+        "_target_": "vgg_attention", "levels": ["B", "C"], "gates": ["B"], "query": "own", "normaliser": "softmax",
+    },
+    "vgg_progressive_ll": {
+        "_target_": "vgg_attention", "levels": ["A", "C"], "gates": ["A"], "query": "own", "normaliser": "softmax",
+    },
     "rn164": {"_target_": "resnet", "depth": 164},
     "rn_att1": {"_target_": "resnet_attention", "levels": ["C"], "depth": 164},
     "rn_att2": {"_target_": "resnet_attention", "levels": ["B", "C"], "depth": 164},

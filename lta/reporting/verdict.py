@@ -13,7 +13,7 @@ SCATTER = 0.5
 
 RULE = (
     "Not comparable: no figure that was checked is published for it; or the data's coding or resolution, or the network's "
-    f"width or normaliser differ from the paper's; or fewer than {SEEDS} seeds; or one more run may fall more than "
+    f"width, pools or normaliser differ from the paper's; or fewer than {SEEDS} seeds; or one more run may fall more than "
     f"{100 * SCATTER:g} % of the figure to either side; or the error is higher after fewer epochs than the paper's. "
     "Otherwise, from the range in which one more of our runs falls (95 %, Student's t over seeds, since the published "
     "figure is one run): reproduced, if the figure lies in it and it reaches at most "
@@ -25,7 +25,7 @@ RULE = (
 
 WEAKEST = ("not reproduced", "not comparable", "within noise", "reproduced")
 
-BLOCKING = ("coding", "model.width", "model.normaliser", "data.image_size")
+BLOCKING = ("coding", "model.width", "model.normaliser", "model.pools", "data.image_size")
 
 
 class Verdict(NamedTuple):

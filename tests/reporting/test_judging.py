@@ -66,12 +66,20 @@ def test_what_makes_it_another_network_or_another_reading_is_found():
     ]  # fmt: skip
 
 
+def test_the_authors_upprojecting_network_had_its_own_batch():
+    run = run_of("model=vgg_att3_upprojecting", "data=cifar10", "recipe=author")
+    assert deviations(run, names_of(run.config)) == []
+    other = config_of("model=vgg_pan", "model.query=shared")
+    assert names_of(other).model != "vgg_pan"
+
+
 def test_every_setting_that_is_compared_exists_somewhere():
     """A renamed setting would be compared no more."""
     from lta.reporting.deviations import BY_DATA, RESNET, VGG, value_of
 
     configs = [config_of(f"model={model}", "recipe=author") for model in ("vgg_att3", "vgg")]
     configs += [config_of("model=vgg_att3", f"data={data}", "recipe=author") for data in BY_DATA]
+    configs += [config_of("model=vgg_att2", "head=indep"), config_of("model=vgg_att2", "data=cifar10", "recipe=fast")]
     configs += [config_of("model=rn_att2", "data=cifar10", "recipe=author_resnet")]
     for setting in {*VGG, *RESNET, *(setting for of in BY_DATA.values() for setting in of)}:
         assert any(value_of(config, setting)[0] for config in configs), setting
