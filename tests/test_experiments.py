@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import yaml
-from commands import TINY, lta_run
 from networks import COUNTS
 from omegaconf import OmegaConf
 from torch._subclasses import FakeTensorMode
@@ -22,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lta.config import build, plain
 from lta.data.base import ImageData
 from lta.data.batches import Split
-from lta.messages import CONF, PACKAGE
+from lta.messages import CONF
 from lta.reporting import published
 from lta.reporting.deviations import deviations
 from lta.reporting.names import names_of
@@ -283,55 +280,6 @@ def test_a_figure_written_down_from_memory_is_called_unchecked():
     assert text(figures_of("cifar10_vgg_att2_pc_concat")).startswith(
         "5.42 % (recorded: VGGNet/run_expt_cifar10.sh); 5.23 % (quo"
     )
-
-
-def make(*arguments):
-    command = ["make", "--dry-run", "--no-print-directory", "reproduce", *arguments]
-    return subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True)
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-@pytest.mark.parametrize("table", ["", "mnist", "cifar", "%", "cifar10 svhn", "vgg"])
-def test_make_reproduce_names_the_tables_where_there_is_no_such(table):
-    ended = make(f"TABLE={table}")
-    assert ended.returncode == 2
-    (line,) = ended.stderr.splitlines()
-    assert f"TABLE={table} is no table; give one of {' '.join(TABLES)}, for example" in line
-    assert not ended.stdout
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-@pytest.mark.parametrize("table", TABLES)
-def test_make_reproduce_runs_a_table(table):
-    last = make(f"TABLE={table}", "SEEDS=4,5", "ARGS=recipe.epochs=3 logger=csv").stdout.splitlines()[-1]
-    assert last == (
-        f".venv/bin/python -m lta.run -m 'experiment=glob({table}_*)' 'seed=choice(4,5)' recipe.epochs=3 logger=csv"
-    )
-
-
-def test_what_only_experiments_have_is_told_how_to_be_set(capsys):
-    ended = lta_run(capsys, ["-m", "experiment=glob(cifar10_*)", "schedule.of_epochs=300"])
-    assert ended.status == 1
-    assert ended.err.strip() == (
-        "error: there is no setting schedule.of_epochs here, but if the experiments have it: give it as "
-        "++schedule.of_epochs=...; --cfg job prints them all"
-    )
-
-
-@pytest.mark.slow
-def test_a_table_is_a_sweep(capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    tiny = [argument for argument in TINY if not argument.startswith(("experiment", "data.val_size"))]
-    swept = ["-m", "experiment=glob([control_gap,control_uni*])", "seed=choice(0)", "data=digit_scenes"]
-    ended = lta_run(capsys, [*swept, *tiny, "++schedule.of_epochs=300"])
-    assert ended.status == 0, ended.err
-    (sweep,) = (tmp_path / "multirun").iterdir()
-    assert re.fullmatch(r"experiment-control_gap_control_uni\+seed_[0-9a-f]{8}", sweep.name)
-    jobs = {path.name: path for path in sweep.iterdir() if path.is_dir()}
-    assert set(jobs) == {"experiment-control_gap+seed-0", "experiment-control_uniform+seed-0"}
-    for path in jobs.values():
-        assert OmegaConf.load(path / "config.yaml").schedule.of_epochs == 300
-        assert "test/error" in (sweep / "sweep.csv").read_text()
 
 
 @pytest.mark.slow
