@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from commands import TINY, lta_run
+from omegaconf import OmegaConf
 
 from lta.messages import PACKAGE
 
