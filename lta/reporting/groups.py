@@ -18,6 +18,15 @@ PARTS = ("model", "data", "preprocess", "augment", "recipe", "test_checkpoint")
 ELSEWHERE = {"data.seed", "data.root", "data.download", "data.cache", "data.eval_batch_size", "preprocess.cache"}
 """What of these may differ between seeds or machines."""
 
+FOLDERS = ("ImageFolder", "MaskFolder")
+"""Data of the user's own: another root is other data."""
+
+RECIPE = ("recipe.", "augment.", "preprocess.", "trainer.", "data.batch_size", "precision")
+"""What a recipe is made of: two groups that differ in these only are the same question, trained in two ways."""
+
+TIE = object()
+"""No value is the usual one."""
+
 
 WHERE = {"_target_", "accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm", "precision"}
 """Of the trainer's: on what it ran. How precise that was stands in the results; any other option is a setting."""
@@ -49,12 +58,11 @@ def grouped(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
             left_out.append(LeftOut(run.path, f"its config.yaml is none of lta's: {error}"))
             continue
         of = found.setdefault(key, {})
-        if run.seed in of:
-            left_out.append(
-                LeftOut(of[run.seed].path, f"the same configuration and seed ({run.seed}) as the newer {run.path}")
-            )
-        of[run.seed] = run
-    members = [sorted(of.values(), key=lambda run: (str(type(run.seed)), run.seed or 0)) for of in found.values()]
+        which = ("not seeded", str(run.path)) if run.seed is None else ("seed", run.seed)
+        if which in of:
+            left_out.append(LeftOut(of[which].path, f"the same configuration and seed ({run.seed}) as the newer {run.path}"))
+        of[which] = run
+    members = [[of[which] for which in sorted(of)] for of in found.values()]
     labels = _labels(members)
     groups = [_group(of, label) for of, label in zip(members, labels, strict=True)]
     return sorted(groups, key=lambda group: (group.names.data, str(group.names), group.label)), left_out
@@ -63,7 +71,8 @@ def grouped(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
 def settings_of(run: Run) -> dict[str, Any]:
     """By dotted name."""
     leaves = {name: value for part in PARTS if part in run.config for name, value in _leaves(run.config[part], part)}
-    leaves = {name: value for name, value in leaves.items() if name not in ELSEWHERE and not name.endswith("_partial_")}
+    apart = ELSEWHERE - {"data.root"} if short(run.config["data"].get("_target_")) in FOLDERS else ELSEWHERE
+    leaves = {name: value for name, value in leaves.items() if name not in apart and not name.endswith("_partial_")}
     trainer = {f"trainer.{name}": value for name, value in (run.config.get("trainer") or {}).items() if name not in WHERE}
     seen = {name: run.results[name] for name in ("coding", "precision", "test_images") if run.results.get(name)}
     return leaves | trainer | seen
@@ -77,14 +86,24 @@ def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
 
 
 def usual(values: Sequence[Any]) -> Any:
-    """The most frequent of them, the first of several."""
-    return next(value for value in values if _key(value) == Counter(map(_key, values)).most_common(1)[0][0])
+    """The most frequent of them; TIE where several are."""
+    (most, count), *others = Counter(map(_key, values)).most_common(2)
+    return TIE if others and others[0][1] == count else next(value for value in values if _key(value) == most)
 
 
-def best(groups: Sequence[Group]) -> Group | None:
-    """Of one network on one data set: the recipe of least validation error. None where that can't be said."""
-    judged = [group for group in groups if group.val_error is not None]
-    return min(judged, key=lambda group: group.val_error or 0.0) if len(judged) == len(groups) > 1 else None
+def best(groups: Sequence[Group]) -> list[Group]:
+    """Of groups that differ in their recipe only, each by as many seeds, the one of least validation error.
+
+    None of them where one has no validation error: the test set would choose.
+    """
+    alike: dict[str, list[Group]] = {}
+    for group in groups:
+        question = {name: value for name, value in group.settings.items() if not name.startswith(RECIPE)}
+        alike.setdefault(_key([group.names, question]), []).append(group)
+    return [
+        min(of, key=lambda group: group.val_error or 0.0) for of in alike.values()
+        if len(of) > 1 and len({group.summary.n for group in of}) == 1 and all(group.val_error is not None for group in of)
+    ]  # fmt: skip
 
 
 def _group(runs: Sequence[Run], label: str) -> Group:
@@ -111,7 +130,7 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
             values = [one.get(setting) for one in others]
             if len({_key(value) for value in values}) > 1 and _key(own.get(setting)) != _key(usual(values)):
                 unlike[setting] = own.get(setting)
-        said = [f"{setting.rpartition('.')[2]}={_value(value)}" for setting, value in unlike.items()]
+        said = [f"{_called(setting)}={_value(value)}" for setting, value in unlike.items()]
         labels.append(", ".join([str(names), *said[:4], *(["..."] if len(said) > 4 else [])]))
     keys = [(names_of(runs[0].config).data, label) for runs, label in zip(members, labels, strict=True)]
     repeated = Counter(keys)
@@ -121,6 +140,11 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
             counts[key] += 1
             labels[place] = f"{labels[place]} #{counts[key]}"
     return labels
+
+
+def _called(setting: str) -> str:
+    """A setting by its last name, a class by its part's: `preprocess._target_` is `preprocess`."""
+    return setting.removesuffix("._target_").rpartition(".")[2]
 
 
 def _value(value: Any) -> str:

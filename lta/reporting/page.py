@@ -102,12 +102,9 @@ def _published_rows(groups: Sequence[Group]) -> Mapping[str, Sequence[tuple[Name
     return found
 
 
-def _best(groups: Sequence[Group]) -> set[tuple[str, str]]:
-    """Data and label of the groups whose recipe is the best of their network's, by validation error."""
-    by_names: dict[Names, list[Group]] = {}
-    for group in groups:
-        by_names.setdefault(group.names, []).append(group)
-    return {(chosen.names.data, chosen.label) for of in by_names.values() if (chosen := best(of)) is not None}
+def _best(groups: Sequence[Group]) -> Mapping[tuple[str, str], str]:
+    """By data and label of the groups whose recipe is the best of their network's: what is said of them."""
+    return {(one.names.data, one.label): f"best recipe by val error, {one.val_error:.2f}" for one in best(groups)}
 
 
 def _differences(groups: Sequence[Group]) -> Mapping[str, tuple[Sequence[Group], Mapping[str, Sequence[Any]]]]:
@@ -155,7 +152,12 @@ def _spread(one: Summary, digits: int = 2) -> str:
 
 
 def _interval(one: Summary, digits: int = 2) -> str:
-    return "one seed" if one.interval is None else f"{one.interval[0]:.{digits}f} to {one.interval[1]:.{digits}f}"
+    """Of an error in percent, which can't lie outside 0 to 100, as Student's interval can."""
+    return (
+        "one seed"
+        if one.interval is None
+        else f"{max(one.interval[0], 0):.{digits}f} to {min(one.interval[1], 100):.{digits}f}"
+    )
 
 
 def _cell(cell: Cell) -> str:

@@ -28,7 +28,7 @@ class Figure(NamedTuple):
     source: str
 
     def __str__(self) -> str:
-        return f"{self.error:.2f}{' (unchecked)' if self.trust == 'recalled' else ''}"
+        return f"{self.error:.2f}" + {"recalled": " (unchecked)", "quoted": " (quoted)"}.get(self.trust, "")
 
 
 class Published(NamedTuple):
@@ -50,7 +50,7 @@ class Published(NamedTuple):
 
 @cache
 def _read() -> Mapping[str, Any]:
-    return yaml.load(FILE.read_text(), Loader)
+    return yaml.load(FILE.read_text(encoding="utf-8"), Loader)
 
 
 def paper() -> Mapping[str, str]:

@@ -12,20 +12,23 @@ SHARE = 0.1
 SCATTER = 0.5
 
 RULE = (
-    "Not comparable: no figure that was checked is published for it; or the data's coding or resolution, or the network's "
-    f"width, pools or normaliser differ from the paper's; or fewer than {SEEDS} seeds; or one more run may fall more than "
+    "Not comparable: no figure that was checked is published for it; or the data's coding, resolution or number of test "
+    "images, or the network's width, pools or normaliser differ from the paper's; or seeds with exactly the same error; or "
+    f"fewer than {SEEDS} seeds; or one more run may fall more than "
     f"{100 * SCATTER:g} % of the figure to either side; or the error is higher after fewer epochs than the paper's. "
     "Otherwise, from the range in which one more of our runs falls (95 %, Student's t over seeds, since the published "
     "figure is one run): reproduced, if the figure lies in it and it reaches at most "
     f"{100 * SHARE:g} % of the figure to either side of our mean; within noise, if the figure lies in a wider one; not "
     "reproduced, if it lies wholly above the figure or wholly below. Where checked figures differ, ours is judged by each "
-    "and the weakest verdict counts. Reproduced says that this error is reached, under the deviations listed; not that the "
-    "training or the order of networks is confirmed."
+    "and the weakest verdict counts. How often that is right: of published figures drawn from the very distribution of our "
+    "seeds (5.23 %, standard deviation 0.1 points), three seeds call 62 % reproduced, 33 % within noise and 5 % not "
+    "reproduced; five seeds 93 %, 2 % and 5 %. Reproduced says that this error is reached, under the deviations listed; not "
+    "that the training or the order of networks is confirmed."
 )
 
 WEAKEST = ("not reproduced", "not comparable", "within noise", "reproduced")
 
-BLOCKING = ("coding", "model.width", "model.normaliser", "model.pools", "data.image_size")
+BLOCKING = ("coding", "test_images", "model.width", "model.normaliser", "model.pools", "data.image_size")
 
 
 class Verdict(NamedTuple):
@@ -43,6 +46,8 @@ def verdict(summary: Summary, published: Published, deviations: Sequence[Deviati
             return Verdict("not comparable", by_setting[setting].words)
     if summary.n < SEEDS or summary.next_run is None:
         return Verdict("not comparable", f"{summary.n} seed{'s' * (summary.n != 1)} of {SEEDS}")
+    if summary.sd == 0:
+        return Verdict("not comparable", f"all {summary.n} seeds have exactly the same error: their scatter is not known")
     found = [_by(gate, summary.mean, summary.next_run, by_setting.get("recipe.epochs")) for gate in published.gates]
     weakest = min((words for words, _ in found), key=WEAKEST.index)
     several = len({words for words, _ in found}) > 1

@@ -1,5 +1,7 @@
 """Seeds are one line; what else differs tells lines apart."""
 
+import shutil
+
 import pytest
 from made_runs import figure, make_run
 
@@ -41,7 +43,7 @@ def test_labels_name_what_is_unlike_most(tmp_path):
     make_run(tmp_path / "coding", "data=cifar10", "model=vgg_att3", coding="JPEG")
     groups, _ = groups_of(tmp_path)
     assert [group.label for group in groups] == [
-        "vgg_att2 pc concat", "vgg_att2 pc concat, lr=0.1", "vgg_att2 pc concat, width=0.5", "vgg_att3 pc concat",
+        "vgg_att2 pc concat", "vgg_att2 pc concat, lr=0.1", "vgg_att2 pc concat, width=0.5", "vgg_att3 pc concat, coding=JPEG",
         "vgg_att3 pc concat, coding=official",
     ]  # fmt: skip
     assert len({group.label for group in groups}) == 5
@@ -51,14 +53,39 @@ def test_labels_name_what_is_unlike_most(tmp_path):
     assert set(table) == {"model.width", "model.levels", "recipe.lr", "coding"}
 
 
+def test_where_no_value_is_the_usual_one_each_is_named(tmp_path):
+    make_run(tmp_path / "a", "data=cifar10", "recipe.lr=0.1")
+    make_run(tmp_path / "b", "data=cifar10", "recipe.lr=0.2")
+    make_run(tmp_path / "c", "data=cifar10", "model=vgg_att2", "preprocess=standardize")
+    make_run(tmp_path / "d", "data=cifar10", "model=vgg_att2", "preprocess=yuv_lcn")
+    labels = [group.label for group in groups_of(tmp_path)[0]]
+    assert [label.partition(", ")[2] for label in labels if "lr=" in label] == ["lr=0.1", "lr=0.2"]
+    assert any("preprocess=Standardize" in label for label in labels), labels
+
+
+def test_own_folders_of_one_name_are_two_data_sets_and_unseeded_runs_no_repeats(tmp_path):
+    for number, root in enumerate(("/a/birds", "/b/birds", "/b/birds")):
+        make_run(tmp_path / str(number), "data=image_folder", f"data.root={root}", seed=None)
+    groups, left_out = groups_of(tmp_path)
+    assert [(group.settings["data.root"], group.summary.n) for group in groups] == [("/a/birds", 1), ("/b/birds", 2)]
+    assert left_out == []
+
+
 def test_the_best_recipe_is_that_of_least_validation_error(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "recipe.lr=0.1", error=5.0)
     other = make_run(tmp_path / "b", "data=cifar10", "recipe.lr=0.2", error=4.0)
+    make_run(tmp_path / "wide", "data=cifar10", "recipe.lr=0.2", "model.width=2", error=3.0)
+    make_run(tmp_path / "shorter", "data=cifar10", "recipe.lr=0.2", "data.val_size=100", error=2.0)
     groups, _ = groups_of(tmp_path)
-    assert best(groups).settings["recipe.lr"] == 0.2
-    assert best(groups[:1]) is None, "one recipe is not the best of several"
+    (found,) = best(groups)
+    assert (found.settings["recipe.lr"], found.val_error) == (0.2, 4.0), "other networks and validation sets are no rivals"
+    (only,) = (group for group in groups if group.settings["model.width"] == 2)
+    assert best([only]) == [], "one recipe is not the best of several"
+    more = make_run(tmp_path / "again", "data=cifar10", "recipe.lr=0.2", seed=1, error=4.0)
+    assert best(groups_of(tmp_path)[0]) == [], "one seed is not compared with two"
+    shutil.rmtree(more)
     (other / "results.json").write_text((other / "results.json").read_text().replace("val/error", "val/accuracy"))
-    assert best(groups_of(tmp_path)[0]) is None, "without validation error the test set would choose"
+    assert best(groups_of(tmp_path)[0]) == [], "without validation error the test set would choose"
 
 
 def test_answers_stand_together_where_the_question_was_the_same(tmp_path):

@@ -7,12 +7,12 @@ from made_runs import config_of
 from networks import composed
 
 from lta.messages import CONF
-from lta.reporting.deviations import Deviation, deviations
+from lta.reporting.deviations import NOT_KNOWN, Deviation, deviations, trained_by_the_authors
 from lta.reporting.names import Names, names_of
 from lta.reporting.published import Figure, Published, published, rows
 from lta.reporting.runs import Run
 from lta.reporting.statistics import T95, summary
-from lta.reporting.verdict import verdict
+from lta.reporting.verdict import RULE, verdict
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 
@@ -49,7 +49,9 @@ def test_every_deviation_is_found_with_both_values():
     assert found["model.width"].words == "width 0.125 (authors: 1)"
     assert found["recipe.epochs"].words == "epochs 30 (authors: 300)"
     assert found["preprocess._target_"].words == "preprocessing Standardize (authors: YuvLcn)"
-    assert found["recipe.schedule._target_"].words == "schedule WarmupCosine (authors: Steps)"
+    assert found["recipe.schedule._target_"].words == "schedule WarmupCosine with warmup 0.15 (authors: Steps)"
+    said = "augmentation FlipCropCutout with flip 0.5, shift 4, cutout 0 (authors: HalfFlip)"
+    assert found["augment._target_"].words == said
     assert "recipe.schedule.every" not in found
     assert set(found) == {
         "coding", "model.width", "recipe.epochs", "preprocess._target_", "augment._target_", "data.val_size",
@@ -71,6 +73,33 @@ def test_the_authors_upprojecting_network_had_its_own_batch():
     assert deviations(run, names_of(run.config)) == []
     other = config_of("model=vgg_pan", "model.query=shared")
     assert names_of(other).model != "vgg_pan"
+
+
+def test_what_the_authors_did_not_tell_is_said_to_be_unknown():
+    cub = config_of("experiment=cub200_vgg_pan")
+    found = deviations(Run(None, cub, {"coding": "official", "test_images": 5794}, [], [], {}, []), names_of(cub))
+    assert [(one.setting, one.papers) for one in found] == [("preprocess", NOT_KNOWN), ("model", "CIFAR-100 weights")]
+    rate = config_of("experiment=svhn_vgg_att2_pc_concat")
+    assert "maybe 0.1" in deviations(run_of("experiment=svhn_vgg_att2_pc_concat"), names_of(rate))[0].words
+    own = run_of("model=vgg_gap", "data=stl10", "recipe=author", "preprocess=standardize")
+    assert "preprocess._target_" in [one.setting for one in deviations(own, names_of(own.config))], (
+        "compared with CIFAR-10's"
+    )
+    assert not trained_by_the_authors("stl10")
+
+
+def test_one_normaliser_for_all_levels_is_that_normaliser():
+    run = run_of("model=vgg_att2", "data=cifar10", "recipe=author", "model.normaliser={B: softmax, C: softmax}")
+    assert deviations(run, names_of(run.config)) == []
+    mixed = run_of("model=vgg_att2", "data=cifar10", "recipe=author", "model.normaliser={B: sigmoid, C: softmax}")
+    assert [one.setting for one in deviations(mixed, names_of(mixed.config))] == ["model.normaliser"]
+
+
+def test_errors_on_another_number_of_images_are_not_comparable():
+    run = run_of("model=vgg_att2", "data=cifar10", "recipe=author")._replace(results={"test_images": 2000})
+    found = deviations(run, names_of(run.config))
+    assert [one.words for one in found] == ["tested on 2000 images of 10,000"]
+    assert judged([5.2, 5.3, 5.25], CHECKED, *found) == ("not comparable", "tested on 2000 images of 10,000")
 
 
 def test_every_setting_that_is_compared_exists_somewhere():
@@ -111,6 +140,22 @@ def test_the_rule_of_the_verdicts():
     assert judged([5.4, 30, 90])[0] == "not comparable"
     assert judged([5.2, 5.2]) == ("not comparable", "2 seeds of 3")
     assert judged([5.2]) == ("not comparable", "1 seed of 3")
+    assert judged([5.2, 5.2, 5.2]).words == "not comparable"
+
+
+@pytest.mark.parametrize(("seeds", "shares"), [(3, (62, 33, 5)), (5, (93, 2, 5))])
+def test_how_often_the_rule_is_right_is_what_it_says(seeds, shares):
+    """Figures out of the distribution of our seeds, as the page states."""
+    rng = np.random.default_rng(0)
+    words = []
+    for *errors, figure in rng.normal(5.23, 0.1, (3000, seeds + 1)).round(2).tolist():
+        words.append(judged(errors, Published([Figure(figure, "quoted", "a post")], [], [])).words)
+    found = [100 * words.count(one) / len(words) for one in ("reproduced", "within noise", "not reproduced")]
+    np.testing.assert_allclose(found, shares, atol=2.5)
+    assert (
+        "{} % reproduced, {} % within noise and {} %".format(*shares) in RULE
+        or "{} %, {} % and {} %".format(*shares) in RULE
+    )
 
 
 def test_where_checked_figures_differ_the_weakest_verdict_counts():
