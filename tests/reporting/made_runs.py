@@ -50,7 +50,8 @@ def make_run(directory, *overrides, seed=0, error=5.0, epochs=4, panels=0, answe
     directory.mkdir(parents=True)
     (directory / "config.yaml").write_text(yaml.safe_dump(config_of(*overrides, seed=seed), sort_keys=False))
     start = {
-        "command": ["python", "-m", "lta.run", *overrides, f"seed={seed}"], "time": f"2026-11-20T10:00:{seed or 0:02d}+00:00",
+        "command": ["python", "-m", "lta.run", *overrides, f"seed={seed}"],
+        "time": f"2026-11-20T10:00:{seed or 0:02d}+00:00",
         "git": {"commit": "0123456789abcdef", "changed": False},
     }  # fmt: skip
     (directory / "run.json").write_text(json.dumps({"starts": [start]}))

@@ -43,7 +43,8 @@ def test_labels_name_what_is_unlike_most(tmp_path):
     make_run(tmp_path / "coding", "data=cifar10", "model=vgg_att3", coding="JPEG")
     groups, _ = groups_of(tmp_path)
     assert [group.label for group in groups] == [
-        "vgg_att2 pc concat", "vgg_att2 pc concat, lr=0.1", "vgg_att2 pc concat, width=0.5", "vgg_att3 pc concat, coding=JPEG",
+        "vgg_att2 pc concat", "vgg_att2 pc concat, lr=0.1", "vgg_att2 pc concat, width=0.5",
+        "vgg_att3 pc concat, coding=JPEG",
         "vgg_att3 pc concat, coding=official",
     ]  # fmt: skip
     assert len({group.label for group in groups}) == 5
