@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "reporting": set(),
     "transforms": {"cache", "checks"},
     "viz": set(),
-    "effects": {"viz"},
+    "effects": {"checks", "viz"},
     "data": {"cache", "checks", "transforms"},
     "console": set(),
     "training": {"checks", "models", "layers", "run_directory"},

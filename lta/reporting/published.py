@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lta.reporting.files import Loader
 from lta.reporting.names import Names
-from lta.reporting.runs import Loader
 
 FILE = Path(__file__).parent / "published.yaml"
 TRUST = {

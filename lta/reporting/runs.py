@@ -1,19 +1,19 @@
 """Run directories, read as files: what is whole enough to be reported, and why the rest is not."""
 
 import csv
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+from lta.reporting.files import Unusable, json_mapping, yaml_mapping
+from lta.reporting.history import cleaned, is_number
+from lta.reporting.places import files_in, folders
 
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MARKS = ("config.yaml", "run.json")
+"""What lies in a run's directory from its start on."""
 
-MARKS = ("config.yaml", "run.json", "results.json")
-"""A directory that holds one of these is taken for a run's."""
+PARTS = ("checkpoints", "evaluations", "wandb")
+"""Folders of a run in which no other run is looked for."""
 
 
 class Run(NamedTuple):
@@ -28,7 +28,7 @@ class Run(NamedTuple):
     panels: Sequence[Path]
 
     @property
-    def seed(self) -> Any:
+    def seed(self) -> int | None:
         return self.config.get("seed")
 
     @property
@@ -43,106 +43,120 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-class Unusable(Exception):
-    """Why a directory can't be reported, in words."""
-
-
 def read(places: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     """All runs at or below `places`, each once, in the order of their paths, and what had to be left out.
 
-    Raises ValueError where a place does not exist.
+    Runs are not looked for inside runs. A folder that is none, but has a run.json, is named; so is one with a config.yaml,
+    unless there are runs below it. Raises ValueError where a place does not exist.
     """
     runs: list[Run] = []
     left_out: list[LeftOut] = []
-    seen: set[Path] = set()
+    seen: set[tuple[int, int]] = set()
     for place in places:
         if not place.exists():
             raise ValueError(f"{place} does not exist; give run directories, or folders that hold some")
-        directories = sorted(_directories(place))
-        if not directories:
+        found, notes, again = _below(place, seen)
+        runs += sorted(found, key=lambda run: run.path)
+        left_out += sorted(notes, key=lambda one: one.path)
+        if not found and not notes and not any(map(_holds_one_of([*runs, *left_out]), again)):
             left_out.append(LeftOut(place, f"no run: neither it nor a folder below it has a {' or '.join(MARKS)}"))
-        for directory in directories:
-            if directory.resolve() in seen:
-                continue
-            seen.add(directory.resolve())
-            try:
-                run, missing = _read(directory)
-            except Unusable as why:
-                left_out.append(LeftOut(directory, str(why)))
-            else:
-                runs.append(run)
-                left_out += [LeftOut(directory, reason) for reason in missing]
     return runs, left_out
 
 
-def _directories(place: Path) -> Iterator[Path]:
-    """Runs are not looked for inside runs."""
-    for folder, below, files in os.walk(place):
-        if any(mark in files for mark in MARKS):
+def _holds_one_of(known: Sequence[Run | LeftOut]) -> Callable[[Path], bool]:
+    """Of real folders."""
+    real = [one.path.resolve() for one in known]
+    return {above for path in real for above in (path, *path.parents)}.__contains__
+
+
+def _below(place: Path, seen: set[tuple[int, int]]) -> tuple[list[Run], list[LeftOut], list[Path]]:
+    """The last are folders, by their real paths, that have been gone through before."""
+    runs: list[Run] = []
+    begun: list[LeftOut] = []
+    others: list[LeftOut] = []
+    notes: list[LeftOut] = []
+    again: list[Path] = []
+    unread: list[tuple[Path, OSError]] = []
+    for folder, files, below in folders(place, seen, unread):
+        if files is None:
+            again.append(folder.resolve())
+            continue
+        if files.isdisjoint(MARKS):
+            continue
+        try:
+            run, missing = _read(folder, files)
+        except Unusable as why:
+            (begun if "run.json" in files else others).append(LeftOut(folder, str(why)))
+            if "run.json" in files:
+                below[:] = [name for name in below if name not in PARTS]
+        else:
             below.clear()
-            yield Path(folder)
+            runs.append(run)
+            notes += [LeftOut(folder, reason) for reason in missing]
+    notes += [LeftOut(path, f"can't be read: {error.strerror}") for path, error in unread]
+    over = {above for path in [run.path for run in runs] + [one.path for one in begun] for above in path.parents}
+    return runs, [*notes, *begun, *(one for one in others if one.path not in over)], again
 
 
-def _read(directory: Path) -> tuple[Run, list[str]]:
+def _read(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
+    """Raises Unusable where `directory` is no run that could be reported."""
     missing: list[str] = []
-    config = _mapping(directory / "config.yaml", lambda text: yaml.load(text, Loader))
-    results_file = directory / "results.json"
-    if not results_file.is_file():
+    config = yaml_mapping(directory / "config.yaml")
+    if "results.json" not in files:
+        if "run.json" not in files:
+            raise Unusable("no run, or one that never began: it has a config.yaml, but no run.json and no results.json")
         raise Unusable(f"not finished: it has no results.json ({_progress(directory)})")
-    results = _mapping(results_file, json.loads)
+    results = json_mapping(directory / "results.json")
     error = results.get("test", {}).get("error") if isinstance(results.get("test"), dict) else None
-    if not _is_number(error) or not 0 <= error <= 100:
+    if not is_number(error) or not 0 <= error <= 100:
         raise Unusable(f"results.json has no test error (test.error is {error!r}): of another version, or not tested")
-    if not isinstance(config.get("seed"), (int, str, type(None))):
-        raise Unusable(f"config.yaml has the seed {config['seed']!r}")
     for part in ("model", "data", "recipe"):
         if not isinstance(config.get(part), dict):
             raise Unusable(f"config.yaml has no {part}: of another version")
+    seed = config.get("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+        raise Unusable(f"config.yaml has the seed {seed!r}: lta's are whole numbers, at least 0, or null")
     starts: Sequence[Mapping[str, Any]] = []
     try:
-        starts = [_start(start) for start in _mapping(directory / "run.json", json.loads)["starts"]]
+        starts = [_start(start) for start in json_mapping(directory / "run.json")["starts"]]
     except (Unusable, AttributeError, KeyError, TypeError, ValueError):
         missing.append("its run.json can't be read: command and commit are unknown")
-    history, dropped = _history(results.get("history"))
-    if not history:
-        missing.append("results.json has no history: it is in no curve")
-    elif dropped:
-        missing.append(f"{dropped} values of its history are no numbers")
-    answers = {}
-    for path in sorted((directory / "evaluations").glob("*.json")):
+    history, changed = cleaned(results.get("history"))
+    answers, unread = _answers(directory / "evaluations")
+    panels: list[Path] = []
+    try:
+        panels = [directory / "attention" / name for name in files_in(directory / "attention") if _is_panel(name)]
+    except OSError as why:
+        unread.append(f"attention/ can't be read: {why.strerror}")
+    return Run(directory, config, results, starts, history, answers, panels), [*missing, *changed, *unread]
+
+
+def _answers(folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """By evaluator; and what can't be read of them."""
+    answers, unread = {}, []
+    try:
+        names = [name for name in files_in(folder) if name.endswith(".json")]
+    except OSError as why:
+        return {}, [f"evaluations/ can't be read: {why.strerror}"]
+    for name in names:
         try:
-            answer = _mapping(path, json.loads)
+            answer = json_mapping(folder / name)
             question = answer["question"]
             of_lta = isinstance(answer["figures"], dict) and isinstance(question.get("settings", {}), dict)
             if not of_lta or not isinstance(question["data"]["_target_"], str):
                 raise TypeError
         except (Unusable, AttributeError, KeyError, TypeError):
-            missing.append(f"evaluations/{path.name} can't be read")
+            unread.append(f"evaluations/{name} can't be read")
         else:
-            answers[path.stem] = answer
+            answers[name.removesuffix(".json")] = answer
     if not answers:
-        missing.append("without evaluations: only its training is shown")
-    panels = [path for path in sorted((directory / "attention").glob("epoch_*.png")) if path.stem[6:].isdecimal()]
-    return Run(directory, config, results, starts, history, answers, panels), missing
+        unread.append("without evaluations: only its training is shown")
+    return answers, unread
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return abs(value) < 1e300 and isfinite(value)  # a longer integer is no float
-
-
-def _history(rows: Any) -> tuple[list[dict[str, float]], int]:
-    """Rows with an epoch, of which only numbers are kept; and how many values (or rows) were not."""
-    if not isinstance(rows, list):
-        return [], 0
-    kept = [
-        row if all(type(value) is float and isfinite(value) for value in row.values())  # as lta writes it: nothing to copy
-        else {key: value for key, value in row.items() if _is_number(value)}
-        for row in rows if isinstance(row, dict) and _is_number(row.get("epoch"))
-    ]  # fmt: skip
-    values = sum(len(row) for row in rows if isinstance(row, dict) and _is_number(row.get("epoch")))
-    return kept, values - sum(map(len, kept)) + len(rows) - len(kept)
+def _is_panel(name: str) -> bool:
+    epoch = name.removeprefix("epoch_").removesuffix(".png")
+    return name == f"epoch_{epoch}.png" and epoch.isdecimal()
 
 
 def _start(start: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,22 +167,12 @@ def _start(start: Mapping[str, Any]) -> dict[str, Any]:
     return {**start, "git": {**git, "commit": str(git.get("commit", "unknown"))}}
 
 
-def _mapping(path: Path, parse: Any) -> dict[str, Any]:
-    try:
-        found = parse(path.read_text())
-    except FileNotFoundError as error:
-        raise Unusable(f"it has no {path.name}") from error
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise Unusable(f"{path.name} is broken: {str(error).splitlines()[0]}") from error
-    if not isinstance(found, dict):
-        raise Unusable(f"{path.name} holds no settings, but {type(found).__name__}")
-    return found
-
-
 def _progress(directory: Path) -> str:
     """How far an unfinished run came, as its metrics.csv says."""
+    if not (directory / "metrics.csv").is_file():  # reading a pipe would wait for ever
+        return "no epoch is recorded"
     try:
-        with (directory / "metrics.csv").open() as file:
+        with (directory / "metrics.csv").open(encoding="utf-8-sig", newline="") as file:
             epochs = sum(1 for _ in csv.DictReader(file))
     except (OSError, csv.Error, UnicodeDecodeError):
         return "no epoch is recorded"

@@ -45,7 +45,10 @@ def test_the_paper_stands_beside_ours(tmp_path):
     assert "Not comparable: no figure that was checked" in page
     text = as_markdown(made(tmp_path))
     assert f"| 1 | {escaped(tmp_path / '0')} | 0 | 5.20 | last.ckpt | python -m lta.run data=cifar10" in text
-    assert "| vgg\\_att2 pc concat | 5.23 | 5.42 | - | 5.30 ± 0.10 | 5.05 to 5.55 | 3 | [1-3] | **reproduced**:" in text
+    assert (
+        "| vgg\\_att2 pc concat | 5.23 (quoted) | 5.42 | - | 5.30 ± 0.10 | 5.05 to 5.55 | 3 | [1-3] | **reproduced**:"
+        in text
+    )
     assert "6.29 (unchecked)" in text
     assert "is not the 5.23 % row" in text
 

@@ -43,7 +43,7 @@ def processor_seconds(call, *arguments, **options):
     ("arguments", "says"),
     [
         (["nowhere"], "error: nowhere does not exist; give run directories, or folders that hold some"),
-        (["runs", "--out", "runs/0/config.yaml"], "error: [Errno 17] File exists: 'runs/0/config.yaml'"),
+        (["runs", "--out", "runs/0/config.yaml"], "error: --out=runs/0/config.yaml is a file; give a folder"),
     ],
 )
 def test_errors_are_one_line(tmp_path, arguments, says):

@@ -1,0 +1,93 @@
+"""The files of a run, parsed: as lta writes them, and with an end for whatever else lies there under their names."""
+
+import json
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml import events
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+DEEPEST = 40
+"""Levels of a configuration; lta's have five. What is nested a thousand times deeper ends a recursion, or the process."""
+
+LONGEST = 1000
+"""Bits of a whole number: a longer one is no float."""
+
+
+class Unusable(Exception):
+    """Why something can't be reported, in words."""
+
+
+def json_mapping(path: Path) -> dict[str, Any]:
+    """Raises Unusable."""
+    return _mapping(path, json.loads)
+
+
+def yaml_mapping(path: Path) -> dict[str, Any]:
+    """Aliases and tags are refused: lta writes none, and a few lines of them can stand for any amount of memory.
+
+    Raises Unusable.
+    """
+    return _mapping(path, lambda text: _document(iter(Loader(text).get_event, None)))
+
+
+def _mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    if not path.is_file():  # reading a pipe would wait for ever
+        raise Unusable(f"it has no {path.name}")
+    try:
+        found = parse(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise Unusable(f"{path.name} can't be read: {error.strerror}") from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise Unusable(f"{path.name} is broken: {str(error).partition(chr(10))[0]}") from error
+    if not isinstance(found, dict):
+        raise Unusable(f"{path.name} holds no settings, but {type(found).__name__}")
+    return found
+
+
+def _document(parsed: Iterable[events.Event]) -> Any:
+    """What yaml.safe_load makes of them, in half of its time, as most scalars of most runs are the same."""
+    stack: list[list[Any]] = [[]]
+    for event in parsed:
+        kind = type(event)
+        if kind is events.ScalarEvent:
+            stack[-1].append(_scalar(event.value) if event.implicit[0] else event.value)
+        elif kind is events.MappingStartEvent or kind is events.SequenceStartEvent:
+            if len(stack) == DEEPEST:
+                raise ValueError(f"nested deeper than {DEEPEST} levels")
+            stack.append([])
+        elif kind is events.MappingEndEvent:
+            items = stack.pop()
+            stack[-1].append(_pairs(items[::2], items[1::2]))
+        elif kind is events.SequenceEndEvent:
+            items = stack.pop()
+            stack[-1].append(items)
+        elif kind is events.AliasEvent:
+            raise ValueError(f"it has an alias (*{event.anchor}), which lta never writes")
+        elif kind is events.DocumentStartEvent and stack[0]:
+            raise ValueError("it holds several documents")
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise ValueError(f"it has a tag ({event.tag}), which lta never writes")
+    return stack[0][0] if stack[0] else None
+
+
+def _pairs(keys: list[Any], values: list[Any]) -> dict[Any, Any]:
+    try:
+        return dict(zip(keys, values, strict=True))
+    except TypeError as error:
+        raise ValueError("it has a list or a mapping for a key") from error
+
+
+@lru_cache(maxsize=10_000)
+def _scalar(text: str) -> Any:
+    if text == "<<":  # merges an alias, which is refused when it comes
+        return text
+    loader = yaml.SafeLoader("")
+    value = loader.construct_object(yaml.ScalarNode(loader.resolve(yaml.ScalarNode, text, (True, False)), text))
+    if isinstance(value, int) and value.bit_length() > LONGEST:
+        raise ValueError(f"a number of {value.bit_length()} bits")
+    return value

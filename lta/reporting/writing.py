@@ -1,0 +1,61 @@
+"""What leaves the report: files whole or not at all, and lines that are one line on any terminal."""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Each of `texts` under its name, in place of what was there, when all of them are on the disk.
+
+    Raises ValueError, with what was there untouched, where that fails.
+    """
+    parts: dict[Path, Path] = {}
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--out={folder} is a file; give a folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            file = Path(os.path.realpath(folder / name))  # a link stays one
+            if file.is_dir():
+                raise ValueError(f"{folder / name} is a folder: the report's file can't take its place")
+            part = file.with_name(f".{name}.{secrets.token_hex(4)}.part")  # two reports may be written at once
+            parts[part] = file
+            with part.open("xb") as out:
+                out.write(encodable(text).encode())
+                out.flush()
+                os.fsync(out.fileno())
+        for part, file in parts.items():
+            os.replace(part, file)
+    except OSError as error:
+        raise ValueError(f"the report can't be written to --out={folder}: {error.strerror}") from error
+    finally:
+        for part in parts:
+            with suppress(OSError):
+                part.unlink()
+    return [folder / name for name in texts]
+
+
+def say(line: str, to: TextIO) -> None:
+    """Prints what came from files that anybody may have written: none of it steers the terminal or begins a line."""
+    shown = "".join(letter if letter.isprintable() else _escaped(letter) for letter in line)
+    encoding = getattr(to, "encoding", None) or "utf-8"
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=to)
+
+
+def encodable(text: str) -> str:
+    r"""Bytes of a path that are no UTF-8, which Python keeps as surrogates, as \xff."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return re.sub("[\ud800-\udfff]", lambda found: _escaped(found[0]), text)
+    return text
+
+
+def _escaped(letter: str) -> str:
+    number = ord(letter)
+    return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else letter.encode("unicode_escape").decode()
