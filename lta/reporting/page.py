@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lta.reporting import plots
 from lta.reporting.answers import Cell, Table, tables
+from lta.reporting.deviations import trained_by_the_authors
 from lta.reporting.groups import Group, best, differences, usual
 from lta.reporting.names import Names, short
 from lta.reporting.panels import films
@@ -53,13 +54,24 @@ def report(title: str, command: str, time: str, groups: Sequence[Group], left_ou
     return Report(title, command, time, groups, numbered, tables(groups), left_out)
 
 
+class Drawn(NamedTuple):
+    """The charts of one data set. `lines`: the groups in them, each with its look."""
+
+    lines: Sequence[tuple[Group, plots.Style]]
+    charts: Sequence[plots.Drawing]
+    not_drawn: Sequence[Group]
+
+
 def as_html(made: Report) -> str:
-    looks = plots.styles(made.groups)
     charts = {}
     for data in dict.fromkeys(group.names.data for group in made.groups):
-        of = [(group, look) for group, look in zip(made.groups, looks, strict=True) if group.names.data == data]
-        drawn = [plots.draw(chart, [group for group, _ in of], [look for _, look in of]) for chart in plots.CHARTS]
-        charts[data] = (of, [svg for svg in drawn if svg is not None])
+        of = [group for group in made.groups if group.names.data == data]
+        least = sorted(of, key=lambda group: group.summary.mean)[: plots.LINES]
+        shown = [group for group in of if group in least]
+        looks = plots.styles(shown)
+        drawn = [drawing for chart in plots.CHARTS if (drawing := plots.draw(chart, shown, looks)) is not None]
+        not_drawn = [group for group in of if group not in least]
+        charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, not_drawn)
     return _render("report.html.j2", made, autoescape=True, charts=charts, films=films(made.groups))
 
 
@@ -75,7 +87,7 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
     numbers = {run.path: number for number, run in made.runs}
     environment.globals |= {
         "asked": lambda evaluator, runs: "\n".join(_asked(numbers[run.path], run, evaluator) for run in runs),
-        "checkpoint": _checkpoint, "command": _command,
+        "checkpoint": _checkpoint, "command": _command, "code": _code, "deviations_title": _deviations_title,
         "first": lambda runs: min(numbers[run.path] for run in runs),
         "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
         "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
@@ -144,7 +156,22 @@ def _checkpoint(run: Run) -> str:
 
 
 def _command(run: Run) -> str:
-    return " ".join(map(str, run.starts[0].get("command", ()))) if run.starts else "command unknown"
+    """Of each start of the run that was given another one."""
+    return "; then ".join(dict.fromkeys(" ".join(map(str, start["command"])) for start in run.starts)) or "command unknown"
+
+
+def _code(run: Run) -> str:
+    """Commits that the run was started with, and when it was begun."""
+    commits = dict.fromkeys(
+        start["git"]["commit"][:10] + (", changed" if start["git"].get("changed") else "") for start in run.starts
+    )
+    return "; then ".join(commits) + (f" ({str(run.starts[0].get('time', 'time unknown'))[:16]})" if commits else "unknown")
+
+
+def _deviations_title(data: str) -> str:
+    if trained_by_the_authors(data):
+        return "deviations from the authors' training"
+    return "differences from the authors' training on CIFAR-10"
 
 
 def _spread(one: Summary, digits: int = 2) -> str:

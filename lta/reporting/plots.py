@@ -26,6 +26,9 @@ BY_MODEL: Mapping[str, str] = {
 POINTS = 60
 """Of a line: a page of 100 runs of 300 epochs would have ten megabytes of them."""
 
+LINES = 12
+"""Of a chart, at most: more can't be told apart."""
+
 DASHES: Sequence[Any] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 3)), (0, (2, 4)))
 MARKS = ("", "o", "s", "^", "D", "v", "x")
 
@@ -46,6 +49,13 @@ class Chart(NamedTuple):
     y_label: str
     x: Callable[[Mapping[str, float]], float | None]
     y: str
+
+
+class Drawing(NamedTuple):
+    title: str
+    x_label: str
+    y_label: str
+    svg: str
 
 
 def _epochs(row: Mapping[str, float]) -> float | None:
@@ -76,7 +86,7 @@ CHARTS = (
 
 
 def styles(groups: Sequence[Group]) -> list[Style]:
-    """Over all groups of the report, so that a group looks the same in all of its charts."""
+    """Of the groups of one data set, so that a group looks the same in all of its charts."""
     used: dict[str, int] = {}
     found = []
     for group in groups:
@@ -87,7 +97,7 @@ def styles(groups: Sequence[Group]) -> list[Style]:
     return found
 
 
-def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> str | None:
+def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> Drawing | None:
     """The mean over seeds, with a band from the lowest to the highest; None where no run recorded it."""
     lines = [(look, points) for group, look in zip(groups, looks, strict=True) if (points := _points(chart, group))]
     if not lines:
@@ -99,7 +109,11 @@ def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> str |
         figure = Figure(figsize=(5.2, 3.1))
         axes = figure.add_axes((0.11, 0.15, 0.86, 0.74))  # a layout engine takes half of the drawing's time
         for look, (x, low, middle, high) in lines:
-            few = {"marker": look.mark or "o", "markersize": 3} if look.mark or len(x) == 1 else {}
+            few = (
+                {"marker": look.mark or "o", "markersize": 3, "markevery": max(1, len(x) // 8)}
+                if look.mark or len(x) == 1
+                else {}
+            )
             axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, **few)
             if low != high:
                 axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
@@ -115,7 +129,7 @@ def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> str |
         out = io.StringIO()
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     svg = out.getvalue()
-    return svg[svg.index("<svg") :].replace(INK, "currentColor")
+    return Drawing(chart.title, chart.x_label, chart.y_label, svg[svg.index("<svg") :].replace(INK, "currentColor"))
 
 
 def _points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:

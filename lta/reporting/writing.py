@@ -5,8 +5,8 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from io import TextIOBase
 from pathlib import Path
-from typing import TextIO
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
@@ -40,7 +40,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def say(line: str, to: TextIO) -> None:
+def say(line: str, to: TextIOBase) -> None:
     """Prints what came from files that anybody may have written: none of it steers the terminal or begins a line."""
     shown = "".join(letter if letter.isprintable() else _escaped(letter) for letter in line)
     encoding = getattr(to, "encoding", None) or "utf-8"

@@ -1,5 +1,6 @@
 """What the page says, in HTML and Markdown."""
 
+import json
 import re
 
 from made_runs import figure, make_run
@@ -35,7 +36,7 @@ def test_the_paper_stands_beside_ours(tmp_path):
         make_run(tmp_path / str(seed), "data=cifar10", "model=vgg_att2", "recipe=author", seed=seed, error=error)
     page = as_html(made(tmp_path))
     assert cells(page, "vgg_att2 pc concat") == [
-        "vgg_att2 pc concat", "5.23", "5.42", "-", "5.30 ± 0.10 [1-3]", "5.05 to 5.55", "3",
+        "vgg_att2 pc concat", "5.23 quoted", "5.42", "-", "5.30 ± 0.10 [1-3]", "5.05 to 5.55", "3",
         "reproduced one more run: 4.80 to 5.80; recorded figure 5.42; quoted figure 5.23", "none",
     ]  # fmt: skip
     assert cells(page, "vgg_att3 pc concat") == ["vgg_att3 pc concat", "-", "6.45", "-", "not run", "", "", "", ""]
@@ -85,7 +86,38 @@ def test_a_citation_leads_to_the_runs_it_names(tmp_path):
     for model in ("vgg_att2", "vgg_att3"):
         make_run(tmp_path / model, "data=cifar10", f"model={model}")
     page = as_html(made(tmp_path))
-    assert re.findall(r'href="#run-(\d+)" data-runs="(\d+)"', page) == [("1", "1"), ("2", "2")]
+    assert re.findall(r'href="#run-(\d+)" data-runs="(\d+)"', page) == [("1", "1"), ("2", "2")] * 2, "errors, then costs"
+
+
+def test_a_run_names_every_commit_and_command_that_it_was_started_with(tmp_path):
+    run = make_run(tmp_path / "a", "data=cifar10")
+    starts = json.loads((run / "run.json").read_text())["starts"]
+    again = {"command": ["python", "-m", "lta.run", "resume=a"], "git": {"commit": "fedcba9876543210", "changed": True}}
+    (run / "run.json").write_text(json.dumps({"starts": [*starts, again, again]}))
+    said = "0123456789; then fedcba9876, changed (2026-11-20T10:00)"
+    assert f"<td>{said}</td>" in as_html(made(tmp_path))
+    assert f"python -m lta.run data=cifar10 seed=0; then python -m lta.run resume=a | {said} |" in as_markdown(
+        made(tmp_path)
+    )
+
+
+def test_many_configurations_are_not_all_drawn_and_it_is_said_which(tmp_path):
+    for number in range(plots.LINES + 2):
+        make_run(tmp_path / str(number), "data=cifar10", f"recipe.lr=0.{number + 1:02d}", error=5.0 + number)
+    page = as_html(made(tmp_path))
+    legend = page.split('<ul class="legend">')[1].split("</ul>")[0]
+    assert legend.count("<li>") == plots.LINES
+    said = re.search(r"the others stand in the tables: (.*?)</p>", page)[1]
+    assert ("lr=0.13" in said, "lr=0.14" in said, "lr=0.01" in legend, "lr=0.14" in legend) == (True, True, True, False)
+
+
+def test_what_can_not_be_compared_is_named_in_both_and_foreign_data_have_their_own_title(tmp_path):
+    make_run(tmp_path / "a", "data=cifar10", "model=vgg_att2", "model.width=0.5")
+    make_run(tmp_path / "b", "data=digit_scenes")
+    page, text = as_html(made(tmp_path)), as_markdown(made(tmp_path))
+    assert "on cifar10: width 0.5 (authors: 1)" in text.split("## What can't be compared, and why")[1].split("##")[0]
+    assert page.count("<th>deviations from the authors' training</th>") == 1 or page.count("authors&#39; training</th>") == 1
+    assert page.count("training on CIFAR-10</th>") == 1
 
 
 def test_markup_in_names_is_shown_and_not_run(tmp_path):
@@ -139,7 +171,7 @@ def test_curves_take_the_pages_ink_and_each_model_keeps_its_colour(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg_att3")
     make_run(tmp_path / "b", "data=cifar10", "model=vgg_gap")
     page = as_html(made(tmp_path))
-    charts = re.findall(r"<figure>\s*<svg.*?</svg>\s*</figure>", page, re.S)
+    charts = re.findall(r"<figure[^>]*>\s*<svg.*?</svg>\s*</figure>", page, re.S)
     assert len(charts) == 5
     for svg in charts:
         assert "currentColor" in svg
@@ -149,7 +181,7 @@ def test_curves_take_the_pages_ink_and_each_model_keeps_its_colour(tmp_path):
     assert [sum(x in svg for svg in charts) for x in ("epochs trained", "images, thousands", "minutes")] == [3, 1, 1]
     history = [{"epoch": 0.0, "train/error": 9.0, "test_each_epoch/error": 8.0, "time/images": 6000.0}]
     make_run(tmp_path / "c", "data=svhn", "recipe=author", history=history)
-    with_test = re.findall(r"<figure>\s*<svg.*?</svg>\s*</figure>", as_html(made(tmp_path)), re.S)
+    with_test = re.findall(r"<figure[^>]*>\s*<svg.*?</svg>\s*</figure>", as_html(made(tmp_path)), re.S)
     assert sum("Test error, looked at in training" in svg for svg in with_test) == 2
 
 

@@ -22,7 +22,7 @@ def test_what_was_there_stays_where_writing_fails(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ValueError, match="can't be written to --out=.*: No space left on device"):
+    with pytest.raises(ValueError, match=r"can't be written to --out=.*: No space left on device"):
         writing.write(tmp_path, {"a.html": "new"})
     assert os.listdir(tmp_path) == ["a.html"]
     assert (tmp_path / "a.html").read_text() == "old"
