@@ -118,21 +118,27 @@ def _group(runs: Sequence[Run], label: str) -> Group:
 
 def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
     """The network's name, followed by the settings in which it differs from most of its name."""
-    of_name: dict[Names, list[dict[str, Any]]] = {}
-    for runs in members:
-        of_name.setdefault(names_of(runs[0].config), []).append(settings_of(runs[0]))
+    all_settings = [settings_of(runs[0]) for runs in members]
+    all_names = [names_of(runs[0].config) for runs in members]
+    differing: dict[Names, dict[str, Any]] = {}
+    for names in set(all_names):
+        others = [one for one, of in zip(all_settings, all_names, strict=True) if of == names]
+        columns = {
+            setting: [one.get(setting) for one in others] for setting in dict.fromkeys(s for one in others for s in one)
+        }
+        differing[names] = {
+            setting: usual(values) for setting, values in columns.items()
+            if any(value != values[0] for value in values) and len({_key(value) for value in values}) > 1
+        }  # fmt: skip
     labels = []
-    for runs in members:
-        names, own = names_of(runs[0].config), settings_of(runs[0])
-        others = of_name[names]
-        unlike = {}
-        for setting in dict.fromkeys(name for one in others for name in one):
-            values = [one.get(setting) for one in others]
-            if len({_key(value) for value in values}) > 1 and _key(own.get(setting)) != _key(usual(values)):
-                unlike[setting] = own.get(setting)
+    for names, own in zip(all_names, all_settings, strict=True):
+        unlike = {
+            setting: own.get(setting) for setting, most in differing[names].items()
+            if most is TIE or _key(own.get(setting)) != _key(most)
+        }  # fmt: skip
         said = [f"{_called(setting)}={_value(value)}" for setting, value in unlike.items()]
         labels.append(", ".join([str(names), *said[:4], *(["..."] if len(said) > 4 else [])]))
-    keys = [(names_of(runs[0].config).data, label) for runs, label in zip(members, labels, strict=True)]
+    keys = [(names.data, label) for names, label in zip(all_names, labels, strict=True)]
     repeated = Counter(keys)
     counts: Counter[tuple[str, str]] = Counter()
     for place, key in enumerate(keys):
