@@ -23,6 +23,12 @@ def number(key: str, value: Any, low: float, high: float, without_low: bool = Fa
         raise ValueError(f"{key}={value} must be a number in {'(' if without_low else '['}{low:g}, {high:g})")
 
 
+def share(key: str, value: Any) -> None:
+    """`value` is a number from 0 to 1."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{key}={value} must be a number from 0 to 1")
+
+
 def choice(key: str, value: Any, allowed: Collection[str]) -> None:
     """`value` is one of `allowed`."""
     if not isinstance(value, str) or value not in allowed:

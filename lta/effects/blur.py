@@ -21,7 +21,9 @@ def blur(
     return mix(images, gaussian(images, sigma), amount)
 
 
-def gaussian(images: Shaped[Tensor, "batch 3 height width"], sigma: float) -> Shaped[Tensor, "batch 3 height width"]:
+def gaussian(
+    images: Shaped[Tensor, "batch channels height width"], sigma: float
+) -> Shaped[Tensor, "batch channels height width"]:
     """The whole picture blurred; beyond its edges it is mirrored.
 
     `sigma` is the Gaussian's standard deviation as a share of the shorter side, so that one value means the same at any

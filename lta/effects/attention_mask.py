@@ -1,0 +1,92 @@
+"""From a map of a few cells to how much each pixel of a picture is attended, 0 to 1."""
+
+import math
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from lta.checks import share
+from lta.effects.blur import gaussian
+
+WORKING = 4_000_000
+"""Pixels: edges of larger pictures are followed on a smaller copy, to within two or three pixels of a photograph's 6000."""
+
+
+def stretched(
+    values: Float[Tensor, "rows columns"], low: float = 0.5, high: float = 0.95
+) -> tuple[Float[Tensor, "rows columns"], bool]:
+    """0 up to the quantile `low` of the values, 1 from the quantile `high`, and straight between; and whether it says
+    anything: of values that are all alike, or alike from `low` to `high`, it is 1 everywhere.
+
+    Raises ValueError where not 0 <= low < high <= 1.
+    """
+    share("low", low)
+    share("high", high)
+    if low >= high:
+        raise ValueError(
+            f"low={low} must be below high={high}: quantiles of the map at which nothing and everything is attended"
+        )
+    ends = torch.quantile(values.flatten().double(), torch.tensor([low, high], dtype=torch.float64))
+    start, end = ends.tolist()
+    if end - start <= 1e-6 * abs(end):
+        return torch.ones_like(values), False
+    return ((values.double() - start) / (end - start)).clamp_(0, 1).float(), True
+
+
+def on_picture(
+    mask: Float[Tensor, "rows columns"],
+    picture: UInt8[Tensor, "3 height width"],
+    edges: float = 0.05,
+    feather: float = 0.0,
+) -> Float[Tensor, "height width"]:
+    """`mask` enlarged over the whole picture, its borders drawn to the picture's own within `edges`, then softened.
+
+    `edges`: how far a border may move, as a share of the shorter side; 0 leaves it where it is. It is done by a guided
+    filter (He, Sun and Tang 2010) with the colours as guide. `feather`: the softening's width, in the same measure.
+    """
+    for key, value in (("edges", edges), ("feather", feather)):
+        if not isinstance(value, (int, float)) or not 0 <= value <= 1 / 3:
+            raise ValueError(f"{key}={value} must be a share of the picture's shorter side, from 0 to 1/3")
+    height, width = picture.shape[1:]
+    smaller = max(1.0, math.sqrt(height * width / WORKING))
+    size = (max(1, round(height / smaller)), max(1, round(width / smaller)))
+    if tuple(mask.shape) == (height, width) and not edges and not feather:
+        return mask
+    mask = _resized(mask, size)
+    if edges:
+        mask = _guided(mask, _resized_picture(picture, size), edges * min(size))
+    if feather and min(size) > 1:
+        mask = gaussian(mask[None, None], feather)[0, 0].clamp_(0, 1)
+    return _resized(mask, (height, width))
+
+
+def _guided(mask: Tensor, picture: Tensor, reach: float) -> Tensor:
+    # Imported here: it takes half a second, and masks that are exact need none of it.
+    from kornia.filters import guided_blur
+
+    side = 2 * max(1, round(reach)) + 1
+    subsample = max(1, side // 16)
+    if min(mask.shape) <= 2 * side:  # its reflecting border is as wide as the window
+        side = max(1, (min(mask.shape) - 1) // 2 * 2 - 1)
+        subsample = 1
+    filtered = guided_blur(picture[None], mask[None, None], side, SMOOTH, subsample=subsample, separable=True)
+    return filtered[0, 0].clamp_(0, 1)
+
+
+SMOOTH = 1e-3
+"""The guided filter's epsilon, of colours from 0 to 1: what varies less than 3 % counts as flat."""
+
+
+def _resized(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(mask.shape) == size:
+        return mask
+    smaller = size[0] < mask.shape[0] or size[1] < mask.shape[1]
+    return F.interpolate(mask[None, None], size, mode="bilinear", align_corners=False, antialias=smaller)[0, 0].clamp_(0, 1)
+
+
+def _resized_picture(picture: Tensor, size: tuple[int, int]) -> Float[Tensor, "3 height width"]:
+    if tuple(picture.shape[1:]) != size:
+        picture = F.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
+    return picture.float() / 255

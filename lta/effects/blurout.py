@@ -1,0 +1,57 @@
+"""What is attended is made unrecognisable: "blur the person out"."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from lta.checks import choice, share
+from lta.effects.blend import blend
+from lta.effects.lens import defocus
+
+HOW = ("blur", "pixelate", "fill")
+
+
+def blurout(
+    picture: UInt8[Tensor, "3 height width"],
+    attention: Float[Tensor, "height width"],
+    alpha: UInt8[Tensor, "height width"] | None = None,
+    strength: float = 1.0,
+    how: str = "blur",
+    radius: float = 0.06,
+    colour: Sequence[int] = (128, 128, 128),
+) -> UInt8[Tensor, "3 height width"]:
+    """Where `attention` is 0 the picture stays as it is to the bit; at 1 it is replaced by `strength` (0 to 1).
+
+    `how`: "blur" by discs of `radius`, a share of the picture's shorter side; "pixelate" by squares of twice that side;
+    "fill" by `colour` (red, green, blue; 0 to 255). What blur and squares hide can in part be won back where much is known
+    of what may stand there, as of faces and number plates; "fill" at full strength leaves nothing.
+    """
+    share("strength", strength)
+    choice("how", how, HOW)
+    amount = strength * attention
+    if how == "blur":
+        return defocus(picture, amount, radius, alpha)
+    if how == "pixelate":
+        return blend(picture, pixelated(picture, radius, alpha), amount)
+    if len(colour) != 3 or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour):
+        raise ValueError(f"colour={list(colour)} must be red, green and blue, whole numbers from 0 to 255")
+    return blend(picture, torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand_as(picture), amount)
+
+
+def pixelated(
+    picture: UInt8[Tensor, "3 height width"], radius: float, alpha: UInt8[Tensor, "height width"] | None = None
+) -> UInt8[Tensor, "3 height width"]:
+    """Squares of one colour, the mean of what is not transparent there; they are cut off at the right and at the bottom."""
+    height, width = picture.shape[1:]
+    side = max(2, round(2 * radius * min(height, width)))
+    seen = torch.ones(1, height, width) if alpha is None else alpha[None].float() / 255
+    blocks = []
+    for values in (*picture, None):  # the last: how much is seen
+        values = seen if values is None else values[None] * seen
+        blocks.append(F.avg_pool2d(values, side, ceil_mode=True, divisor_override=1))
+    colours = torch.cat(blocks[:3]) / blocks[3].clamp(min=1e-6)
+    squares = colours.round_().clamp_(0, 255).to(torch.uint8)
+    return squares.repeat_interleave(side, 1).repeat_interleave(side, 2)[:, :height, :width]
