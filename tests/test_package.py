@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 ENTRY_POINTS = {"run", "evaluate", "report", "dashboard"}
-PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects"}
+PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures"}
 """Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
 
 MAY_IMPORT = {
@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "transforms": {"cache", "checks"},
     "viz": set(),
     "effects": {"checks", "viz"},
+    "pictures": set(),
     "data": {"cache", "checks", "transforms"},
     "console": set(),
     "training": {"checks", "models", "layers", "run_directory"},

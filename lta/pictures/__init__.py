@@ -1,0 +1,1 @@
+"""Pictures of anybody's: found, read and written."""
