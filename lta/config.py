@@ -33,7 +33,9 @@ PARTS = {
 """What a configuration consists of."""
 
 EVALUATE_PARTS = ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb")
-EVALUATE_GROUPS = ("evaluator", "data")
+APPLY_PARTS = ("checkpoint", "which", "mask", "images", "out", "effect", "attention", "device")
+COMMANDS = {"evaluate": (EVALUATE_PARTS, ("evaluator", "data")), "apply": (APPLY_PARTS, ("effect",))}
+"""What the commands beside lta.run read, and the groups that they choose from."""
 
 ENVIRONMENT: dict[str, str] = {}
 """What the program was started with, and what the jobs of a sweep get."""
@@ -126,7 +128,7 @@ def _help(config_name: str) -> str:
     """The command's help text with the groups it chooses from, and their choices. Hydra's own takes a second: it loads
     every file several times."""
     text = (CONF / f"{config_name}_help.txt").read_text()
-    shown = EVALUATE_GROUPS if config_name == "evaluate" else groups()
+    shown = COMMANDS[config_name][1] if config_name in COMMANDS else [name for name in groups() if name not in APPLY_PARTS]
     choices = (f"{group}: {', '.join(_choices(group))}" for group in shown)
     return text.replace("GROUPS", "\n    ".join(choices)).rstrip()
 
@@ -147,14 +149,15 @@ def _check_flags(arguments: list[str], sweeps: bool) -> None:
             raise RunError(f"{flag} is for sweeps of lta.run; several checkpoints are given as checkpoint=one,other")
 
 
-def evaluation_settings(cfg: DictConfig) -> DictConfig:
-    """What lta.evaluate was told; raises RunError where something was asked for that nothing there reads."""
+def settings_of(command: str, cfg: DictConfig) -> DictConfig:
+    """What lta.evaluate or lta.apply was told; raises RunError where something was asked for that nothing there reads."""
+    parts, (chosen, *_) = COMMANDS[command]
     for override in HydraConfig.get().overrides.task:
         key = override.lstrip("+~").partition("=")[0].partition(".")[0]
-        if key not in EVALUATE_PARTS:
-            raise RunError(f"{override}: lta.evaluate does not read {key}; it reads {', '.join(EVALUATE_PARTS)}")
-    if not cfg.evaluator:
-        raise RunError(f"evaluator=... must be given; choose one or more of {', '.join(_choices('evaluator'))}")
+        if key not in parts:
+            raise RunError(f"{override}: lta.{command} does not read {key}; it reads {', '.join(parts)}")
+    if not cfg[chosen]:
+        raise RunError(f"{chosen}=... must be given; choose one or more of {', '.join(_choices(chosen))}")
     return cfg
 
 

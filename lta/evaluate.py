@@ -2,11 +2,11 @@
 
 from omegaconf import DictConfig
 
-from lta.config import build, evaluation_settings, launch, plain
+from lta.config import build, launch, plain, settings_of
 
 
 def evaluate(composed: DictConfig) -> None:
-    cfg = evaluation_settings(composed)
+    cfg = settings_of("evaluate", composed)
     # Imported here: `--help` and `--cfg job` need none of it.
     import torch
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ENTRY_POINTS = {"run", "evaluate", "report", "dashboard"}
+ENTRY_POINTS = {"run", "evaluate", "report", "dashboard", "apply"}
 PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures"}
 """Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
 
@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
     "checkpoint": {"config", "processes", "run_directory", "training"},
+    "applying": {"checkpoint", "checks", "effects", "measures", "pictures", "viz"},
     "evaluations": {"callbacks", "checkpoint", "config", "console", "evaluators", "processes", "run_directory"},
 }
 

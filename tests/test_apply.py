@@ -1,0 +1,97 @@
+"""lta.apply as a user starts it: a network's attention, or a mask, on pictures."""
+
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from commands import TINY, command, environment, lta_run
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from lta.apply import apply
+from lta.effects.autoblur import autoblur
+from lta.pictures.read import read
+
+
+def lta_apply(capsys, *arguments):
+    return lta_run(capsys, arguments, apply, "apply", lists=("effect", "images"), sweeps=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("trained") / "run"
+    subprocess.run(command(*TINY, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
+    return directory
+
+
+@pytest.fixture
+def flower(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(load_sample_image("flower.jpg")[::2, ::2]).save("flower.png")
+    mask = np.zeros((214, 320), np.uint8)
+    mask[60:150, 100:220] = 255
+    Image.fromarray(mask).save("mask.png")
+    return read("flower.png")
+
+
+def test_a_mask_drives_the_effect_exactly(capsys, flower):
+    ended = lta_apply(capsys, "mask=mask.png", "images=flower.png", "effect=autoblur,cutout")
+    assert ended.status == 0, ended.err
+    mask = (read("mask.png").rgb[0] > 0).float()
+    assert torch.equal(read("effects/flower_autoblur.png").rgb, autoblur(flower.rgb, mask))
+    cut = read("effects/flower_cutout.png")
+    assert torch.equal(cut.alpha, (255 * mask).to(torch.uint8))
+    assert ended.out.splitlines()[-4:] == [
+        "flower.png: 320 x 214", "  effects/flower_autoblur.png", "  effects/flower_cutout.png",
+        "  effects/flower_sheet.png",
+    ]  # fmt: skip
+    lta_apply(capsys, "mask=mask.png", "images=flower.png", "effect=spotlight", "attention.invert=true", "out=inverse")
+    changed = (read("inverse/flower_spotlight.png").rgb != flower.rgb).any(0)
+    assert not changed[mask == 0].any()
+    assert changed[mask == 1].float().mean() > 0.9
+
+
+@pytest.mark.slow
+def test_a_network_attends_and_every_effect_is_made(capsys, run, flower):
+    ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=all", "attention.levels=[B,C]")
+    assert ended.status == 0, ended.err
+    assert "%); levels B, C" in ended.out
+    names = ("autoblur", "blurout", "spotlight", "desaturate", "heatmap", "cutout", "crop", "sheet")
+    assert [line.strip() for line in ended.out.splitlines()[-8:]] == [f"effects/flower_{name}.png" for name in names]
+    assert not torch.equal(read("effects/flower_autoblur.png").rgb, flower.rgb)
+    ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=crop", "attention.levels=[D]")
+    assert "attention.levels=D is unknown; choose one of A, B, C" in ended.err
+
+
+def test_what_has_more_channels_or_another_size(capsys, flower):
+    picture = Image.open("flower.png")
+    picture.putalpha(Image.open("mask.png"))
+    picture.save("seen.png")
+    picture.convert("RGB").save("photo.jpg", quality=90)
+    Image.new("RGB", (9, 9)).save("small.png")
+    ended = lta_apply(capsys, "mask=mask.png", "images=seen.png,photo.jpg,small.png", "effect=desaturate")
+    assert ended.status == 0, "the others are still made"
+    assert "left out: small.png has 9 x 9 pixels, mask=mask.png 320 x 214" in ended.out
+    assert torch.equal(read("effects/seen_desaturate.png").alpha, read("seen.png").alpha)
+    assert read("effects/photo_desaturate.jpg").alpha is None
+    lta_apply(capsys, "mask=mask.png", "images=photo.jpg", "effect=cutout")
+    assert read("effects/photo_cutout.png").alpha is not None, "JPEG keeps no transparency"
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["images=flower.png", "effect=crop"], "give either checkpoint=RUN, whose attention is used, or mask=FILE"),
+    (["mask=mask.png", "images=flower.png"], "effect=... must be given; choose one or more of all, autoblur"),
+    (["mask=mask.png", "images=flower.png", "effect=smear"], "effect=smear is unknown; choose one of all, autoblur"),
+    (["mask=mask.png", "images=nowhere.png", "effect=crop"], "nowhere.png: there is no such file or folder"),
+    (["mask=none.png", "images=flower.png", "effect=crop"], "none.png: there is no such file"),
+    (["mask=mask.png", "images=flower.png", "effect=crop", "effect.crop.keep=2"], "keep=2 must be a number from 0 to 1"),
+    (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "is of a network; mask=mask.png has no"),
+    (["mask=mask.png", "images=flower.png", "effect=crop", "seed=1"], "there is no setting seed"),
+    (["mask=mask.png", "images=flower.png", "effect=crop", "out=flower.png"], "can't be written"),
+])  # fmt: skip
+def test_what_can_be_wrong_is_one_line(capsys, flower, arguments, says):
+    ended = lta_apply(capsys, *arguments)
+    assert (ended.status, len(ended.err.splitlines())) == (1, 1), ended.err
+    assert says in ended.err
+    assert torch.equal(read("flower.png").rgb, flower.rgb)
