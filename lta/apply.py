@@ -13,7 +13,7 @@ def apply(composed: DictConfig) -> None:
     from pathlib import Path
 
     from lta import applying, evaluations
-    from lta.pictures.find import find, names_apart
+    from lta.pictures.find import find, name_out
 
     effects = {name: build(node) for name, node in cfg["effect"].items()}
     places = cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]]
@@ -24,10 +24,13 @@ def apply(composed: DictConfig) -> None:
         )
     else:
         source = applying.from_mask(cfg["mask"], cfg["attention"])
+    files = {effect: name_out(Path(cfg["out"]), pictures, effect) for effect in effects}
+    sheets = name_out(Path(cfg["out"]), pictures, "sheet", ".png")
     failed = 0
-    for path, name in zip(pictures, names_apart(pictures), strict=True):
+    for place, path in enumerate(pictures):
+        wanted = {effect: (function, files[effect][place]) for effect, function in effects.items()}
         try:
-            for line in applying.apply(path, name, source, effects, Path(cfg["out"])):
+            for line in applying.apply(path, wanted, sheets[place], source):
                 print(line)
         except applying.UnusablePicture as error:  # the others are still worth having
             print(f"left out: {error}")

@@ -16,7 +16,7 @@ from lta.effects.attention_mask import on_picture, stretched
 from lta.effects.heatmap import heatmap
 from lta.measures.pixel_maps import COMBINATIONS, combine, density
 from lta.pictures.read import Picture, UnusablePicture, read
-from lta.pictures.write import write
+from lta.pictures.write import TRANSPARENT, write
 from lta.viz.sheet import Tile, sheet
 
 MAP_SIDE = 256
@@ -88,29 +88,34 @@ def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
     return attended
 
 
-def apply(path: Path, name: str, source: Source, effects: Mapping[str, Effect], out: Path) -> Iterator[str]:
-    """Writes `out/NAME_EFFECT` for each effect, with several a sheet of them, and yields what is to be said.
+def apply(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_file: Path, source: Source) -> Iterator[str]:
+    """Writes each effect into its file, with several a sheet of them, and yields what is to be said.
 
-    Results are in the picture's own format where that can be written and keeps what they need, else PNG.
+    What is transparent becomes a PNG where the file's own format keeps no transparency. Raises UnusablePicture.
     """
     picture = read(path)
     mask, said = source(picture)
     yield f"{path}: " + "; ".join([f"{picture.rgb.shape[2]} x {picture.rgb.shape[1]}", *said, *picture.notes])
     shown: list[tuple[str, Tensor]] = [("picture", picture.rgb), ("attention", heatmap(picture.rgb, mask))]
-    for effect, function in effects.items():
+    for effect, (function, file) in wanted.items():
         pixels = function(picture.rgb, mask, picture.alpha)
         if pixels.shape[0] == 3 and picture.alpha is not None:
             pixels = torch.cat([pixels, picture.alpha[None]])
-        own = path.suffix.lower()
-        keeps = {3: (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"), 4: (".png", ".webp", ".tif", ".tiff")}
-        file = out / f"{name}_{effect}{own if own in keeps[pixels.shape[0]] else '.png'}"
-        write(file, pixels, picture)
+        if pixels.shape[0] == 4 and file.suffix.lower() not in TRANSPARENT:
+            file = file.with_suffix(".png")
+        _write(file, pixels, picture)
         yield f"  {file}"
         shown.append((effect, pixels))
-    if len(effects) > 1:
-        file = out / f"{name}_sheet.png"
-        write(file, _sheet(shown))
-        yield f"  {file}"
+    if len(wanted) > 1:
+        _write(sheet_file, _sheet(shown))
+        yield f"  {sheet_file}"
+
+
+def _write(file: Path, pixels: Tensor, like: Picture | None = None) -> None:
+    try:
+        write(file, pixels, like)
+    except OSError as error:
+        raise ValueError(f"{file} can't be written: {error.strerror or error}") from error
 
 
 def _levels(asked: Any, there: Sequence[str], checkpoint: str) -> list[str]:

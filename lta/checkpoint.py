@@ -34,7 +34,8 @@ def hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
 
 
 def load(path: str | Path, which: str = "last") -> Classifier:
-    """The classifier of a run, in eval mode on the CPU: `load(RUN)(images)` returns logits and attention maps.
+    """The classifier of a run, in eval mode on the CPU: `load(RUN).predict(images)` takes pictures in any form and returns
+    class names, probabilities and attention maps; `load(RUN)(images)` takes a batch and returns all that the network does.
 
     `path`: a run directory (then `which` is "last" or "best") or a checkpoint file. Nothing but tensors and plain
     containers is unpickled. Raises ValueError where there is no such file or it is no checkpoint of lta.

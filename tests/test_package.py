@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 ENTRY_POINTS = {"run", "evaluate", "report", "dashboard", "apply"}
-PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures"}
+PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures", "prediction"}
 """Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
 
 MAY_IMPORT = {
@@ -25,10 +25,11 @@ MAY_IMPORT = {
     "transforms": {"cache", "checks"},
     "viz": set(),
     "effects": {"checks", "viz"},
-    "pictures": set(),
+    "pictures": {"cache"},
     "data": {"cache", "checks", "transforms"},
     "console": set(),
-    "training": {"checks", "models", "layers", "run_directory"},
+    "prediction": {"checks", "data", "pictures"},
+    "training": {"checks", "models", "layers", "prediction", "run_directory"},
     "callbacks": {"checks", "console", "viz", "measures", "models", "processes", "run_directory", "stopping"},
     "evaluators": {"checks", "viz", "measures", "transforms", "effects"},
     "processes": set(),

@@ -70,9 +70,8 @@ def read_images(
 
 
 def open_rgb(file: str | Path, at_least: tuple[int, int] | None = None) -> Image.Image:
-    """One picture as 8-bit RGB, upright (EXIF). Transparent pixels are laid on white; 16-bit grey is scaled, not
-    clipped; of an animation, the first frame. `at_least` (height, width) lets a JPEG be decoded at 1/2, 1/4 or 1/8 if
-    that leaves twice those pixels. Raises what Pillow raises, and ValueError for pixels without a known range.
+    """One picture, see `upright_rgb`. `at_least` (height, width) lets a JPEG be decoded at 1/2, 1/4 or 1/8 if that leaves
+    twice those pixels. Raises what Pillow raises.
     """
     with open(file, "rb") as stream:
         data = stream.read()
@@ -82,6 +81,13 @@ def open_rgb(file: str | Path, at_least: tuple[int, int] | None = None) -> Image
     image = Image.open(BytesIO(data), formats=FORMATS)
     if at_least and image.format == "JPEG":
         image.draft("RGB", (2 * max(at_least), 2 * max(at_least)))
+    return upright_rgb(image)
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB, upright (EXIF). Transparent pixels are laid on white; 16-bit grey is scaled, not clipped; of an
+    animation, the frame that it stands at. Raises what Pillow raises, and ValueError for pixels without a known range.
+    """
     image.load()
     is_16_bit = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
     if image.getexif().get(ORIENTATION, 1) != 1:
@@ -142,7 +148,7 @@ def _decode_all(
             except MemoryError:
                 raise
             except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
-                reasons[position] = _reason(error)
+                reasons[position] = reason(error)
         return len(chunk)
 
     chunks = [range(start, min(start + CHUNK, len(names))) for start in range(0, len(names), CHUNK)]
@@ -164,7 +170,8 @@ def _decode_all(
     return Decoded(images if kept.all() else images[kept], kept), reasons
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a picture could not be read, in one line."""
     if isinstance(error, UnidentifiedImageError):
         return "not a picture of a known format"
     if isinstance(error, Image.DecompressionBombError):
@@ -212,7 +219,7 @@ def _from_cache(path: Path, files: int, size: tuple[int, int]) -> Decoded | None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, EOFError) as error:
-        log.warning("%s can't be used and is made anew (%s)", path, _reason(error))
+        log.warning("%s can't be used and is made anew (%s)", path, reason(error))
         return None
     if images.dtype != np.uint8 or images.shape != (kept.sum(), *size, 3) or kept.shape != (files,):
         log.warning("%s can't be used and is made anew (unexpected contents)", path)

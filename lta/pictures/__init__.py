@@ -1,1 +1,0 @@
-"""Pictures of anybody's: found, read and written."""

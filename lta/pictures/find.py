@@ -1,52 +1,88 @@
-"""Files and folders, as pictures in an order that people expect."""
+"""Which pictures are meant by files and folders, and what is made of them is called."""
 
+import os
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
 
+from lta.pictures.read import NOT_READ
+from lta.pictures.write import OPTIONS
 
-def find(places: Sequence[str | Path]) -> list[Path]:
-    """Files as given, and the pictures that lie in given folders (by their suffix, no hidden ones, none of folders below;
-    `2.jpg` before `10.jpg`), each once.
 
-    Raises ValueError where there is no such place, or no picture in a folder.
+def extensions() -> frozenset[str]:
+    """Endings of the files that are taken for pictures in a folder: those of the formats that Pillow opens here."""
+    known = Image.registered_extensions().items()
+    return frozenset(ending for ending, name in known if name in Image.OPEN.keys() - NOT_READ or name == "MPO")
+
+
+def find(places: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Files as they are given, the pictures of folders sorted as people count (2 before 10), each once.
+
+    A folder's own pictures are meant, and with `folder/**` those of its subfolders too; hidden ones never. `~` is the home
+    directory. Raises ValueError where a place does not exist, a folder has no picture, or no place is given.
     """
-    found: list[Path] = []
-    for place in map(Path, places):
-        if place.is_dir():
-            inside = [path for path in place.iterdir() if _is_picture(path)]
-            if not inside:
-                raise ValueError(f"{place} holds no picture of a kind that Pillow reads")
-            found += sorted(inside, key=_natural)
-        elif place.exists():
-            found.append(place)
-        else:
-            raise ValueError(f"{place}: there is no such file or folder")
-    once = {path.resolve(): path for path in reversed(found)}
-    return [path for path in dict.fromkeys(found) if once[path.resolve()] == path]
+    places = [places] if isinstance(places, (str, Path)) else places
+    found: dict[str, Path] = {}
+    for place in places:
+        path = Path(place).expanduser()
+        for picture in _of_folder(path) if path.is_dir() or path.name == "**" else _file(path):
+            found.setdefault(os.path.realpath(picture), picture)
+    if not found:
+        raise ValueError("no pictures are given; name files or folders")
+    return list(found.values())
 
 
-def names_apart(pictures: Sequence[Path]) -> list[str]:
-    """A name for each picture's results, without suffix: its own, and numbered where several have the same."""
-    stems = [path.stem for path in pictures]
-    counted = Counter(stem.casefold() for stem in stems)
-    taken = {stem for stem in map(str.casefold, stems) if counted[stem] == 1}
-    names = []
-    for stem in stems:
-        name, number = stem, 1
-        while counted[stem.casefold()] > 1 and (number == 1 or name.casefold() in taken):
-            name, number = f"{stem}_{number}", number + 1
+def name_out(out: Path, pictures: Sequence[Path], effect: str, ending: str | None = None) -> list[Path]:
+    """`out/<stem>_<effect><ending>` for each picture, no two alike (nor for file systems that don't tell A from a): the
+    second `x` becomes `x_2`.
+
+    Without an `ending` a picture keeps its own where that can be written, else it becomes a .png. Raises ValueError where
+    that is the name of one of the pictures.
+    """
+    endings = [ending or (path.suffix if path.suffix.lower() in OPTIONS else ".png") for path in pictures]
+    wanted = [f"{path.stem}_{effect}{own}" for path, own in zip(pictures, endings, strict=True)]
+    reserved, taken, names = {name.casefold() for name in wanted}, set(), []
+    for path, own, name in zip(pictures, endings, wanted, strict=True):
+        number = 1
+        while name.casefold() in taken or (number > 1 and name.casefold() in reserved):
+            number += 1
+            name = f"{path.stem}_{number}_{effect}{own}"
         taken.add(name.casefold())
-        names.append(name)
+        names.append(out / name)
+    sources = {os.path.realpath(path) for path in pictures}
+    for name in names:
+        if os.path.realpath(name) in sources:
+            raise ValueError(f"{name} is one of the pictures and would be written over; choose another folder")
     return names
 
 
-def _is_picture(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in Image.registered_extensions()
+def _file(path: Path) -> list[Path]:
+    if not path.exists():
+        raise ValueError(f"{path}: there is no such file or folder")
+    return [path]
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name.casefold())]
+def _of_folder(path: Path) -> list[Path]:
+    deep = path.name == "**"
+    folder = path.parent if deep else path
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: there is no such folder")
+    known = extensions()
+    found = [file for file in _visible(folder, deep) if file.suffix.lower() in known and file.is_file()]
+    if not found:
+        more = "" if deep else f"; {folder}/** looks in its subfolders too"
+        raise ValueError(f"{folder} has no picture (by the endings of names, as .jpg or .png){more}")
+    return sorted(found, key=_as_people_count)
+
+
+def _visible(folder: Path, deep: bool) -> Iterator[Path]:
+    for place, below, files in os.walk(folder):
+        below[:] = [name for name in below if deep and not name.startswith(".")]
+        yield from (Path(place, name) for name in files if not name.startswith("."))
+
+
+def _as_people_count(path: Path) -> tuple[list[list[str | int]], str]:
+    parts = (re.split(r"(\d+)", part.casefold()) for part in path.parts)
+    return [[int(piece) if number % 2 else piece for number, piece in enumerate(pieces)] for pieces in parts], str(path)

@@ -1,109 +1,209 @@
-"""A picture of any size and format that Pillow opens, as eight-bit RGB with what else it brings."""
+"""One picture of any size and format: its pixels upright, its transparency, its colour profile, what was decided for it."""
 
-from io import BufferedIOBase
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from io import BytesIO, IOBase
 from pathlib import Path
-from typing import NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
-from PIL import Image, ImageMode, ImageOps
+from jaxtyping import Float, Shaped, UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-LARGEST = 200_000_000
-"""Pixels; a photograph has tens of millions."""
+NOT_READ = frozenset({"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5"})
+"""Of what Pillow knows: drawings (EPS would start Ghostscript), films, and files that it can name but not decode."""
 
-SEVERAL_ARE_ONE = ("MPO",)
-"""Formats of phones and cameras: the first picture is the photograph, the others its preview, depth or other eye."""
+STILL = {"MPO": "the first", "TIFF": "the first", "PSD": "all layers together, not one"}
+"""Formats whose files hold several pictures without being animated, and what is taken: phones write MPO, the first of which
+is the photograph; scanners write TIFF with pages or small copies."""
+
+ORIENTATION = 0x0112  # the EXIF tag
+STRIP = 256  # rows that are converted at a time: a third copy of the whole picture is never made
+
+_limit = Lock()
+
+
+class UnusablePicture(ValueError):
+    """The text, one line, names the file and why it can't be used."""
 
 
 class Picture(NamedTuple):
-    """`path`: None of an open file. `profile`: the ICC profile. `notes`: what was decided about it, for the user to read."""
+    """`path` is None for what was not read from a file named by the caller; `profile` an ICC profile for RGB; `format`
+    Pillow's name of the file's format; `notes` say what was decided for the user, each a few words."""
 
     path: Path | None
     rgb: UInt8[Tensor, "3 height width"]
     alpha: UInt8[Tensor, "height width"] | None
     profile: bytes | None
+    format: str
     notes: tuple[str, ...]
 
 
-class UnusablePicture(ValueError):
-    """Names the file and why it can't be used."""
+def read(source: Path | str | bytes | bytearray | memoryview | IOBase, largest: int = 200_000_000) -> Picture:
+    """A picture, from a file's path, its bytes, or a stream open for reading.
 
+    It stands upright (EXIF). Transparency is kept apart; the colours below it are as stored. Grey becomes three equal
+    channels: of 16 bits exactly (65535 is 255), of 32-bit whole and floating-point numbers by the picture's own lowest and
+    highest value, NaN as black. CMYK, LAB and the like become RGB, without their colour profile. Of colours with 16 bits a
+    channel Pillow reads the upper 8. What of this was done stands in `notes`.
 
-def read(source: str | Path | BufferedIOBase, largest: int = LARGEST) -> Picture:
-    """Turned as its EXIF orientation says. Grey becomes RGB; 16 bits a channel become 8.
-
-    Raises UnusablePicture where it is missing, no picture, broken, animated, or has more than `largest` pixels: that is
-    seen before it is unpacked.
+    Raises UnusablePicture for what is missing, broken, animated, no picture, or has more than `largest` pixels (found
+    before they are decoded).
     """
-    path = Path(source) if isinstance(source, (str, Path)) else None
+    named = isinstance(source, (str, Path))
+    path = Path(source) if named else None
     name = str(path or getattr(source, "name", None) or "the picture")
     try:
-        with Image.open(path or source) as opened:
-            _check(opened, name, largest)
-            notes = [f"of the {opened.n_frames} pictures in it the first"] if getattr(opened, "n_frames", 1) > 1 else []
-            profile = opened.info.get("icc_profile") if opened.mode in ("RGB", "RGBA", "P", "PA") else None
-            opened.load()
-            if ImageMode.getmode(opened.mode).basetype != "L" or opened.mode.startswith("I;16"):
-                pixels, note = _deep(opened)
-                notes.append(note)
-                opened = ImageOps.exif_transpose(pixels)  # it has the original's EXIF data
-            else:
-                opened = ImageOps.exif_transpose(opened)
-            rgb, alpha = _channels(opened)
-    except UnusablePicture:
+        with _stream(source) as stream:
+            return Picture(path, *_decoded(_opened(stream, largest)))
+    except MemoryError:
         raise
-    except FileNotFoundError as error:
-        raise UnusablePicture(f"{name}: there is no such file") from error
-    except Image.DecompressionBombError as error:
-        raise UnusablePicture(f"{name} has more pixels than can be used: {error}") from error
-    except Image.UnidentifiedImageError as error:
-        raise UnusablePicture(f"{name} is no picture of a kind that Pillow reads") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UnusablePicture(f"{name} can't be read: {why.splitlines()[0]}") from error
-    return Picture(path, rgb, alpha, profile, tuple(notes))
+    except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
+        raise UnusablePicture(f"{name}: {_reason(error)}") from error
 
 
-def _check(opened: Image.Image, name: str, largest: int) -> None:
-    width, height = opened.size
-    if width * height > largest:
-        raise UnusablePicture(f"{name} has {width} x {height} pixels, more than the {largest:,} allowed")
-    frames = getattr(opened, "n_frames", 1)
-    if frames > 1 and opened.format not in SEVERAL_ARE_ONE:
-        kind = (
-            "is animated" if getattr(opened, "is_animated", False) and opened.format != "TIFF" else "holds several pictures"
-        )
-        raise UnusablePicture(f"{name} {kind} ({frames} frames): give one of them as a file of its own")
+def _stream(source: Any) -> Any:
+    if isinstance(source, (str, Path)):
+        if not os.path.lexists(source):
+            raise UnusablePicture("there is no such file")
+        if os.path.isdir(source):
+            raise UnusablePicture("is a folder, not a picture")
+        if not os.path.isfile(source):  # a pipe would be waited for, and /dev/zero never ends
+            raise UnusablePicture("is no regular file")
+        return open(source, "rb")
+    return BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else nullcontext(source)
 
 
-def _deep(opened: Image.Image) -> tuple[Image.Image, str]:
-    """More than eight bits a pixel, in grey; with the original's EXIF data."""
-    values = np.asarray(opened)
-    if opened.mode == "F":
-        finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-        note = f"its values from {low:g} to {high:g} are shown as 0 to 255"
-        grey = np.nan_to_num((values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)).clip(0, 255)
-    elif opened.mode == "1":
-        return opened.convert("L"), "it has black and white only"
+def _opened(stream: IOBase, largest: int) -> Image.Image:
+    """Pillow's own `Image.open` warns or raises by a limit that is global to the process; this one asks for `largest`."""
+    Image.init()
+    stream.seek(0)
+    start = stream.read(16)
+    if not start:
+        raise UnusablePicture("is empty")
+    for name in Image.ID:
+        factory, accept = Image.OPEN[name]
+        accepted = accept is None or accept(start)
+        if not accepted or isinstance(accepted, str):
+            continue
+        if name in NOT_READ and accept is not None:
+            raise UnusablePicture(f"is of the format {name}, which is not read")
+        stream.seek(0)
+        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # not of this format after all, as in Pillow
+            image = factory(stream, "")
+            break
     else:
-        low, high = int(values.min()), int(values.max())
-        if low >= 0 and high <= 65535:
-            grey, note = values / 257, "its 16 bits a pixel are shown with 8"
+        raise UnidentifiedImageError
+    if image.width * image.height > largest:
+        raise UnusablePicture(f"has {image.width} x {image.height} pixels; at most {largest:,} are read")
+    if image.format not in STILL and getattr(image, "is_animated", False):
+        raise UnusablePicture("is animated; save one of its frames as a picture")
+    return image
+
+
+def _decoded(image: Image.Image) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
+    notes = []
+    form, mode = str(image.format), image.mode
+    if (count := getattr(image, "n_frames", 1)) > 1 and form in STILL:
+        notes.append(f"{STILL[form]} of {count} pictures in the file")
+    if _sixteen_bits(image):
+        notes.append("16 bits a channel, shown with 8")
+    grey_16 = mode.startswith("I;16") or (mode == "I" and form in ("PNG", "PPM"))  # older versions of Pillow read these as I
+    with _allowed(image.width * image.height):
+        image.load()
+        image = _upright(image, notes)
+        if grey_16 or mode in ("I", "F"):
+            rgb, alpha = _of_grey(image, grey_16, notes)
         else:
-            note = f"its values from {low} to {high} are shown as 0 to 255"
-            grey = (values.astype(np.float64) - low) * (255 / max(high - low, 1))
-    shown = Image.fromarray(np.rint(grey).astype(np.uint8))
-    shown.getexif().load(opened.getexif().tobytes())
-    return shown, note
+            rgb, alpha = _of_colours(image)
+    if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        notes.append(f"{mode} turned into RGB")
+    profile = image.info.get("icc_profile") or None
+    if profile and profile[16:20] != b"RGB ":
+        notes.append("its colour profile is not one for RGB and is left out")
+        profile = None
+    return rgb, alpha, profile, form, tuple(notes)
 
 
-def _channels(opened: Image.Image) -> tuple[Tensor, Tensor | None]:
-    if opened.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in opened.info:
-        values = np.array(opened.convert("RGBA"))
-        channels = torch.from_numpy(values).permute(2, 0, 1).contiguous()
-        return channels[:3], channels[3]
-    values = np.array(opened if opened.mode == "RGB" else opened.convert("RGB"))
-    return torch.from_numpy(values).permute(2, 0, 1).contiguous(), None
+@contextmanager
+def _allowed(pixels: int) -> Iterator[None]:
+    """Some of Pillow's methods ask for its global limit once more; it is raised only for a picture that needs it."""
+    if Image.MAX_IMAGE_PIXELS is None or pixels <= Image.MAX_IMAGE_PIXELS:
+        yield
+        return
+    with _limit:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _sixteen_bits(image: Image.Image) -> bool:
+    tiles = getattr(image, "tile", None) or []
+    return image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in tiles)
+
+
+def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ORIENTATION, 1)
+    except Exception:  # a spoilt EXIF block does not spoil the pixels
+        notes.append("its EXIF data can't be read: shown as stored")
+        return image
+    if orientation not in range(2, 9):
+        return image
+    notes.append(f"turned upright (EXIF orientation {orientation})")
+    return ImageOps.exif_transpose(image)
+
+
+def _of_colours(image: Image.Image) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "height width"] | None]:
+    in_palette = image.mode == "P" and image.palette is not None and image.palette.mode.endswith("A")
+    transparent = image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info or in_palette
+    mode = "RGBA" if transparent else "RGB"
+    pixels = torch.empty((len(mode), image.height, image.width), dtype=torch.uint8, device="cpu")
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        strip = strip.convert("LA") if strip.mode == "La" else strip
+        pixels[:, top : top + STRIP] = torch.from_numpy(np.array(strip.convert(mode))).permute(2, 0, 1)
+    return pixels[:3], pixels[3] if transparent else None
+
+
+def _of_grey(
+    image: Image.Image, is_16_bit: bool, notes: list[str]
+) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "height width"] | None]:
+    values = np.asarray(image)
+    if is_16_bit:
+        grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounded, without the halves that 257 never makes
+    else:
+        grey, low, high = _stretched(values.astype(np.float64))
+        notes.append(
+            f"{'32-bit' if image.mode == 'I' else 'floating-point'} grey from {low:g} to {high:g}, shown as 0 to 255"
+        )
+    rgb = torch.from_numpy(grey).expand(3, *grey.shape).contiguous()
+    hidden = image.info.get("transparency")
+    alpha = None if hidden is None else torch.from_numpy(np.where(values == hidden, 0, 255).astype(np.uint8))
+    return rgb, alpha
+
+
+def _stretched(values: Float[np.ndarray, "height width"]) -> tuple[Shaped[np.ndarray, "height width"], float, float]:
+    """0 to 255 from the lowest to the highest finite value, and these two; 0 where they are one."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    scaled = (values.clip(low, high) - low) * (255 / (high - low) if high > low else 0)
+    return np.rint(np.nan_to_num(scaled)).astype(np.uint8), low, high
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "is no picture of a known format"
+    if isinstance(error, Image.DecompressionBombError):
+        return "holds more pixels than it says"
+    if isinstance(error, OSError) and error.strerror:
+        return f"can't be read: {error.strerror}"
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UnusablePicture) else f"can't be read: {text or type(error).__name__}"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
 
 from lta.models.output import NetworkOutput
+from lta.prediction import Prediction, predict
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
 from lta.training.metrics import ErrorRate
@@ -59,6 +60,26 @@ class Classifier(pl.LightningModule):
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> NetworkOutput:
         """Pictures as they are stored, 0 to 255, no augmentation."""
         return self.network(self.preprocess(images))
+
+    def predict(self, images: Any, batch_size: int = 64) -> Prediction:
+        """Class names, probabilities and attention maps of one picture, or of several in the order given.
+
+        `images`: a path (a file, a folder, or `folder/**` with its subfolders), a PIL image, an `lta.pictures` Picture, an
+        array (H, W), (H, W, C) or (N, H, W, C) with 1, 3 or 4 channels, a tensor (3, H, W) or (N, 3, H, W), or a list of
+        these, mixed as you like. Arrays and tensors are uint8 or floats from 0 to 1.
+
+        The network sees them as `data=image_folder` would show them: scaled by the shortest side to the size that it was
+        trained on and cut in the centre (nothing is squeezed; what is cut off, the network does not see, and maps cover the
+        rest); upright, transparent pixels on white, of an animation the first frame. Random numbers, train or eval mode and
+        device stay as they are; no gradient is kept.
+
+        Raises ValueError, in one line, for what is none of these or can't be read, and for a Classifier that was made
+        without `hparams`, which does not know its pictures' size.
+        """
+        if "image_size" not in self.hparams:
+            raise ValueError("this network does not know what size of pictures it takes: predict needs one from lta.load")
+        height, width = self.hparams["image_size"]
+        return predict(self, images, (height, width), batch_size)
 
     def on_train_epoch_start(self) -> None:
         # Dropout and augmentation depend on seed, epoch and rank alone: a run resumed at an epoch's end goes on exactly.

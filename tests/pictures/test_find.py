@@ -1,0 +1,89 @@
+"""Which pictures are meant, in which order, and what is made of them is called."""
+
+from pathlib import Path
+
+import pytest
+
+from lta.pictures.find import extensions, find, name_out
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in (
+        "p10.jpg",
+        "p2.JPG",
+        "p1.png",
+        "notes.txt",
+        ".hidden.jpg",
+        "q.eps",
+        "sub/s.webp",
+        "sub/.h/x.png",
+        ".dot/y.png",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def names(folder, found):
+    return [str(path.relative_to(folder)) for path in found]
+
+
+def test_a_folders_pictures_as_people_count(folder):
+    assert names(folder, find([folder])) == ["p1.png", "p2.JPG", "p10.jpg"]
+    assert names(folder, find(str(folder))) == ["p1.png", "p2.JPG", "p10.jpg"]
+
+
+@pytest.mark.parametrize("given", [lambda folder: f"{folder}/**", lambda folder: folder / "**"])
+def test_subfolders_are_asked_for(folder, given):
+    assert names(folder, find([given(folder)])) == ["p1.png", "p2.JPG", "p10.jpg", "sub/s.webp"]
+
+
+def test_files_are_taken_as_given_and_each_once(folder, monkeypatch):
+    (folder / "link.txt").symlink_to(folder / "p2.JPG")
+    found = find([folder / "notes.txt", folder / "p10.jpg", folder / "link.txt", folder, folder / "sub" / ".." / "p1.png"])
+    assert names(folder, found) == ["notes.txt", "p10.jpg", "link.txt", "p1.png"]
+    monkeypatch.chdir(folder)
+    assert find(["p1.png", "."]) == [Path(name) for name in ("p1.png", "p2.JPG", "p10.jpg")]
+    monkeypatch.setenv("HOME", str(folder))
+    assert find(["~/p1.png"]) == [folder / "p1.png"]
+
+
+def test_what_is_not_there(folder):
+    (folder / "empty" / "below").mkdir(parents=True)
+    for place, says in (
+        (folder / "no.jpg", r"no\.jpg: there is no such file or folder$"),
+        (folder / "no" / "**", "no: there is no such folder$"),
+        (folder / "empty", r"empty has no picture .*; .*/empty/\*\* looks in its subfolders too$"),
+        (folder / "empty" / "**", r"empty has no picture \(by the endings of names, as \.jpg or \.png\)$"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            find([folder / "p1.png", place])
+    with pytest.raises(ValueError, match="no pictures are given"):
+        find([])
+
+
+def test_endings_are_those_of_pictures_that_can_be_read():
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".heic", ".mpo", ".jp2"} - extensions() <= {".heic"}
+    assert not {".eps", ".pdf", ".h5", ".mpg", ".wmf"} & extensions()
+
+
+def test_outputs_are_named_by_picture_and_effect():
+    pictures = [Path("a/x.jpg"), Path("b/y.gif"), Path("z.TIFF")]
+    assert name_out(Path("out"), pictures, "autoblur") == [
+        Path("out/x_autoblur.jpg"), Path("out/y_autoblur.png"), Path("out/z_autoblur.TIFF")
+    ]  # fmt: skip
+    assert name_out(Path("out"), pictures[:1], "cutout", ".png") == [Path("out/x_cutout.png")]
+
+
+def test_no_two_outputs_are_alike():
+    pictures = [Path(name) for name in ("a/x.jpg", "b/x.png", "c/X.bmp", "x_2.gif", "d/x.webp")]
+    found = [path.name for path in name_out(Path(), pictures, "crop", ".png")]
+    assert found == ["x_crop.png", "x_3_crop.png", "X_4_crop.png", "x_2_crop.png", "x_5_crop.png"]
+
+
+def test_an_output_is_none_of_the_pictures(tmp_path):
+    pictures = [tmp_path / "x.png", tmp_path / "x_crop.png"]
+    with pytest.raises(ValueError, match=r"x_crop\.png is one of the pictures and would be written over; choose another"):
+        name_out(tmp_path / ".", pictures, "crop")
+    assert name_out(tmp_path / "out", pictures, "crop")[1] == tmp_path / "out" / "x_crop_crop.png"

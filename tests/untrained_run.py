@@ -1,0 +1,34 @@
+"""Run directories with a checkpoint as lta.run writes it, of a network that nobody has trained: made in no time."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from networks import TINY_VGG, composed
+
+from lta.checkpoint import FORMAT, hparams
+from lta.config import build, plain
+from lta.training.classifier import Classifier
+
+
+def untrained_run(directory: Path, *overrides: str, image_size: tuple[int, int] = (32, 32), seed: int = 0) -> Path:
+    """Ten digits, with one linear classifier; `model.init.scorer=author` makes maps that are not uniform."""
+    cfg = composed("experiment=quickstart", *TINY_VGG, *overrides)
+    config = {name: plain(cfg[name]) for name in ("model", "preprocess", "augment", "recipe")} | {"seed": seed}
+    data = SimpleNamespace(class_names=tuple(f"digit {k}" for k in range(10)), image_size=image_size)
+    torch.manual_seed(seed)
+    kept = hparams(config, data)
+    network = build(cfg.model)(num_classes=10)
+    parts = (build(cfg[name]) for name in ("preprocess", "augment", "recipe"))
+    classifier = Classifier(network, *parts, data.class_names, seed=seed, hparams=kept)
+    with torch.no_grad():  # as after training, pictures differ in what they are taken for
+        logits = classifier.eval()(torch.randint(0, 256, (64, 3, *image_size), dtype=torch.uint8)).logits
+        (linear,) = network.classifiers
+        linear.weight.div_(logits.std(0)[:, None])
+        linear.bias.sub_(logits.mean(0)).div_(logits.std(0))
+    assert kept["format"] == FORMAT
+    (directory / "checkpoints").mkdir(parents=True)
+    torch.save(
+        {"hyper_parameters": kept, "state_dict": classifier.state_dict(), "epoch": 0}, directory / "checkpoints/last.ckpt"
+    )
+    return directory
