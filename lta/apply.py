@@ -4,6 +4,9 @@ from omegaconf import DictConfig
 
 from lta.config import build, launch, plain, settings_of
 
+TRANSPARENT = ("cutout",)
+"""Effects whose results not every picture's own format can keep: they are PNG."""
+
 
 def apply(composed: DictConfig) -> None:
     cfg = plain(settings_of("apply", composed))
@@ -12,27 +15,28 @@ def apply(composed: DictConfig) -> None:
     # Imported here: `--help` and `--cfg job` need none of it.
     from pathlib import Path
 
-    from lta import applying, evaluations
+    from lta import applying, attention_source
     from lta.pictures.find import find, name_out
+    from lta.pictures.read import UnusablePicture
+    from lta.training.devices import choose_device
 
     effects = {name: build(node) for name, node in cfg["effect"].items()}
-    places = cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]]
-    pictures = find(places)
+    pictures = find(cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]])
+    out = Path(cfg["out"])
+    files = {effect: name_out(out, pictures, effect, ".png" if effect in TRANSPARENT else None) for effect in effects}
+    sheets = name_out(out, pictures, "sheet", ".png")
     if cfg["mask"] is None:
-        source = applying.from_network(
-            cfg["checkpoint"], cfg["which"], evaluations.choose_device(cfg["device"]), cfg["attention"]
-        )
+        device = choose_device(cfg["device"])
+        source = attention_source.from_network(cfg["checkpoint"], cfg["which"], device, cfg["attention"])
     else:
-        source = applying.from_mask(cfg["mask"], cfg["attention"])
-    files = {effect: name_out(Path(cfg["out"]), pictures, effect) for effect in effects}
-    sheets = name_out(Path(cfg["out"]), pictures, "sheet", ".png")
+        source = attention_source.from_mask(cfg["mask"], cfg["attention"])
     failed = 0
     for place, path in enumerate(pictures):
         wanted = {effect: (function, files[effect][place]) for effect, function in effects.items()}
         try:
             for line in applying.apply(path, wanted, sheets[place], source):
                 print(line)
-        except applying.UnusablePicture as error:  # the others are still worth having
+        except UnusablePicture as error:  # the others are still worth having
             print(f"left out: {error}")
             failed += 1
     if failed == len(pictures):

@@ -62,24 +62,6 @@ def _network(path: Path, which: str) -> Network:
     return Network(path.parent.parent if inside else path.parent, path)
 
 
-def choose_device(asked: str) -> torch.device:
-    """ "auto": this process's GPU where there is one, else the CPU. Raises ValueError where there is no such device."""
-    if asked == "auto":
-        asked = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(asked)
-    except RuntimeError as error:
-        raise ValueError(f"device={asked} is unknown; choose one of auto, cpu, cuda, cuda:N, mps") from error
-    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    there = {
-        "cpu": True, "cuda": (device.index or 0) < torch.cuda.device_count(), "mps": torch.backends.mps.is_available()
-    }  # fmt: skip
-    if not there.get(device.type):
-        raise ValueError(f"device={asked}: this machine has none that torch {torch.__version__} can use")
-    return device
-
-
 @contextmanager
 def processes_joined(device: torch.device) -> Iterator[None]:
     """Under torchrun, its processes share the work."""

@@ -1,13 +1,14 @@
 """lta.apply as a user starts it: a network's attention, or a mask, on pictures."""
 
-import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from commands import TINY, command, environment, lta_run
+from commands import lta_run
 from PIL import Image
 from sklearn.datasets import load_sample_image
+from untrained_run import untrained_run
 
 from lta.apply import apply
 from lta.effects.autoblur import autoblur
@@ -16,13 +17,6 @@ from lta.pictures.read import read
 
 def lta_apply(capsys, *arguments):
     return lta_run(capsys, arguments, apply, "apply", lists=("effect", "images"), sweeps=False)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("trained") / "run"
-    subprocess.run(command(*TINY, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
-    return directory
 
 
 @pytest.fixture
@@ -52,8 +46,8 @@ def test_a_mask_drives_the_effect_exactly(capsys, flower):
     assert changed[mask == 1].float().mean() > 0.9
 
 
-@pytest.mark.slow
-def test_a_network_attends_and_every_effect_is_made(capsys, run, flower):
+def test_a_network_attends_and_every_effect_is_made(capsys, flower, tmp_path):
+    run = untrained_run(tmp_path / "run", "model.init.scorer=author")
     ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=all", "attention.levels=[B,C]")
     assert ended.status == 0, ended.err
     assert "%); levels B, C" in ended.out
@@ -77,6 +71,9 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
     assert read("effects/photo_desaturate.jpg").alpha is None
     lta_apply(capsys, "mask=mask.png", "images=photo.jpg", "effect=cutout")
     assert read("effects/photo_cutout.png").alpha is not None, "JPEG keeps no transparency"
+    picture.convert("RGB").save("photo.png")
+    lta_apply(capsys, "mask=mask.png", "images=photo.jpg,photo.png", "effect=cutout", "out=both")
+    assert sorted(path.name for path in Path("both").iterdir()) == ["photo_2_cutout.png", "photo_cutout.png"]
 
 
 @pytest.mark.parametrize(("arguments", "says"), [

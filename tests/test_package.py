@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
     "checkpoint": {"config", "processes", "run_directory", "training"},
-    "applying": {"checkpoint", "checks", "effects", "measures", "pictures", "viz"},
+    "attention_source": {"checkpoint", "checks", "effects", "measures", "pictures"},
+    "applying": {"attention_source", "effects", "pictures", "viz"},
     "evaluations": {"callbacks", "checkpoint", "config", "console", "evaluators", "processes", "run_directory"},
 }
 

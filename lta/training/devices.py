@@ -1,4 +1,4 @@
-"""How many processes a run has, on what: as asked for, or as torchrun, Slurm or the machine say."""
+"""What a command runs on, in how many processes: as asked for, or as torchrun, Slurm or the machine say."""
 
 import os
 from collections.abc import Sequence
@@ -68,3 +68,21 @@ def bfloat16_is_native(accelerator: str) -> bool:
         features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         return bool(features.get("amx_bf16") or features.get("avx512_bf16"))
     return False
+
+
+def choose_device(asked: str) -> torch.device:
+    """ "auto": this process's GPU where there is one, else the CPU. Raises ValueError where there is no such device."""
+    if asked == "auto":
+        asked = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(asked)
+    except RuntimeError as error:
+        raise ValueError(f"device={asked} is unknown; choose one of auto, cpu, cuda, cuda:N, mps") from error
+    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    there = {
+        "cpu": True, "cuda": (device.index or 0) < torch.cuda.device_count(), "mps": torch.backends.mps.is_available()
+    }  # fmt: skip
+    if not there.get(device.type):
+        raise ValueError(f"device={asked}: this machine has none that torch {torch.__version__} can use")
+    return device
