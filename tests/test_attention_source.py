@@ -1,0 +1,82 @@
+"""The mask that drives effects, put together by hand from what the network returns."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_sample_image
+from untrained_run import untrained_run
+
+from lta.attention_source import EDGES, from_mask, from_network
+from lta.checkpoint import load
+from lta.effects.attention_mask import on_picture, stretched
+from lta.measures.pixel_maps import combine, density
+from lta.pictures.read import UnusablePicture, read
+
+SIZE = (32, 48)
+AS_USUAL = {"levels": None, "combine": "product", "low": 0.5, "high": 0.95, "edges": 0.0, "feather": 0.0, "invert": False}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return untrained_run(tmp_path_factory.mktemp("source") / "run", "model.init.scorer=author", image_size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def flower(tmp_path_factory):
+    file = tmp_path_factory.mktemp("flower") / "flower.png"
+    Image.fromarray(load_sample_image("flower.jpg")[::2, ::2]).save(file)
+    return read(file)
+
+
+def attended(run, flower, **asked):
+    return from_network(str(run), "last", torch.device("cpu"), AS_USUAL | asked)(flower)
+
+
+def by_hand(run, flower, levels, how):
+    small = Image.fromarray(flower.rgb.permute(1, 2, 0).numpy()).resize(SIZE[::-1], Image.Resampling.BICUBIC)
+    with torch.no_grad():
+        output = load(run)(torch.from_numpy(np.array(small)).permute(2, 0, 1)[None])
+    maps = [density(output.attn[level], (171, 256)) for level in levels]  # of 214 x 320 pixels
+    return stretched((combine(maps, how) if len(maps) > 1 else maps[0])[0])[0], output.logits.softmax(1)[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "levels", "how"),
+    [({"levels": "B"}, "B", ""), ({"levels": ["C", "A"], "combine": "mean"}, "CA", "mean"), ({}, "ABC", "product")],
+)
+def test_the_networks_maps_are_put_together_over_the_whole_picture(run, flower, asked, levels, how):
+    mask, probabilities = by_hand(run, flower, levels, how)
+    found = attended(run, flower, **asked)
+    torch.testing.assert_close(found.mask, on_picture(mask, flower.rgb, edges=0))
+    assert found.said == (
+        f"digit {probabilities.argmax()} ({100 * probabilities.max():.0f} %)",
+        f"levels {', '.join(levels)}",
+    )
+
+
+def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flower, tmp_path):
+    mask, _ = by_hand(run, flower, "ABC", "product")
+    for asked, edges, feather in (({"edges": None}, EDGES, 0), ({"edges": 0.1}, 0.1, 0), ({"feather": 0.03}, 0, 0.03)):
+        torch.testing.assert_close(attended(run, flower, **asked).mask, on_picture(mask, flower.rgb, edges, feather))
+    hard = np.zeros((214, 320), np.uint8)
+    hard[60:150, 100:220] = 255
+    Image.fromarray(hard).save(tmp_path / "mask.png")
+    exact = torch.from_numpy(hard) / 255
+    for asked, edges, feather in (({"edges": None}, 0, 0), ({"edges": 0.1}, 0.1, 0), ({"feather": 0.03}, 0, 0.03)):
+        found = from_mask(str(tmp_path / "mask.png"), AS_USUAL | asked)(flower).mask
+        torch.testing.assert_close(found, on_picture(exact, flower.rgb, edges, feather))
+    with pytest.raises(UnusablePicture, match=r"has 10 x 9 pixels, mask=.* 320 x 214"):
+        from_mask(str(tmp_path / "mask.png"), AS_USUAL)(flower._replace(rgb=flower.rgb[:, :9, :10]))
+
+
+def test_a_map_that_prefers_nothing_is_said_to(tmp_path, flower):
+    uniform = untrained_run(tmp_path / "run", image_size=SIZE)
+    found = attended(uniform, flower)
+    assert found.said[-1] == "the map prefers nothing: all of the picture counts as attended"
+    assert found.mask.unique().tolist() == [1]
+
+
+def test_a_network_without_maps_is_refused(tmp_path, flower):
+    with pytest.raises(ValueError, match="is of a network without attention maps"):
+        attended(untrained_run(tmp_path / "run", "model=vgg"), flower)
