@@ -57,7 +57,10 @@ def from_network(checkpoint: str, which: str, device: torch.device, attention: M
         together = maps[0] if len(maps) == 1 else combine(maps, attention["combine"])
         mask, prefers = stretched(together[0], attention["low"], attention["high"])
         share, index = output.logits.float().softmax(1)[0].max(0)
-        said = [f"{classifier.class_names[index]} ({100 * share:.0f} %)", f"levels {', '.join(levels)}"]
+        said = [
+            f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)",
+            f"level{'s' * (len(levels) > 1)} {', '.join(levels)}",
+        ]
         if not prefers:
             said.append("the map prefers nothing: all of the picture counts as attended")
         return Attended(_finished(mask, picture, attention, EDGES), tuple(said))

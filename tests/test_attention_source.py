@@ -49,10 +49,8 @@ def test_the_networks_maps_are_put_together_over_the_whole_picture(run, flower, 
     mask, probabilities = by_hand(run, flower, levels, how)
     found = attended(run, flower, **asked)
     torch.testing.assert_close(found.mask, on_picture(mask, flower.rgb, edges=0))
-    assert found.said == (
-        f"digit {probabilities.argmax()} ({100 * probabilities.max():.0f} %)",
-        f"levels {', '.join(levels)}",
-    )
+    seen = f"seen as digit {probabilities.argmax()} ({100 * probabilities.max():.0f} %)"
+    assert found.said == (seen, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}")
 
 
 def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flower, tmp_path):

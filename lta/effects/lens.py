@@ -52,8 +52,8 @@ class _Lens:
     def __init__(self, picture: Tensor, amount: Tensor, largest: float, alpha: Tensor | None):
         self.picture, self.amount, self.largest, self.alpha = picture, amount, largest, alpha
         count = max(1, math.ceil(math.log2(largest))) if largest > 1 else 1
+        # In pixels, each twice the one before, the first between one pixel and two, the last `largest`.
         radii = [largest / 2**place for place in reversed(range(count))]
-        """In pixels, each twice the one before, the first between one pixel and two, the last `largest`."""
         self.small = [0.0, *(radius for radius in radii if radius <= DETAIL)]
         self.large = [radius for radius in radii if radius > DETAIL]
         self.grid = self._coarse_light() if self.large else None
