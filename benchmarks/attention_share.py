@@ -15,7 +15,7 @@ import torch
 
 from lta.layers.compatibility import Parametrised
 from lta.models.vgg_family import vgg_attention, vgg_late
-from lta.training.trainer import bfloat16_is_native
+from lta.training.devices import bfloat16_is_native
 
 
 def step_of(network, optimizer, images, labels, bfloat16):

@@ -1,6 +1,6 @@
 """A picture's attention made into effects, each a file, and a sheet of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from lta.attention_source import Source
 from lta.effects.heatmap import heatmap
+from lta.effects.transparency import Effect, made
 from lta.pictures.read import Picture, read
 from lta.pictures.write import write
 from lta.viz.sheet import Tile, sheet
 
-TILE = 128
+TILE = 256
 """Pixels along the longer side of a picture on a sheet."""
 
 COLUMNS = 3
-Effect = Callable[..., UInt8[Tensor, "channels rows columns"]]
 
 
 def apply(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_file: Path, source: Source) -> Iterator[str]:
@@ -33,9 +33,7 @@ def apply(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_file: Pat
     several = len(wanted) > 1
     tiles = [_tile("picture", picture.rgb), _tile("attention", heatmap(picture.rgb, mask))] if several else []
     for effect, (function, file) in wanted.items():
-        pixels = function(picture.rgb, mask, picture.alpha)
-        if pixels.shape[0] == 3 and picture.alpha is not None:
-            pixels = torch.cat([pixels, picture.alpha[None]])
+        pixels = made(function, picture.rgb, mask, picture.alpha)
         _write(file, pixels, picture)
         yield f"  {file}"
         if several:
@@ -71,4 +69,4 @@ def _sheet(tiles: Sequence[Tile]) -> UInt8[Tensor, "3 height width"]:
     blank = Tile(np.full_like(tiles[0].image, 255))
     alike += [blank] * (-len(alike) % COLUMNS)
     rows = [alike[start : start + COLUMNS] for start in range(0, len(alike), COLUMNS)]
-    return torch.from_numpy(np.array(sheet(rows, [""] * COLUMNS))).permute(2, 0, 1)
+    return torch.from_numpy(np.array(sheet(rows, [""] * COLUMNS, TILE))).permute(2, 0, 1)

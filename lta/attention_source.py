@@ -3,19 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from lta import checks
 from lta.effects.attention_mask import on_picture, stretched
-from lta.measures.pixel_maps import COMBINATIONS, combine, density
+from lta.measures.pixel_maps import COMBINATIONS, combine
 from lta.pictures.read import Picture, UnusablePicture, read
-
-MAP_SIDE = 256
-"""Cells along the longer side, on which levels of different resolution are put together."""
+from lta.seeing import check_scales, see
 
 EDGES = 0.05
 """Of a network's maps, whose cells are that large and larger."""
@@ -32,62 +28,60 @@ Source = Callable[[Picture], Attended]
 
 
 def from_network(checkpoint: str, which: str, device: torch.device, attention: Mapping[str, Any]) -> Source:
-    """The maps of a trained network, which sees the whole picture at the size that it was trained on.
+    """The maps of a trained network, as `lta.seeing.see` has them.
 
-    Raises ValueError where it makes no maps, or none of the levels asked for.
+    Raises ValueError where it makes no maps, none of the levels asked for, or none that takes notice of a query asked for.
     """
     # Imported here: a mask needs no network.
     from lta.checkpoint import load
+    from lta.queries import asked_for
 
-    checks.choice("attention.combine", attention["combine"], COMBINATIONS)
-    checks.flag("attention.invert", attention["invert"])
+    check_scales("attention.scales", attention["scales"])
     classifier = load(checkpoint, which).to(device)
-    height, width = classifier.hparams["image_size"]
+    levels = chosen_levels(attention["levels"], getattr(classifier.network, "levels", ()), f"checkpoint={checkpoint}")
+    queries, of_query = asked_for(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
 
     def attended(picture: Picture) -> Attended:
-        whole = Image.fromarray(picture.rgb.permute(1, 2, 0).numpy()).resize((width, height), Image.Resampling.BICUBIC)
-        seen = torch.from_numpy(np.array(whole)).permute(2, 0, 1)[None]
-        with torch.inference_mode():
-            output = classifier(seen.to(device))
-        levels = _levels(attention["levels"], tuple(output.attn), checkpoint)
-        rows, columns = picture.rgb.shape[1:]
-        scale = MAP_SIDE / max(rows, columns)
-        size = (max(1, round(rows * scale)), max(1, round(columns * scale)))
-        maps = [density(output.attn[level].cpu(), size) for level in levels]
-        together = maps[0] if len(maps) == 1 else combine(maps, attention["combine"])
-        mask, prefers = stretched(together[0], attention["low"], attention["high"])
-        share, index = output.logits.float().softmax(1)[0].max(0)
-        said = [
-            f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)",
-            f"level{'s' * (len(levels) > 1)} {', '.join(levels)}",
-        ]
-        if not prefers:
-            said.append("the map prefers nothing: all of the picture counts as attended")
-        return Attended(_finished(mask, picture, attention, EDGES), tuple(said))
+        seen = see(classifier, picture.rgb, attention["scales"], queries)
+        share, index = seen.probabilities.max(0)
+        mask, said = mask_of(seen.maps, picture, attention | {"levels": levels})
+        named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
+        return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
 
     return attended
 
 
+def mask_of(maps: Mapping[str, Float[Tensor, "rows columns"]], picture: Picture, attention: Mapping[str, Any]) -> Attended:
+    """`maps` as `Seen` has them; of `attention`, the keys of conf/apply.yaml, `scales` and `query` are not read."""
+    checks.choice("attention.combine", attention["combine"], COMBINATIONS)
+    levels = chosen_levels(attention["levels"], tuple(maps), "this network")
+    chosen = [maps[level][None] for level in levels]
+    together = chosen[0] if len(chosen) == 1 else combine(chosen, attention["combine"])
+    mask, prefers = stretched(together[0], attention["low"], attention["high"])
+    said = () if prefers else ("the map prefers nothing: all of the picture counts as attended",)
+    return Attended(finished(mask, picture, attention, EDGES), said)
+
+
 def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
     """The light of a picture. Raises ValueError where it can't be read, or where a picture has another size."""
-    checks.flag("attention.invert", attention["invert"])
-    if attention["levels"] is not None:
-        raise ValueError(f"attention.levels={attention['levels']} is of a network; mask={path} has none")
+    refuse_network_settings(attention, f"mask={path}")
     mask = read(path).rgb.float().mean(0) / 255
 
     def attended(picture: Picture) -> Attended:
         if picture.rgb.shape[1:] != mask.shape:
             theirs, ours = (f"{shape[-1]} x {shape[-2]}" for shape in (picture.rgb.shape, mask.shape))
             raise UnusablePicture(f"{picture.path} has {theirs} pixels, mask={path} {ours}")
-        return Attended(_finished(mask, picture, attention, 0), ())
+        return Attended(finished(mask, picture, attention, 0), ())
 
     return attended
 
 
-def _levels(asked: Any, there: Sequence[str], checkpoint: str) -> list[str]:
+def chosen_levels(asked: Any, there: Sequence[str], whose: str) -> list[str]:
+    """One, several, "all", or None for the deepest. Raises ValueError where the network has no maps, or not those."""
     if not there:
-        raise ValueError(f"checkpoint={checkpoint} is of a network without attention maps")
-    levels = list(there) if asked is None else [asked] if isinstance(asked, str) else list(asked)
+        raise ValueError(f"{whose} is of a network without attention maps")
+    named = {None: [there[-1]], "all": list(there)}
+    levels = named[asked] if asked is None or asked == "all" else [asked] if isinstance(asked, str) else list(asked)
     for level in levels:
         checks.choice("attention.levels", level, there)
     if not levels:
@@ -95,7 +89,16 @@ def _levels(asked: Any, there: Sequence[str], checkpoint: str) -> list[str]:
     return levels
 
 
-def _finished(mask: Tensor, picture: Picture, attention: Mapping[str, Any], edges: float) -> Tensor:
+def refuse_network_settings(attention: Mapping[str, Any], source: str) -> None:
+    """Raises ValueError where something is asked for that only a network of lta has."""
+    for key in ("levels", "query"):
+        if attention[key] is not None:
+            raise ValueError(f"attention.{key}={attention[key]} is of a network that attends; {source} is none")
+
+
+def finished(mask: Tensor, picture: Picture, attention: Mapping[str, Any], edges: float) -> Float[Tensor, "height width"]:
+    """`mask` at the picture's own size, with the borders asked for (`edges` where nothing is), inverted if it is wanted."""
+    checks.flag("attention.invert", attention["invert"])
     asked = attention["edges"]
     mask = on_picture(mask, picture.rgb, edges if asked is None else asked, attention["feather"])
     return 1 - mask if attention["invert"] else mask

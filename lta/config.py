@@ -33,8 +33,17 @@ PARTS = {
 """What a configuration consists of."""
 
 EVALUATE_PARTS = ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb")
-APPLY_PARTS = ("checkpoint", "which", "mask", "images", "out", "effect", "attention", "device")
-COMMANDS = {"evaluate": (EVALUATE_PARTS, ("evaluator", "data")), "apply": (APPLY_PARTS, ("effect",))}
+APPLY_PARTS = ("checkpoint", "which", "segmentation", "segmenter", "mask", "images", "out", "effect", "attention", "device")
+DEMO_PARTS = (
+    "checkpoint", "compare", "which", "effect", "attention", "device", "host", "port", "open", "largest",
+)  # fmt: skip
+EXPORT_PARTS = ("checkpoint", "which", "format", "out")
+COMMANDS = {
+    "evaluate": (EVALUATE_PARTS, ("evaluator", "data")),
+    "apply": (APPLY_PARTS, ("effect",)),
+    "demo": (DEMO_PARTS, ("effect",)),
+    "export": (EXPORT_PARTS, ()),
+}
 """What the commands beside lta.run read, and the groups that they choose from."""
 
 ENVIRONMENT: dict[str, str] = {}
@@ -150,14 +159,14 @@ def _check_flags(arguments: list[str], sweeps: bool) -> None:
 
 
 def settings_of(command: str, cfg: DictConfig) -> DictConfig:
-    """What lta.evaluate or lta.apply was told; raises RunError where something was asked for that nothing there reads."""
-    parts, (chosen, *_) = COMMANDS[command]
+    """What such a command was told; raises RunError where something was asked for that nothing there reads."""
+    parts, chosen = COMMANDS[command]
     for override in HydraConfig.get().overrides.task:
         key = override.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in parts:
             raise RunError(f"{override}: lta.{command} does not read {key}; it reads {', '.join(parts)}")
-    if not cfg[chosen]:
-        raise RunError(f"{chosen}=... must be given; choose one or more of {', '.join(_choices(chosen))}")
+    if chosen and not cfg[chosen[0]]:
+        raise RunError(f"{chosen[0]}=... must be given; choose one or more of {', '.join(_choices(chosen[0]))}")
     return cfg
 
 

@@ -54,6 +54,7 @@ def test_a_network_attends_and_every_effect_is_made(capsys, flower, tmp_path):
     names = ("autoblur", "blurout", "spotlight", "desaturate", "heatmap", "cutout", "crop", "sheet")
     assert [line.strip() for line in ended.out.splitlines()[-8:]] == [f"effects/flower_{name}.png" for name in names]
     assert not torch.equal(read("effects/flower_autoblur.png").rgb, flower.rgb)
+    assert read("effects/flower_sheet.png").rgb.shape[2] > 3 * 256
     ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=crop", "attention.levels=[D]")
     assert "attention.levels=D is unknown; choose one of A, B, C" in ended.err
 
@@ -77,13 +78,13 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
-    (["images=flower.png", "effect=crop"], "give either checkpoint=RUN, whose attention is used, or mask=FILE"),
+    (["images=flower.png", "effect=crop"], "give one of checkpoint=RUN, whose attention is used, "),
     (["mask=mask.png", "images=flower.png"], "effect=... must be given; choose one or more of all, autoblur"),
     (["mask=mask.png", "images=flower.png", "effect=smear"], "effect=smear is unknown; choose one of all, autoblur"),
     (["mask=mask.png", "images=nowhere.png", "effect=crop"], "nowhere.png: there is no such file or folder"),
     (["mask=none.png", "images=flower.png", "effect=crop"], "none.png: there is no such file"),
     (["mask=mask.png", "images=flower.png", "effect=crop", "effect.crop.keep=2"], "keep=2 must be a number from 0 to 1"),
-    (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "is of a network; mask=mask.png has no"),
+    (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "of a network that attends; mask"),
     (["mask=mask.png", "images=flower.png", "effect=crop", "seed=1"], "there is no setting seed"),
     (["mask=mask.png", "images=flower.png", "effect=crop", "out=flower.png"], "can't be written"),
 ])  # fmt: skip

@@ -12,9 +12,20 @@ from lta.checkpoint import load
 from lta.effects.attention_mask import on_picture, stretched
 from lta.measures.pixel_maps import combine, density
 from lta.pictures.read import UnusablePicture, read
+from lta.seeing import see
 
 SIZE = (32, 48)
-AS_USUAL = {"levels": None, "combine": "product", "low": 0.5, "high": 0.95, "edges": 0.0, "feather": 0.0, "invert": False}
+AS_USUAL = {
+    "levels": None,
+    "combine": "product",
+    "scales": [1],
+    "query": None,
+    "low": 0.5,
+    "high": 0.95,
+    "edges": 0.0,
+    "feather": 0.0,
+    "invert": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +54,12 @@ def by_hand(run, flower, levels, how):
 
 @pytest.mark.parametrize(
     ("asked", "levels", "how"),
-    [({"levels": "B"}, "B", ""), ({"levels": ["C", "A"], "combine": "mean"}, "CA", "mean"), ({}, "ABC", "product")],
+    [
+        ({"levels": "B"}, "B", ""),
+        ({"levels": ["C", "A"], "combine": "mean"}, "CA", "mean"),
+        ({}, "C", ""),
+        ({"levels": "all"}, "ABC", "product"),
+    ],
 )
 def test_the_networks_maps_are_put_together_over_the_whole_picture(run, flower, asked, levels, how):
     mask, probabilities = by_hand(run, flower, levels, how)
@@ -54,7 +70,7 @@ def test_the_networks_maps_are_put_together_over_the_whole_picture(run, flower, 
 
 
 def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flower, tmp_path):
-    mask, _ = by_hand(run, flower, "ABC", "product")
+    mask, _ = by_hand(run, flower, "C", "")
     for asked, edges, feather in (({"edges": None}, EDGES, 0), ({"edges": 0.1}, 0.1, 0), ({"feather": 0.03}, 0, 0.03)):
         torch.testing.assert_close(attended(run, flower, **asked).mask, on_picture(mask, flower.rgb, edges, feather))
     hard = np.zeros((214, 320), np.uint8)
@@ -66,6 +82,24 @@ def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flow
         torch.testing.assert_close(found, on_picture(exact, flower.rgb, edges, feather))
     with pytest.raises(UnusablePicture, match=r"has 10 x 9 pixels, mask=.* 320 x 214"):
         from_mask(str(tmp_path / "mask.png"), AS_USUAL)(flower._replace(rgb=flower.rgb[:, :9, :10]))
+
+
+def test_windows_and_a_query_asked_for_drive_the_mask_and_are_said(tmp_path, flower):
+    run = untrained_run(tmp_path / "run", "compat=dp", image_size=SIZE)
+    Image.fromarray(load_sample_image("china.jpg")).save(tmp_path / "china.png")
+    query = str(tmp_path / "china.png")
+    found = attended(run, flower, levels="B", scales=[2], query=query)
+    network = load(run)
+    queries = see(network, read(tmp_path / "china.png").rgb).queries
+    expected = stretched(see(network, flower.rgb, [2], queries).maps["B"])[0]
+    torch.testing.assert_close(found.mask, on_picture(expected, flower.rgb, edges=0))
+    assert found.said[1:] == ("level B", f"query of {query}")
+
+
+@pytest.mark.parametrize(("key", "value"), [("levels", "B"), ("query", "dog.jpg")])
+def test_what_only_a_network_has_is_refused_of_a_mask(key, value):
+    with pytest.raises(ValueError, match=rf"attention.{key}={value} is of a network that attends; mask=m.png is none"):
+        from_mask("m.png", AS_USUAL | {key: value})
 
 
 def test_a_map_that_prefers_nothing_is_said_to(tmp_path, flower):

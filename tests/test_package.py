@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ENTRY_POINTS = {"run", "evaluate", "report", "dashboard", "apply"}
-PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures", "prediction"}
+ENTRY_POINTS = {"run", "evaluate", "report", "dashboard", "apply", "demo", "export"}
+PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures", "prediction", "exporting", "exported"}
 """Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
 
 MAY_IMPORT = {
@@ -41,8 +41,14 @@ MAY_IMPORT = {
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
     "checkpoint": {"config", "processes", "run_directory", "training"},
-    "attention_source": {"checkpoint", "checks", "effects", "measures", "pictures"},
+    "seeing": {"measures"},
+    "queries": {"config", "pictures", "seeing"},
+    "attention_source": {"checkpoint", "checks", "effects", "measures", "pictures", "queries", "seeing"},
+    "segmentation": {"attention_source", "checks", "pictures"},
     "applying": {"attention_source", "effects", "pictures", "viz"},
+    "demonstration": {"attention_source", "checkpoint", "checks", "effects", "measures", "pictures", "seeing", "viz"},
+    "exported": set(),
+    "exporting": {"cache", "exported"},
     "evaluations": {"callbacks", "checkpoint", "config", "console", "evaluators", "processes", "run_directory"},
 }
 
@@ -79,6 +85,8 @@ def test_imports_go_in_the_allowed_directions():
                 assert part in ("config", "messages"), f"{path} imports hydra"
             if library in ("wandb", "wandb_workspaces"):
                 assert part == "callbacks", f"{path} imports wandb"
+            if library in ("gradio", "starlette", "skimage"):
+                assert part == "demonstration", f"{path} imports {library}"
 
 
 LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "config")

@@ -11,11 +11,13 @@ from lta.config import build, plain
 from lta.training.classifier import Classifier
 
 
-def untrained_run(directory: Path, *overrides: str, image_size: tuple[int, int] = (32, 32), seed: int = 0) -> Path:
+def untrained_run(
+    directory: Path, *overrides: str, image_size: tuple[int, int] = (32, 32), seed: int = 0, names: str = "digit {}"
+) -> Path:
     """Ten digits, with one linear classifier; `model.init.scorer=author` makes maps that are not uniform."""
     cfg = composed("experiment=quickstart", *TINY_VGG, *overrides)
-    config = {name: plain(cfg[name]) for name in ("model", "preprocess", "augment", "recipe")} | {"seed": seed}
-    data = SimpleNamespace(class_names=tuple(f"digit {k}" for k in range(10)), image_size=image_size)
+    config = {name: plain(cfg[name]) for name in ("model", "preprocess", "augment", "recipe", "data")} | {"seed": seed}
+    data = SimpleNamespace(class_names=tuple(names.format(k) for k in range(10)), image_size=image_size)
     torch.manual_seed(seed)
     kept = hparams(config, data)
     network = build(cfg.model)(num_classes=10)

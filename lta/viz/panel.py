@@ -34,13 +34,13 @@ class Example(NamedTuple):
     confidence: float
 
 
-def enlarge(image: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "tile_height tile_width 3"]:
-    """By the whole factor that brings the longer side nearest to 128 pixels; pictures too big for that are reduced."""
+def enlarge(image: UInt8[np.ndarray, "height width 3"], tile: int = TILE) -> UInt8[np.ndarray, "tile_height tile_width 3"]:
+    """By the whole factor that brings the longer side nearest to `tile` pixels; pictures too big for that are reduced."""
     longer = max(image.shape[:2])
-    if longer > 1.5 * TILE:
-        height, width = (max(1, round(side * TILE / longer)) for side in image.shape[:2])
+    if longer > 1.5 * tile:
+        height, width = (max(1, round(side * tile / longer)) for side in image.shape[:2])
         return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
-    factor = max(1, round(TILE / longer))
+    factor = max(1, round(tile / longer))
     return image.repeat(factor, 0).repeat(factor, 1)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lta.viz.panel import INK, RIGHT, WRONG, enlarge
+from lta.viz.panel import INK, RIGHT, TILE, WRONG, enlarge
 
 GAP, LINE, MARGIN, DPI = 14, 20, 10, 100  # pixels
 
@@ -21,10 +21,10 @@ class Tile(NamedTuple):
     right: bool | None = None
 
 
-def sheet(rows: Sequence[Sequence[Tile]], headings: Sequence[str]) -> Image.Image:
-    """Every row has as many tiles as there are headings, all of one size; they are enlarged to about 128 pixels."""
+def sheet(rows: Sequence[Sequence[Tile]], headings: Sequence[str], tile: int = TILE) -> Image.Image:
+    """Every row has as many tiles as there are headings, all of one size; they are brought to about `tile` pixels."""
     colours = {None: INK, True: RIGHT, False: WRONG}
-    height, width = enlarge(rows[0][0].image).shape[:2]
+    height, width = enlarge(rows[0][0].image, tile).shape[:2]
     down, right = height + LINE + 4, max(width, 120) + GAP
     page = np.full((len(rows) * down + LINE + 2 * MARGIN, len(headings) * right - GAP + 2 * MARGIN, 3), 255, np.uint8)
     figure = Figure(figsize=(page.shape[1] / DPI, page.shape[0] / DPI), dpi=DPI)
@@ -35,10 +35,10 @@ def sheet(rows: Sequence[Sequence[Tile]], headings: Sequence[str]) -> Image.Imag
     for column, heading in enumerate(headings):
         write(MARGIN + column * right, MARGIN, heading, INK)
     for row, tiles in enumerate(rows):
-        for column, tile in enumerate(tiles):
+        for column, one in enumerate(tiles):
             left, top = MARGIN + column * right, MARGIN + LINE + row * down
-            page[top : top + height, left : left + width] = enlarge(tile.image)
-            write(left, top + height + 3, tile.text, colours[tile.right])
+            page[top : top + height, left : left + width] = enlarge(one.image, tile)
+            write(left, top + height + 3, one.text, colours[one.right])
     figure.figimage(page)
     file = io.BytesIO()
     figure.savefig(file, format="png")

@@ -1,0 +1,28 @@
+"""Effects on pictures with transparency, and results that have some."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+Effect = Callable[..., UInt8[Tensor, "channels rows columns"]]
+
+TRANSPARENT = ("cutout",)
+"""Effects whose results not every picture's own format can keep: they are PNG."""
+
+
+def made(
+    effect: Effect,
+    picture: UInt8[Tensor, "3 height width"],
+    attention: Float[Tensor, "height width"],
+    alpha: UInt8[Tensor, "height width"] | None,
+) -> UInt8[Tensor, "channels rows columns"]:
+    """With four channels where the picture or the effect is transparent."""
+    pixels = effect(picture, attention, alpha)
+    return torch.cat([pixels, alpha[None]]) if pixels.shape[0] == 3 and alpha is not None else pixels
+
+
+def ending(effect: str) -> str | None:
+    """That the name of a result must have; None where the picture's own will do."""
+    return ".png" if effect in TRANSPARENT else None

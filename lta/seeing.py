@@ -1,0 +1,119 @@
+"""What a network makes of a picture of any size: seen whole, and in windows at several scales."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from lta.measures.pixel_maps import density
+
+SIDE = 256
+"""Cells along the longer side of the maps: levels and windows of different resolution are put together on them."""
+
+FINEST = 8
+"""Of scales: 15 x 15 windows."""
+
+BATCH = 64
+
+
+class Seen(NamedTuple):
+    """`maps` by level, shallow to deep, scaled to mean 1, in the picture's own proportions; `probabilities` and `queries`
+    (the global vectors g, by the level that each is made from) are those of the whole picture. All on the CPU."""
+
+    maps: dict[str, Float[Tensor, "rows columns"]]
+    probabilities: Float[Tensor, " classes"]
+    queries: dict[str, Float[Tensor, "1 _"]]
+
+
+def see(
+    classifier: Any,
+    picture: UInt8[Tensor, "3 height width"],
+    scales: Sequence[int] = (1,),
+    queries: Mapping[str, Float[Tensor, "1 _"]] | None = None,
+) -> Seen:
+    """The network's maps of `picture`; whatever it sees is squeezed to the size that it was trained on.
+
+    At scale 1 it sees the whole; at scale n windows of an nth of the width and of the height, 2n-1 in a row, each half over
+    the next. Where windows overlap their maps are mixed, each with most weight in its middle; of several scales the mean is
+    taken. `queries` stand in for its own, in every window. Raises ValueError where `scales` are not whole numbers from 1 to
+    8, each once.
+    """
+    check_scales("scales", scales)
+    image = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
+    found = {scale: _at_scale(classifier, image, scale, queries or {}) for scale in {1, *scales}}
+    whole = found[1]
+    return whole._replace(
+        maps={level: torch.stack([found[scale].maps[level] for scale in scales]).mean(0) for level in whole.maps}
+    )
+
+
+def check_scales(key: str, scales: Any) -> None:
+    """Raises ValueError where they are not as `see` takes them."""
+    listed = isinstance(scales, Sequence) and not isinstance(scales, str)
+    fit = listed and all(type(scale) is int and 1 <= scale <= FINEST for scale in scales)
+    if not fit or not scales or len(set(scales)) < len(scales):
+        raise ValueError(f"{key}={scales} must be whole numbers from 1 to {FINEST}, each once, for example [1,2]")
+
+
+@torch.inference_mode()
+def _at_scale(classifier: Any, image: Image.Image, scale: int, queries: Mapping[str, Tensor]) -> Seen:
+    """What it makes of the windows; probabilities and queries are the first one's."""
+    shrink = SIDE / max(image.size)
+    cells = (max(1, round(image.height * shrink)), max(1, round(image.width * shrink)))
+    windows, size = _windows(scale, cells)
+    rows, columns = image.height / cells[0], image.width / cells[1]  # pixels in a cell
+    height, width = classifier.hparams["image_size"]
+    seen = [
+        image.resize(
+            (width, height),
+            Image.Resampling.BICUBIC,
+            box=(left * columns, top * rows, (left + size[1]) * columns, (top + size[0]) * rows),
+        )
+        for top, left in windows
+    ]
+    device = next(classifier.parameters()).device
+    batches = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2).split(BATCH)
+    outputs = []
+    for batch in batches:
+        given = {source: g.to(device).expand(len(batch), -1) for source, g in queries.items()}
+        outputs.append(classifier.network(classifier.preprocess(batch.to(device)), given))
+    maps = {
+        level: _mixed(density(torch.cat([output.attn[level].cpu() for output in outputs]), size), windows, cells)
+        for level in outputs[0].attn
+    }
+    of_first = {source: g[:1].cpu() for source, g in outputs[0].global_feats.items()}
+    return Seen(maps, outputs[0].logits[0].float().softmax(0).cpu(), of_first)
+
+
+def _windows(scale: int, cells: tuple[int, int]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """The upper and left edge of each, and the size of all, in cells."""
+    size = (max(1, round(cells[0] / scale)), max(1, round(cells[1] / scale)))
+    down, across = (
+        torch.linspace(0, whole - part, 2 * scale - 1).round().int().tolist()
+        for whole, part in zip(cells, size, strict=True)
+    )
+    return [(top, left) for top in down for left in across], size
+
+
+def _mixed(
+    maps: Float[Tensor, "windows _ _"], windows: Sequence[tuple[int, int]], cells: tuple[int, int]
+) -> Float[Tensor, "rows columns"]:
+    if len(windows) == 1:
+        return maps[0]
+    height, width = maps.shape[1:]
+    weight = _hill(height)[:, None] * _hill(width)
+    total, weights = torch.zeros(cells), torch.zeros(cells)
+    for (top, left), values in zip(windows, maps, strict=True):
+        total[top : top + height, left : left + width] += weight * values
+        weights[top : top + height, left : left + width] += weight
+    mixed = total / weights
+    return mixed / mixed.mean()
+
+
+def _hill(length: int) -> Float[Tensor, " length"]:
+    """Rises in a straight line to the middle: such windows, each half over the next, have the same weight everywhere."""
+    return 1 - (2 * (torch.arange(length) + 0.5) / length - 1).abs()
