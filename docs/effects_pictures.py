@@ -1,0 +1,45 @@
+"""What lta.apply makes of photographs, as the README shows it: python docs/effects_pictures.py RUN docs/effects.jpg
+
+All of the demo's gallery in its order, none left out, with lta.apply's settings as they are.
+"""
+
+import sys
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from lta.attention_source import from_network
+from lta.demonstration.examples import there
+from lta.effects.autoblur import autoblur
+from lta.effects.blurout import blurout
+from lta.effects.heatmap import heatmap
+from lta.effects.light import spotlight
+from lta.pictures.read import read
+from lta.viz.sheet import Tile, sheet
+
+ATTENTION = {
+    "levels": None, "combine": "product", "scales": [1, 2], "query": None, "low": 0.5, "high": 0.95, "edges": None,
+    "feather": 0.0, "invert": False,
+}  # fmt: skip
+EFFECTS = {"attention": heatmap, "autoblur": autoblur, "blurout": blurout, "spotlight": spotlight}
+SIDE = 150
+
+
+def tile(pixels, text=""):
+    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+    return Tile(np.array(ImageOps.pad(picture, (SIDE, SIDE), Image.Resampling.LANCZOS, color="white")), text)
+
+
+def main(run, out):
+    source, rows = from_network(run, "last", torch.device("cpu"), ATTENTION), []
+    for example, file in there():
+        picture = read(file)
+        mask, said = source(picture)
+        rows.append([tile(picture.rgb, f"{example.name}: {said[0]}")])
+        rows[-1] += [tile(effect(picture.rgb, mask)) for effect in EFFECTS.values()]
+    sheet(rows, ["", *EFFECTS], SIDE).save(out, quality=85)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
