@@ -9,12 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 import lta
 from lta import checks
@@ -42,6 +40,8 @@ def locked(directory: Path) -> Iterator[None]:
     if not is_first():
         yield
         return
+    from filelock import FileLock, Timeout  # here: `--cfg job` needs none of it, and it takes its time
+
     try:
         with FileLock(directory / ".lock", timeout=0):
             yield
@@ -55,6 +55,8 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
     `overrides` are what was asked for on the command line. Raises ValueError where the directory already holds a run
     and this is no resume: nothing is overwritten. To be called by the process that holds the directory's lock.
     """
+    from importlib.metadata import version  # here, as it takes its time
+
     record = directory / "run.json"
     if not resumed:
         if (directory / "config.yaml").exists():

@@ -141,7 +141,11 @@ def test_help_and_cfg_answer_without_torch(tmp_path):
 
 @pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
 def test_help_and_cfg_take_under_a_second(tmp_path, flag):
-    assert min(python("-m", "lta.run", *flag, cwd=tmp_path)[1] for _ in range(3)) < 1.0
+    """On a slow machine, or a busy one: under half of what the import of torch takes there."""
+    commands = ["-m", "lta.run", *flag], ["-c", "import torch"]
+    rounds = [[python(*command, cwd=tmp_path)[1] for command in commands] for _ in range(3)]
+    taken, of_torch = map(min, zip(*rounds, strict=True))
+    assert taken < max(1.0, 0.5 * of_torch)
 
 
 def test_every_example_of_the_help_composes(tmp_path):
