@@ -62,9 +62,8 @@ def test_a_sync_uploads_no_logs_and_nothing_secret(private):
     home, directory, _ = private
     server = Server()
     command = [sys.executable, "-m", "wandb", "sync", str(parts(directory)[0])]
-    subprocess.run(
-        command, env=environment(HOME=str(home), **server.environment), check=True, capture_output=True, timeout=120
-    )
+    variables = environment(HOME=str(home), **server.environment)
+    subprocess.run(command, cwd=home, env=variables, check=True, capture_output=True, timeout=120)
     server.stop()
     assert [row["epoch"] for row in server.history()] == [0, 0]
     assert {name for name in server.uploads if not name.startswith("media/")} == {

@@ -97,7 +97,7 @@ def test_training_goes_on_when_the_server_dies(tmp_path):
     assert epochs(server.history()) == [0]
     again = Server()
     sync = [sys.executable, "-m", "wandb", "sync", "--no-skip-online", str(part)]
-    subprocess.run(sync, env=environment(**again.environment), check=True, capture_output=True, timeout=120)
+    subprocess.run(sync, cwd=tmp_path, env=environment(**again.environment), check=True, capture_output=True, timeout=120)
     again.stop()
     assert epochs(again.history()) == [0, 1, 2]
 
@@ -108,7 +108,7 @@ def test_the_parts_of_a_killed_offline_run_are_one_run_when_they_are_uploaded(tm
     assert lta(f"resume={directory}", cwd=tmp_path).returncode == 0
     server = Server()
     sync = [sys.executable, "-m", "wandb", "sync", *map(str, parts(directory))]
-    subprocess.run(sync, env=environment(**server.environment), check=True, capture_output=True, timeout=120)
+    subprocess.run(sync, cwd=tmp_path, env=environment(**server.environment), check=True, capture_output=True, timeout=120)
     server.stop()
     assert epochs(server.history()) == [0, 1, 2]
     assert server.conflicts == []
