@@ -1,7 +1,7 @@
 #!/bin/sh
 # train.sh RUNS: the page's networks, two at a time (5 min a pair where two cores are free, or nearly).
 set -e
-run="python -m lta.run -m experiment=quickstart logger=csv hydra.launcher.slots=2"
+run="python -m lta.run -m experiment=quickstart recipe.epochs=4 logger=csv hydra.launcher.slots=2"
 $run model=vgg_att3 compat=pc,dp,additive seed=0,1,2,3,4 hydra.sweep.dir="$1/attention"
 $run model=vgg_gap seed=0,1,2,3,4 hydra.sweep.dir="$1/gap"
 # Rates for dp and scaled_dp, chosen by validation error with a seed that is not used again.
