@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta import checks
+from lta.layers.dropout import Layers
 
 COMBINE = ("product", "sum_ce", "average")
 
@@ -20,9 +21,9 @@ class Prediction(NamedTuple):
     loss_logits: tuple[Float[Tensor, "batch classes"], ...]
 
 
-def vector_block(channels: int, dropout: float) -> nn.Sequential:
+def vector_block(channels: int, dropout: float) -> Layers:
     """BN -> ReLU -> dropout on a vector: what the authors put before every linear layer that reads a descriptor or g."""
-    return nn.Sequential(nn.BatchNorm1d(channels), nn.ReLU(), nn.Dropout(dropout))
+    return Layers(nn.BatchNorm1d(channels), nn.ReLU(), nn.Dropout(dropout))
 
 
 class ConcatHead(nn.Module):

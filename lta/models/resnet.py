@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta import checks
+from lta.layers.dropout import Layers
 from lta.models.vgg import DROPOUT_KINDS, Style
 
 WIDTHS = {"A": 64, "B": 128, "C": 256}
@@ -79,14 +80,14 @@ def average_classifier(channels: int, num_classes: int, style: Style) -> nn.Sequ
     )  # fmt: skip
 
 
-def global_branch(channels: int, style: Style, dropout: bool) -> nn.Sequential:
+def global_branch(channels: int, style: Style, dropout: bool) -> Layers:
     """From level C to g: BN -> ReLU -> pool -> conv3x3 -> BN -> ReLU -> pool to one position -> linear.
 
     With `dropout` (`Resnet-att2`) 0.4 after the convolution's ReLU, whose BN has eps 1e-3, and 0.5 before the linear layer.
     """
     eps = 1e-3 if dropout else style.bn_eps
     drop = [DROPOUT_KINDS[style.dropout_kind](0.4 * style.dropout)] if dropout else []
-    return nn.Sequential(
+    return Layers(
         nn.BatchNorm2d(channels, eps=style.bn_eps), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
         nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels, eps=eps), nn.ReLU(), *drop,
         nn.AdaptiveMaxPool2d(1), nn.Flatten(), *([style.vector_dropout(0.5)] if dropout else []),

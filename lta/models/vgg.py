@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta import checks
+from lta.layers.dropout import Layers
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 DROPOUT = (0.3, 0.0, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0)
@@ -78,7 +79,7 @@ class VGGTrunk(nn.Module):
             if number == 7 and enlarged:
                 layers += [nn.MaxPool2d(5, ceil_mode=True), nn.Upsample(scale_factor=2, mode="nearest")]
             if number in LEVEL_ENDS:
-                self.stages[LEVEL_ENDS[number]], layers = nn.Sequential(*layers), []
+                self.stages[LEVEL_ENDS[number]], layers = Layers(*layers), []
             if number in pooled:
                 layers.append(nn.MaxPool2d(2, ceil_mode=True))
             inputs = outputs
@@ -95,7 +96,7 @@ BRANCHES = {"A": (4, 3), "B": (4, 2), "C": (2, 2)}
 """G256(32), G512(16), G512(8) of author_spec section 1: size of the first pool, number of convolutions."""
 
 
-def global_branch(level: str, channels: int, style: Style) -> nn.Sequential:
+def global_branch(level: str, channels: int, style: Style) -> Layers:
     """From the features of a level to g, the raw output of a linear layer.
 
     The last pool is adaptive, so that other picture sizes work; at 32x32 it is the authors' 2x2 pool.
@@ -104,14 +105,12 @@ def global_branch(level: str, channels: int, style: Style) -> nn.Sequential:
     layers: list[nn.Module] = []
     for number in range(convolutions):
         layers += [nn.MaxPool2d(2 if number else first_pool, ceil_mode=True), *style.conv_block(channels, channels, 0.4)]
-    return nn.Sequential(
-        *layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), style.vector_dropout(0.5), nn.Linear(channels, channels)
-    )
+    return Layers(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), style.vector_dropout(0.5), nn.Linear(channels, channels))
 
 
-def baseline_classifier(channels: int, num_classes: int, style: Style) -> nn.Sequential:
+def baseline_classifier(channels: int, num_classes: int, style: Style) -> Layers:
     """What follows conv 13 in `vgg_bn_drop`, the paper's baseline."""
-    return nn.Sequential(OrderedDict(
+    return Layers(OrderedDict(
         pool=nn.AdaptiveMaxPool2d(1), flatten=nn.Flatten(), drop=style.vector_dropout(0.5),
         fc1=nn.Linear(channels, channels), bn=nn.BatchNorm1d(channels), relu=nn.ReLU(), drop2=style.vector_dropout(0.5),
         fc2=nn.Linear(channels, num_classes),
