@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 PART = 1 << 20
@@ -16,11 +17,12 @@ LEVELS = 1 << 16
 
 class Layers(nn.Sequential):
     """nn.Sequential, but that each nn.ReLU with an nn.Dropout behind it becomes `relu_dropout` where that applies: training
-    on the CPU. Elsewhere (GPUs, evaluation, torch.compile, export, float16, hooks on the two) it is nn.Sequential.
+    on the CPU. Elsewhere (GPUs, evaluation, float16, hooks on the two, and wherever torch looks into a network: compile,
+    export, fx, jit.trace, torch.func) it is nn.Sequential.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or x.device.type != "cpu" or torch.compiler.is_compiling():
+    def forward(self, x: Tensor | Proxy) -> Tensor | Proxy:
+        if not self.training or _looked_into(x):
             return super().forward(x)
         layers = list(self)
         place = 0
@@ -54,6 +56,14 @@ def applies(x: Tensor, rate: float) -> bool:
         return False
     dense = x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
     return dense and 0 < _kept(rate) < LEVELS
+
+
+def _looked_into(x: Tensor | Proxy) -> bool:
+    """Whether torch records or transforms what is computed with `x`, which needs its own operators."""
+    # Proxies and fake tensors are no plain tensors. Of torch.func there is no public question to ask; this one is what
+    # torch.autograd.Function asks itself.
+    recorded = type(x) not in (Tensor, nn.Parameter) or torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return recorded or torch._C._are_functorch_transforms_active()
 
 
 def _fusable(pair: list[nn.Module]) -> bool:

@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 from lta.layers import dropout
+from lta.layers.compatibility import Parametrised
 from lta.layers.dropout import LEVELS, PART, Layers, applies, relu_dropout
-from lta.models.vgg_family import vgg_late
+from lta.models.resnet_family import resnet_attention
+from lta.models.vgg_family import vgg, vgg_attention, vgg_late
 
 RATES = (0.3, 0.4, 0.5)
 
@@ -189,6 +191,52 @@ def test_evaluation_compilation_hooks_and_other_devices_go_the_plain_way(taken, 
     assert not taken
     layers(x)
     assert len(taken) == 1
+
+
+def transformed_by_func(layers, x):
+    parameters = dict(layers.named_parameters())
+
+    def loss(parameters, x):
+        return torch.func.functional_call(layers, parameters, (x,)).square().sum()
+
+    return torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0), randomness="different")(
+        parameters, x.expand(3, 200, 200)
+    )
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda layers, x: torch.fx.symbolic_trace(layers)(x),
+        lambda layers, x: torch.jit.trace(layers, x, check_trace=False)(x),
+        lambda layers, x: torch.compile(layers, backend="eager", fullgraph=True)(x),
+        lambda layers, x: torch.export.export(layers, (x,)).module()(x),
+        lambda layers, x: torch.func.jvp(layers, (x,), (x,)),
+        transformed_by_func,
+    ],
+    ids=["fx", "jit.trace", "compile", "export", "jvp", "vmap of grad"],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning", "ignore:.*torch.jit.*:DeprecationWarning")
+def test_torchs_tools_see_its_own_operators(taken, look):
+    layers = Layers(nn.Linear(200, 200), nn.ReLU(), nn.Dropout(0.5)).train()
+    look(layers, torch.randn(200, 200))
+    assert not taken
+
+
+@pytest.mark.parametrize(
+    ("network", "pairs"),
+    [
+        (lambda: vgg(10, width=0.125), 8 + 1),  # convolutions 1, 3, 5, 6, 8, 9, 11, 12; before the last linear layer
+        (lambda: vgg_late(10, width=0.125), 8 + 2 + 1),  # ... of g's branch; before the last linear layer
+        (lambda: vgg_attention(10, "ABC", Parametrised, width=0.125), 8 + 2 + 1 + 3),  # ... the query's, the three levels'
+        (lambda: resnet_attention(10, "BC", Parametrised, depth=11, width=0.125), 1 + 1 + 2),
+    ],
+    ids=["vgg", "vgg_late", "vgg_att3", "rn_att2"],
+)
+def test_the_networks_take_it_wherever_dropout_follows_a_relu(taken, monkeypatch, network, pairs):
+    monkeypatch.setattr(dropout, "SMALLEST", 1)
+    network().train()(torch.randn(4, 3, 32, 32))
+    assert len(taken) == pairs
 
 
 @pytest.mark.parametrize("rate", [0.0, 2**-18, 1 - 2**-18, 1.0])
