@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from commands import TINY, command, environment
-from slurm_stand_in import install, runs
+from slurm_stand_in import install
 
 SWEEP = ("-m", *(argument for argument in TINY if argument != "trainer=cpu"), "trainer=ddp", "trainer.accelerator=cpu")
 
@@ -51,7 +52,7 @@ def test_a_job_that_fails_by_submitit_fails_the_command(tmp_path):
 def test_slurm_runs_a_task_a_device_and_a_preempted_job_goes_on(tmp_path):
     slurm = tmp_path / "slurm"
     env = {**environment(), **install(slurm)}
-    options = [*SWEEP, "recipe.epochs=6", "data.train_size=640", "trainer.devices=2", "hydra/launcher=slurm", "seed=0,1"]
+    options = [*SWEEP, "recipe.epochs=10", "data.train_size=640", "trainer.devices=2", "hydra/launcher=slurm", "seed=0,1"]
     options += ["hydra.launcher.gpus_per_node=null", "logger=wandb", "logger.wandb.mode=offline"]
     sweep = subprocess.Popen(
         command(*options), cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -64,6 +65,7 @@ def test_slurm_runs_a_task_a_device_and_a_preempted_job_goes_on(tmp_path):
             found = directories(tmp_path) if (tmp_path / "multirun").is_dir() else {}
             first = found.get("seed-0")
         preempt(slurm / "4711_0.json")
+        assert not (first / "results.json").is_file(), "the run ended before it could be preempted"
         _, err = sweep.communicate(timeout=400)
     finally:
         sweep.kill()
@@ -79,21 +81,31 @@ def test_slurm_runs_a_task_a_device_and_a_preempted_job_goes_on(tmp_path):
     for name, starts in (("seed-0", 2), ("seed-1", 1)):
         assert len(json.loads((jobs[name] / "run.json").read_text())["starts"]) == starts
         assert json.loads((jobs[name] / "results.json").read_text())["processes"] == 2
-        assert epochs(jobs[name]) == [str(epoch) for epoch in range(6)]
+        assert epochs(jobs[name]) == [str(epoch) for epoch in range(10)]
         parts = [path.name.rpartition("-")[2] for path in (jobs[name] / "wandb").glob("offline-run-*")]
         assert parts == [(jobs[name] / "wandb_id").read_text()] * starts
 
 
 def preempt(job):
     """What Slurm sends to a job that must go: SIGTERM and, as submitit asks for, SIGUSR2 to all its processes."""
-    script = json.loads(job.read_text())["pid"]
+    python = [pid for pid in below(json.loads(job.read_text())["pid"]) if runs_submitit(pid)]
     for number in (signal.SIGTERM, signal.SIGUSR2):
-        for pid in below(script):
-            name = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True).stdout
-            if "submitit" in name and "srun" not in name.split("submitit")[0] and runs(pid):
-                os.kill(pid, number)
+        for pid in python:
+            os.kill(pid, number)
+
+
+def runs_submitit(pid):
+    arguments = of_process(pid, "cmdline").split("\0")
+    return "submitit.core._submit" in arguments and not any("srun" in argument for argument in arguments)
 
 
 def below(pid):
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
+    children = of_process(pid, f"task/{pid}/children").split()
     return [int(child) for child in children] + [other for child in children for other in below(int(child))]
+
+
+def of_process(pid, name):
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:  # It has ended meanwhile
+        return ""
