@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run reproduce test test-all lint
+.PHONY: help install run reproduce test test-all lint bench bench-compare
 
 TABLES := cifar10 cifar100 svhn cub200 ladder control
 SEEDS ?= 0,1,2
@@ -36,3 +36,11 @@ test: lint  ## the fast tests, a process on each core
 
 test-all: lint  ## the fast and the slow tests, a process on each core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
+
+BENCHMARKS := dropout step attention_share
+
+bench: install  ## what lta claims about its speed, measured here, kept below benchmarks/results
+	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+bench-compare: install  ## what two commits' `make bench` found: [COMMITS='BEFORE AFTER'], else the last two
+	@$(BIN)/python benchmarks/compare.py $(COMMITS)

@@ -71,11 +71,10 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
         "overrides": list(overrides),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "lta": lta.__version__,
-        "code": code_version(),
-        "git": _git_state(),
+        **source_state(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
-        "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
+        "machine": machine(),
     })  # fmt: skip
     write_json(record, {"starts": starts})
 
@@ -146,6 +145,16 @@ def code_version() -> str:
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
+
+
+def source_state() -> dict[str, Any]:
+    """Which code runs: its own version, and the git commit, None outside a git checkout."""
+    return {"code": code_version(), "git": _git_state()}
+
+
+def machine() -> dict[str, Any]:
+    """What this runs on."""
+    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
 
 
 def _git_state() -> dict[str, Any] | None:

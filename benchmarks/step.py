@@ -1,0 +1,51 @@
+"""A training step of vgg_att3 (pc), against the network as one would write it from the paper (textbook.py).
+
+    python benchmarks/step.py [--widths 0.125 0.25 1] [--batch 64] [--repetitions 15] [--device cpu]
+
+Forward, loss, backward and SGD, the authors' dropout, channels last; bf16 where the device computes in it natively, else
+fp32. lta's network leaves the inert global branch out (model.prune_inert_query=true); `kept` has it. Also shown: the
+textbook network as PyTorch has it by default, fp32 in NCHW.
+"""
+
+import torch
+from measuring import Results, alternate, arguments
+from steps import precision_of, step_of, waiting
+from textbook import TextbookVGGAtt3
+
+from lta.layers.compatibility import Parametrised
+from lta.models.vgg_family import vgg_attention
+
+BARS = {0.125: 1.9, 0.25: 1.9, 1.0: 1.4}
+
+
+def main():
+    parser = arguments(__doc__, repetitions=15)
+    parser.add_argument("--widths", type=float, nargs="+", default=list(BARS))
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    precision = precision_of(options.device)
+    results = Results(options, f"{precision}, batch {options.batch}, {options.device}")
+    for width in options.widths:
+        torch.manual_seed(0)
+        networks = {
+            "textbook": TextbookVGGAtt3(10, width),
+            "textbook fp32 NCHW": TextbookVGGAtt3(10, width),
+            "kept": vgg_attention(10, "ABC", Parametrised, width=width),
+            "lta": vgg_attention(10, "ABC", Parametrised, width=width, prune_inert_query=True),
+        }
+        steps = {
+            name: step_of(
+                network, options.batch, options.device, *(("fp32", False) if "NCHW" in name else (precision, True))
+            )
+            for name, network in networks.items()
+        }
+        taken = alternate(steps, options.repetitions, warm_up=3, wait=waiting(options.device))
+        results.ratio(f"width {width:g}: textbook / lta", taken["textbook"], taken["lta"], at_least=BARS.get(width))
+        results.ratio(f"width {width:g}: textbook / lta, branch kept", taken["textbook"], taken["kept"])
+        results.ratio(f"width {width:g}: textbook fp32 NCHW / lta", taken["textbook fp32 NCHW"], taken["lta"])
+    results.save()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The benchmarks compare what they say they compare, and keep what they find."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lta.layers.compatibility import Parametrised
+from lta.models.vgg_family import vgg_attention
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def run(script, *arguments):
+    return subprocess.run([sys.executable, BENCHMARKS / script, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.mark.usefixtures("scripts")
+def test_the_textbook_network_is_vgg_att3():
+    from textbook import TextbookVGGAtt3
+
+    torch.manual_seed(0)
+    ours, textbook = vgg_attention(10, "ABC", Parametrised, width=0.0625), TextbookVGGAtt3(10, 0.0625)
+    full = vgg_attention(10, "ABC", Parametrised), TextbookVGGAtt3(10)
+    assert sum(p.numel() for p in full[0].parameters()) == sum(p.numel() for p in full[1].parameters())
+    for mine, theirs in zip(ours.parameters(), textbook.parameters(), strict=True):
+        assert mine.numel() == theirs.numel()
+        mine.data.add_(0.1 * torch.randn_like(mine))
+        theirs.data.copy_(mine.data.view_as(theirs))
+    images = torch.randn(3, 3, 32, 32)
+    assert torch.allclose(ours.eval()(images).logits, textbook.eval()(images), atol=1e-5)
+    rates = [[m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)] for network in (ours, textbook)]
+    assert rates[0] == rates[1]
+
+
+@pytest.mark.usefixtures("scripts")
+def test_ways_alternate_and_warm_up_rounds_do_not_count():
+    from measuring import alternate
+
+    order = []
+    ways = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
+    taken = alternate(ways, repetitions=2, warm_up=1, wait=lambda: order.append("wait"))
+    assert order == ["a", "wait", "b", "wait"] * 3
+    assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 2, "b": 2}
+
+
+@pytest.mark.usefixtures("scripts")
+def test_rows_say_whether_their_bar_is_met_and_are_kept(tmp_path, capsys):
+    from measuring import Results, arguments, load
+
+    options = arguments("doc", 3).parse_args(["--out", str(tmp_path / "a" / "thing.json")])
+    results = Results(options, "in a test")
+    results.ratio("quicker", [2.0, 9.0, 4.0, 3.0], [1.0, 3.0, 2.0, 1.0], at_least=2.5)
+    results.ratio("slower", [2.0, 9.0, 4.0], [1.0, 3.0, 2.0], at_least=2.5)
+    results.figure("small", [1.0], "ms", at_most=1.0)
+    results.missing("on a GPU", "there is none")
+    results.save()
+    shown = capsys.readouterr().out
+    kept = load(tmp_path / "a")["thing"]
+    assert [row.get("median") for row in kept["rows"]] == [2.5, 2.0, 1.0, None]  # of the rounds' ratios, not of medians
+    assert [row.get("met") for row in kept["rows"]] == [True, False, True, None]
+    assert "bar >= 2.5: met" in shown
+    assert "bar >= 2.5: MISSED" in shown
+    assert "not measured: there is none" in shown
+    assert {"command", "machine", "code", "git", "conditions"} < kept.keys()
+
+
+def kept(folder, quartiles, processor="x"):
+    folder.mkdir()
+    row = {"case": "step", "median": sum(quartiles) / 2, "quartiles": quartiles, "unit": "x"}
+    found = {"conditions": "", "machine": {"processor": processor}, "rows": [row]}
+    (folder / "step.json").write_text(json.dumps(found))
+
+
+def test_two_commits_compared(tmp_path):
+    kept(tmp_path / "one", [1.0, 1.2])
+    kept(tmp_path / "other", [1.1, 1.3])
+    kept(tmp_path / "third", [2.0, 2.2], processor="y")
+    ended = run("compare.py", "one", "oth", "--results", tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "+9.1 %" in ended.stdout
+    assert "CHANGED" not in ended.stdout
+    ended = run("compare.py", "one", "third", "--results", tmp_path)
+    assert "+90.9 %  CHANGED" in ended.stdout
+    assert "processor: x before, y after" in ended.stdout
+    for given, said in (
+        (["one"], "error: give two commits or none, not 1"),
+        (["one", "nowhere"], "error: there are no results of nowhere; there are one, other, third"),
+        (["o", "third"], "error: several results begin with o; there are one, other, third"),
+    ):
+        ended = run("compare.py", *given, "--results", tmp_path)
+        assert ended.returncode == 1
+        assert ended.stderr.strip() == said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        ("step.py", ["--widths", 0.0625, "--batch", 2]),
+        ("attention_share.py", ["--widths", 0.0625, "--batch", 2]),
+        ("dropout.py", []),
+    ],
+)
+def test_a_script_runs_and_keeps_its_rows(script, arguments, tmp_path):
+    ended = run(script, *arguments, "--repetitions", 1, "--out", tmp_path / "found.json")
+    assert ended.returncode == 0, ended.stderr
+    rows = json.loads((tmp_path / "found.json").read_text())["rows"]
+    assert rows
+    assert all(row["case"] in ended.stdout for row in rows)
