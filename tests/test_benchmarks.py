@@ -108,6 +108,7 @@ def test_two_commits_compared(tmp_path):
         ("step.py", ["--widths", 0.0625, "--batch", 2]),
         ("attention_share.py", ["--widths", 0.0625, "--batch", 2]),
         ("dropout.py", []),
+        ("input_pipeline.py", ["--images", 256]),
     ],
 )
 def test_a_script_runs_and_keeps_its_rows(script, arguments, tmp_path):

@@ -102,4 +102,4 @@ class _ReluDropout(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (result,) = ctx.saved_tensors
-        return torch.ops.aten.threshold_backward(gradient, result, 0) * (LEVELS / ctx.kept), None, None
+        return torch.ops.aten.threshold_backward(gradient, result, 0).mul_(LEVELS / ctx.kept), None, None

@@ -37,9 +37,12 @@ class FlipCropCutout(nn.Module):
             mirrored = torch.rand(batch, 1, device=images.device) < self.flip
             columns = torch.where(mirrored, width - 1 - columns, columns)
         if self.shift or self.flip:
-            index = torch.arange(batch, device=images.device).view(batch, 1, 1)
-            # One gather in channels-last storage: each pixel's three channels lie together.
-            images = images.permute(0, 2, 3, 1)[index, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+            # One gather of whole pixels, whose three channels lie together in channels-last storage. By one flat index: on
+            # the CPU that takes a third of the time of three indices.
+            first = torch.arange(0, batch * height, height, device=images.device).view(batch, 1)
+            pixels = (first + rows).unsqueeze(2) * width + columns.unsqueeze(1)
+            by_pixel = images.permute(0, 2, 3, 1).reshape(-1, 3)
+            images = by_pixel.index_select(0, pixels.flatten()).view(batch, height, width, 3).permute(0, 3, 1, 2)
         if self.cutout:
             images = images * self._keep(batch, height, width, images.device)
         return images

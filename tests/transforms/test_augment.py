@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torchvision import transforms
 
 from lta.transforms.augment import FlipCropCutout, HalfFlip
 
@@ -34,6 +35,26 @@ def test_shift_is_a_crop_of_the_mirror_padded_picture():
     crops = {(y, x): padded[:, y : y + 9, x : x + 9] for y in range(7) for x in range(7)}
     seen = [next(at for at, crop in crops.items() if torch.equal(crop, picture)) for picture in out]
     assert len(set(seen)) == 49, "every offset comes up, independently per image"
+
+
+def test_the_same_pictures_as_torchvisions_as_often():
+    """RandomCrop from reflected borders, then RandomHorizontalFlip: 98 outcomes, each a picture of its own."""
+    torch.manual_seed(0)
+    count = 9800
+    image = numbered(1)[0]
+    theirs = transforms.Compose(
+        [transforms.RandomCrop(9, padding=3, padding_mode="reflect"), transforms.RandomHorizontalFlip()]
+    )
+    outcomes = {}
+    for column, pictures in enumerate((FlipCropCutout(0.5, 3)(numbered(count)), [theirs(image) for _ in range(count)])):
+        for picture in pictures:
+            outcomes.setdefault(picture.contiguous().numpy().tobytes(), [0, 0])[column] += 1
+    seen = torch.tensor(list(outcomes.values()), dtype=torch.float64)
+    assert seen.shape == (98, 2)
+    apart = ((seen[:, 0] - seen[:, 1]) ** 2 / seen.sum(1)).sum()  # chi-squared of 97 degrees of freedom
+    uniform = ((seen - count / 98) ** 2 / (count / 98)).sum(0)
+    assert apart < 150, "p < 0.0005"
+    assert (uniform < 150).all()
 
 
 def test_cutout_blanks_one_square_and_nothing_else():
