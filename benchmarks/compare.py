@@ -42,7 +42,7 @@ def differences(old: dict, new: dict) -> list[str]:
     ]
     if old["conditions"] != new["conditions"]:
         lines.append(f"conditions: {old['conditions']} before, {new['conditions']} after")
-    rows = [{row["case"]: row for row in kept["rows"] if "median" in row} for kept in (old, new)]
+    rows = [{row["case"]: row for row in kept["rows"]} for kept in (old, new)]
     for case in dict.fromkeys([*rows[0], *rows[1]]):
         one, other = (by_case.get(case) for by_case in rows)
         if one is None or other is None:

@@ -6,7 +6,7 @@ The shapes are of a batch of 64: conv 1 of the VGG at widths 1 and 0.25, conv 8 
 """
 
 import torch
-from measuring import Results, alternate, arguments
+from measuring import Results, alternate, arguments, run
 from torch import nn
 
 from lta.layers.dropout import Layers
@@ -27,15 +27,17 @@ def main():
                 x = torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
                 gradient = torch.randn_like(x)
 
-                def run(layers, x=x, gradient=gradient):
+                def pass_through(layers, x=x, gradient=gradient):
                     given = x.clone().requires_grad_() * 1  # not a leaf: the ReLU overwrites it
                     layers(given).backward(gradient)
 
-                taken = alternate({name: lambda way=way: run(way) for name, way in ways.items()}, options.repetitions, 2)
+                taken = alternate(
+                    {name: lambda way=way: pass_through(way) for name, way in ways.items()}, options.repetitions, 2
+                )
                 case = f"{threads} threads {str(dtype).removeprefix('torch.')} {'x'.join(map(str, shape))}: torch / lta"
                 results.ratio(case, taken["torch"], taken["lta"], at_least=2.5)
     results.save()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

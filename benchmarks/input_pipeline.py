@@ -10,7 +10,7 @@ are made up; that the two augmentations do the same is a test (tests/transforms/
 
 import numpy as np
 import torch
-from measuring import Results, alternate, arguments
+from measuring import Results, alternate, arguments, run
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
@@ -79,4 +79,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -21,9 +21,19 @@ Ways = Mapping[str, Callable[[], Any]]
 def arguments(doc: str, repetitions: int) -> argparse.ArgumentParser:
     """A parser with what every script takes. `doc` is the script's docstring."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=repetitions, help=f"rounds that count (default {repetitions})")
+    parser.add_argument(
+        "--repetitions", type=_at_least_1, default=repetitions, help=f"rounds that count (default {repetitions})"
+    )
     parser.add_argument("--out", type=Path, help="the file for the results (default benchmarks/results/COMMIT/SCRIPT.json)")
     return parser
+
+
+def run(main: Callable[[], None]) -> None:
+    """A value that can't be ends in one line."""
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(f"error: {error}")
 
 
 def alternate(
@@ -76,11 +86,6 @@ class Results:
         """The median of `values`."""
         self._add(case, unit, sorted(values), at_least, at_most, "")
 
-    def missing(self, case: str, why: str) -> None:
-        """A row that this machine can't measure."""
-        self.rows.append({"case": case, "not measured": why})
-        print(f"{case:52} not measured: {why}", flush=True)
-
     def save(self) -> None:
         source = source_state()
         path = self.out or RESULTS / _folder(source["git"], source["code"]) / f"{self.script}.json"
@@ -105,6 +110,12 @@ class Results:
 def load(folder: Path) -> dict[str, dict[str, Any]]:
     """What the benchmarks of one commit found, by script."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def _at_least_1(given: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"{given} must be a whole number, at least 1")
+    return int(given)
 
 
 def _folder(git: Mapping[str, Any] | None, code: str) -> str:

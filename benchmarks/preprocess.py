@@ -7,14 +7,13 @@ the folder that it is in (reading it is not counted), else made-up ones, which t
 at once, but batch by batch on its device. The bars hold for two CPU cores, fit from a cold cache and transform together.
 """
 
-import argparse
 import os
-import platform
 import tempfile
 import time
 
 import numpy as np
 import torch
+from measuring import Results, arguments, run
 
 from lta.transforms.gcn_zca import GcnZca
 from lta.transforms.normalize import Standardize
@@ -45,13 +44,14 @@ def seconds(function) -> float:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__, repetitions=1)
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--batch", type=int, default=500)
     options = parser.parse_args()
     name, images = pictures(options.images)
     train = images[: options.images]
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}, {name}")
+    results = Results(options, f"{name}, {options.images} to fit to")
+    bars = BARS if options.images == 50_000 else {}
 
     def transform(module):
         with torch.inference_mode():
@@ -60,18 +60,29 @@ def main():
 
     with tempfile.TemporaryDirectory() as cache:
         modules = {
-            "standardize": lambda: Standardize(),
-            "yuv_lcn": lambda: YuvLcn(cache),
-            "gcn_zca": lambda: GcnZca(cache=cache),
+            "standardize": lambda _: Standardize(),
+            "yuv_lcn": lambda folder: YuvLcn(folder),
+            "gcn_zca": lambda folder: GcnZca(cache=folder),
         }
         for name, build in modules.items():
-            module = build()
-            cold = seconds(lambda module=module: module.fit(train))
-            warm = seconds(lambda build=build: build().fit(train))
-            transformed = seconds(lambda module=module: transform(module))
-            bar = f"   cold + transform {cold + transformed:6.1f} s, bar {BARS[name]} s" if name in BARS else ""
-            print(f"{name:11}  fit cold {cold:6.2f} s  warm {warm:6.2f} s  transform {transformed:6.2f} s{bar}")
+            times: dict[str, list[float]] = {
+                "fit, cold cache": [],
+                "fit, warm cache": [],
+                "transform": [],
+                "cold fit + transform": [],
+            }
+            for repetition in range(options.repetitions):
+                fresh = os.path.join(cache, f"{name}-{repetition}")
+                module = build(fresh)
+                times["fit, cold cache"].append(seconds(lambda module=module: module.fit(train)))
+                times["fit, warm cache"].append(seconds(lambda build=build, fresh=fresh: build(fresh).fit(train)))
+                times["transform"].append(seconds(lambda module=module: transform(module)))
+                times["cold fit + transform"].append(times["fit, cold cache"][-1] + times["transform"][-1])
+            for what, taken in times.items():
+                at_most = bars.get(name) if what == "cold fit + transform" else None
+                results.figure(f"{name}: {what}", taken, "s", at_most=at_most)
+    results.save()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,8 +8,8 @@ textbook network as PyTorch has it by default, fp32 in NCHW.
 """
 
 import torch
-from measuring import Results, alternate, arguments
-from steps import precision_of, step_of, waiting
+from measuring import alternate, run
+from steps import begin, step_of, waiting
 from textbook import TextbookVGGAtt3
 
 from lta.layers.compatibility import Parametrised
@@ -19,13 +19,7 @@ BARS = {0.125: 1.9, 0.25: 1.9, 1.0: 1.4}
 
 
 def main():
-    parser = arguments(__doc__, repetitions=15)
-    parser.add_argument("--widths", type=float, nargs="+", default=list(BARS))
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
-    precision = precision_of(options.device)
-    results = Results(options, f"{precision}, batch {options.batch}, {options.device}")
+    options, results = begin(__doc__, repetitions=15, widths=list(BARS))
     for width in options.widths:
         torch.manual_seed(0)
         networks = {
@@ -36,7 +30,7 @@ def main():
         }
         steps = {
             name: step_of(
-                network, options.batch, options.device, *(("fp32", False) if "NCHW" in name else (precision, True))
+                network, options.batch, options.device, *(("fp32", False) if "NCHW" in name else (options.precision, True))
             )
             for name, network in networks.items()
         }
@@ -48,4 +42,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

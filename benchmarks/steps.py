@@ -1,21 +1,33 @@
-"""A training step of any network, for the benchmarks that time or weigh one."""
+"""A training step of any network, for the benchmarks that time one."""
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Sequence
 
 import torch
+from measuring import Results, arguments
 from torch import nn
 
-from lta.training.devices import bfloat16_is_native
+from lta.training.devices import bfloat16_is_native, choose_device
 
 
-def precision_of(device: str) -> str:
-    """What `trainer.precision=auto` takes there."""
-    return "bf16" if bfloat16_is_native("gpu" if device.startswith("cuda") else device) else "fp32"
+def begin(doc: str, repetitions: int, widths: Sequence[float]) -> tuple[argparse.Namespace, Results]:
+    """What a script for steps is asked for. `options.precision` is what `trainer.precision=auto` takes on the device."""
+    parser = arguments(doc, repetitions)
+    parser.add_argument("--widths", type=float, nargs="+", default=widths)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    if options.batch < 2:
+        raise ValueError(f"--batch={options.batch} must be at least 2: batch norm needs two images")
+    options.device = choose_device(options.device).type
+    native = bfloat16_is_native("gpu" if options.device == "cuda" else options.device)
+    options.precision = "bf16" if native else "fp32"
+    return options, Results(options, f"{options.precision}, batch {options.batch}, {options.device}")
 
 
 def waiting(device: str) -> Callable[[], None] | None:
     """What ends a time: a GPU computes on its own."""
-    return torch.cuda.synchronize if device.startswith("cuda") else None
+    return {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(device)
 
 
 def step_of(
@@ -27,10 +39,9 @@ def step_of(
     images = torch.randn(batch, 3, size, size, device=device).contiguous(memory_format=layout)
     labels = torch.randint(0, 10, (batch,), device=device)
     optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
-    device_type = torch.device(device).type
 
     def step() -> None:
-        with torch.autocast(device_type, torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             output = network(images)
         logits = output if isinstance(output, torch.Tensor) else output.logits
         optimizer.zero_grad(set_to_none=True)

@@ -7,14 +7,14 @@ Gain: the same short CPU trainings, one thread each, two at a time and one at a 
 the same job takes when it is started alone (bar: 0.5 s).
 """
 
-import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from measuring import Results, arguments, run
 
 TRIVIAL = [sys.executable, str(Path(__file__).resolve().parent / "trivial_job.py")]
 TRAINING = [sys.executable, "-m", "lta.run"]
@@ -45,30 +45,28 @@ def seeds(number: int) -> str:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__, repetitions=3)
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--train-size", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--trivial", type=int, default=8, help="jobs, at least 2")
-    parser.add_argument("--repetitions", type=int, default=3, help="of the cost")
     options = parser.parse_args()
-
+    if options.trivial < 2:
+        raise ValueError(f"--trivial={options.trivial} must be at least 2")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    results = Results(options, f"jobs of one thread each on {cores} cores")
     costs = []
     for _ in range(options.repetitions):
         alone = seconds([*TRIVIAL, "seed=0"])
         one, several = (seconds([*TRIVIAL, "-m", seeds(n), "hydra.launcher.slots=1"]) for n in (1, options.trivial))
         costs.append((several - one) / (options.trivial - 1) - alone)
         print(f"cost: alone {alone:.2f} s, a sweep of 1 {one:.2f} s, of {options.trivial} {several:.2f} s", flush=True)
-    print(f"cost of the launcher: {statistics.median(costs):.2f} s a job beyond its own start (bar: 0.5 s)", flush=True)
-
+    results.figure("the launcher, a job beyond its own start", costs, "s", at_most=0.5)
     training = [*TRAINING, "-m", *SHORT, f"data.train_size={options.train_size}", f"recipe.epochs={options.epochs}"]
     taken = {slots: seconds([*training, seeds(options.jobs), f"hydra.launcher.slots={slots}"]) for slots in (1, 2)}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(
-        f"gain: {options.jobs} jobs, one thread each, on {cores} cores: one at a time {taken[1]:.1f} s, two {taken[2]:.1f} s"
-    )
-    print(f"two slots take {taken[2] / taken[1]:.2f} of the time of one (bar: 0.6)")
+    results.ratio(f"{options.jobs} jobs on two slots / on one", [taken[2]], [taken[1]], at_most=0.6 if cores > 1 else None)
+    results.save()
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -61,15 +61,13 @@ def test_rows_say_whether_their_bar_is_met_and_are_kept(tmp_path, capsys):
     results.ratio("quicker", [2.0, 9.0, 4.0, 3.0], [1.0, 3.0, 2.0, 1.0], at_least=2.5)
     results.ratio("slower", [2.0, 9.0, 4.0], [1.0, 3.0, 2.0], at_least=2.5)
     results.figure("small", [1.0], "ms", at_most=1.0)
-    results.missing("on a GPU", "there is none")
     results.save()
     shown = capsys.readouterr().out
     kept = load(tmp_path / "a")["thing"]
-    assert [row.get("median") for row in kept["rows"]] == [2.5, 2.0, 1.0, None]  # of the rounds' ratios, not of medians
-    assert [row.get("met") for row in kept["rows"]] == [True, False, True, None]
+    assert [row["median"] for row in kept["rows"]] == [2.5, 2.0, 1.0]  # of the rounds' ratios, not of medians
+    assert [row["met"] for row in kept["rows"]] == [True, False, True]
     assert "bar >= 2.5: met" in shown
     assert "bar >= 2.5: MISSED" in shown
-    assert "not measured: there is none" in shown
     assert {"command", "machine", "code", "git", "conditions"} < kept.keys()
 
 
@@ -103,12 +101,35 @@ def test_two_commits_compared(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    ("script", "arguments", "said"),
+    [
+        (
+            "dropout.py",
+            ["--repetitions", 0],
+            "dropout.py: error: argument --repetitions: 0 must be a whole number, at least 1",
+        ),
+        ("step.py", ["--device", "cudo"], "error: device=cudo is unknown; choose one of auto, cpu, cuda, cuda:N, mps"),
+        ("step.py", ["--batch", 1], "error: --batch=1 must be at least 2: batch norm needs two images"),
+        ("attention_share.py", ["--widths", 0], "error: model.width=0.0 must be a number in (0, 64)"),
+        ("sweep.py", ["--trivial", 1], "error: --trivial=1 must be at least 2"),
+    ],
+)
+def test_a_wrong_value_ends_in_one_line(script, arguments, said):
+    ended = run(script, *arguments)
+    assert ended.returncode in (1, 2)
+    assert ended.stderr.splitlines()[-1] == said
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
     ("script", "arguments"),
     [
         ("step.py", ["--widths", 0.0625, "--batch", 2]),
         ("attention_share.py", ["--widths", 0.0625, "--batch", 2]),
         ("dropout.py", []),
         ("input_pipeline.py", ["--images", 256]),
+        ("preprocess.py", ["--images", 500]),
     ],
 )
 def test_a_script_runs_and_keeps_its_rows(script, arguments, tmp_path):
