@@ -37,6 +37,8 @@ def test_the_textbook_network_is_vgg_att3():
         theirs.data.copy_(mine.data.view_as(theirs))
     images = torch.randn(3, 3, 32, 32)
     assert torch.allclose(ours.eval()(images).logits, textbook.eval()(images), atol=1e-5)
+    textbook(images).sum().backward()
+    assert all(p.grad is not None for p in textbook.parameters()), "the branch that the softmax cancels is computed too"
     rates = [[m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)] for network in (ours, textbook)]
     assert rates[0] == rates[1]
 
@@ -61,11 +63,12 @@ def test_rows_say_whether_their_bar_is_met_and_are_kept(tmp_path, capsys):
     results.ratio("quicker", [2.0, 9.0, 4.0, 3.0], [1.0, 3.0, 2.0, 1.0], at_least=2.5)
     results.ratio("slower", [2.0, 9.0, 4.0], [1.0, 3.0, 2.0], at_least=2.5)
     results.figure("small", [1.0], "ms", at_most=1.0)
+    results.figure("large", [1.1], "ms", at_most=1.0)
     results.save()
     shown = capsys.readouterr().out
     kept = load(tmp_path / "a")["thing"]
-    assert [row["median"] for row in kept["rows"]] == [2.5, 2.0, 1.0]  # of the rounds' ratios, not of medians
-    assert [row["met"] for row in kept["rows"]] == [True, False, True]
+    assert [row["median"] for row in kept["rows"]] == [2.5, 2.0, 1.0, 1.1]  # of the rounds' ratios, not of medians
+    assert [row["met"] for row in kept["rows"]] == [True, False, True, False]
     assert "bar >= 2.5: met" in shown
     assert "bar >= 2.5: MISSED" in shown
     assert {"command", "machine", "code", "git", "conditions"} < kept.keys()
