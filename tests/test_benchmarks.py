@@ -114,6 +114,7 @@ def test_two_commits_compared(tmp_path):
         ("step.py", ["--device", "cudo"], "error: device=cudo is unknown; choose one of auto, cpu, cuda, cuda:N, mps"),
         ("step.py", ["--batch", 1], "error: --batch=1 must be at least 2: batch norm needs two images"),
         ("attention_share.py", ["--widths", 0], "error: model.width=0.0 must be a number in (0, 64)"),
+        ("framework.py", ["--steps", 0], "error: --steps=0 must be a whole number, at least 1"),
         ("sweep.py", ["--trivial", 1], "error: --trivial=1 must be at least 2"),
     ],
 )
@@ -131,6 +132,7 @@ def test_a_wrong_value_ends_in_one_line(script, arguments, said):
         ("step.py", ["--widths", 0.0625, "--batch", 2]),
         ("attention_share.py", ["--widths", 0.0625, "--batch", 2]),
         ("dropout.py", []),
+        ("framework.py", ["--width", 0.0625, "--batch", 2, "--steps", 2, "--small-repetitions", 1]),
         ("input_pipeline.py", ["--images", 256]),
         ("preprocess.py", ["--images", 500]),
     ],
