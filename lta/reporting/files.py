@@ -14,6 +14,8 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 40
 """Levels of a configuration; lta's have five. What is nested a thousand times deeper ends a recursion, or the process."""
 
+TOO_DEEP = f"nested deeper than {DEEPEST} levels"
+
 LONGEST = 1000
 """Bits of a whole number: a longer one is no float."""
 
@@ -32,7 +34,16 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
 
     Raises Unusable.
     """
-    return _mapping(path, lambda text: _document(iter(Loader(text).get_event, None)))
+    return _mapping(path, _read_yaml)
+
+
+def _read_yaml(text: str) -> Any:
+    try:
+        return _document(iter(Loader(text).get_event, None))
+    except yaml.MarkedYAMLError as error:
+        if error.problem == "exceeded maximum nesting depth":  # libyaml from 0.2.6 on reads ahead into a limit of its own
+            raise ValueError(TOO_DEEP) from error
+        raise
 
 
 def _mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
@@ -58,7 +69,7 @@ def _document(parsed: Iterable[events.Event]) -> Any:
             stack[-1].append(_scalar(event.value) if event.implicit[0] else event.value)
         elif kind is events.MappingStartEvent or kind is events.SequenceStartEvent:
             if len(stack) == DEEPEST:
-                raise ValueError(f"nested deeper than {DEEPEST} levels")
+                raise ValueError(TOO_DEEP)
             stack.append([])
         elif kind is events.MappingEndEvent:
             items = stack.pop()
