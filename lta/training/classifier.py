@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MetricCollection
 
 from lta.models.output import NetworkOutput
 from lta.prediction import Prediction, predict
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
-from lta.training.metrics import ErrorRate
+from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.recipes import Recipe
 
 Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
@@ -51,9 +51,9 @@ class Classifier(pl.LightningModule):
         self.class_names = tuple(class_names)
         self.seed = seed
         errors = {"error": ErrorRate()} | ({"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {})
-        self.train_loss = MeanMetric()
+        self.train_loss = MeanLoss()
         self.train_error = ErrorRate()
-        self.val_metrics = MetricCollection({"loss": MeanMetric(), **errors}, prefix="val/")
+        self.val_metrics = MetricCollection({"loss": MeanLoss(), **errors}, prefix="val/")
         self.test_each_epoch_metrics = self.val_metrics.clone(prefix="test_each_epoch/")
         self.test_metrics = self.val_metrics.clone(prefix="test/")
 

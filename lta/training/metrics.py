@@ -1,4 +1,4 @@
-"""Error rates as torchmetrics: counts live on the device, nothing is synchronised before `compute`."""
+"""Losses and error rates as torchmetrics: sums live on the device, nothing is read back or synchronised before `compute`."""
 
 import torch
 from jaxtyping import Float, Int
@@ -25,3 +25,26 @@ class ErrorRate(Metric):
 
     def compute(self) -> Tensor:
         return 100 * self.wrong / self.seen
+
+
+class MeanLoss(Metric):
+    """The mean over images of losses that are means over a batch of `images`. One that is no number makes it no number.
+
+    torchmetrics' MeanMetric looks at each value whether it is one, which waits for the device at every step, and leaves
+    those that are not out of the mean.
+    """
+
+    full_state_update = False
+    higher_is_better = False
+
+    def __init__(self):
+        super().__init__()
+        self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
+        self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, loss: Float[Tensor, ""], images: int) -> None:
+        self.total += loss * images
+        self.seen += images
+
+    def compute(self) -> Tensor:
+        return self.total / self.seen

@@ -10,7 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from lta.training import trainer as trainer_module
 from lta.training.classifier import Classifier, _mix
-from lta.training.metrics import ErrorRate
+from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.recipes import Recipe
 from lta.training.trainer import bfloat16_is_native, build_trainer
 
@@ -26,6 +26,15 @@ def test_top5():
     error = ErrorRate(top=5)
     error.update(torch.arange(6.0).expand(6, 6), torch.arange(6))
     assert error.compute().item() == pytest.approx(100 / 6)
+
+
+def test_mean_loss_weighs_batches_by_their_images_and_hides_nothing():
+    loss = MeanLoss()
+    loss.update(torch.tensor(1.0), 3)
+    loss.update(torch.tensor(5.0), 1)
+    assert loss.compute().item() == 2.0
+    loss.update(torch.tensor(float("nan")), 1)
+    assert loss.compute().isnan()
 
 
 def test_seeds_of_epochs_and_ranks_differ():
@@ -108,7 +117,7 @@ def test_processes_agree_on_running_statistics_before_they_validate_and_at_the_e
     classifier.on_validation_start()
     assert network[0].running_mean.tolist() == [2.5, 2.5]
     assert network[0].running_var.tolist() == [3.0, 3.0]
-    classifier.train_loss.update(1.0), classifier.train_error.update(torch.eye(2), torch.tensor([0, 1]))
+    classifier.train_loss.update(torch.tensor(1.0), 2), classifier.train_error.update(torch.eye(2), torch.tensor([0, 1]))
     classifier.on_train_epoch_end()  # where no validation has come before
     assert network[0].running_mean.tolist() == [3.75, 3.75]
     trainer.state.fn = TrainerFn.VALIDATING
