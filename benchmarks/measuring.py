@@ -72,13 +72,13 @@ class Results:
 
     def ratio(
         self, case: str, numerator: Sequence[float], denominator: Sequence[float],
-        at_least: float | None = None, at_most: float | None = None,
+        at_least: float | None = None, at_most: float | None = None, unit: str = "seconds",
     ) -> None:  # fmt: skip
-        """The median over the rounds of `numerator / denominator`, two ways of the same rounds."""
+        """The median over the rounds of `numerator / denominator`, two ways of the same rounds, measured in `unit`."""
         ratios = sorted(a / b for a, b in zip(numerator, denominator, strict=True))
-        times = f"{_seconds(statistics.median(numerator))} / {_seconds(statistics.median(denominator))}"
-        seconds = [statistics.median(numerator), statistics.median(denominator)]
-        self._add(case, "x", ratios, at_least, at_most, times, seconds=seconds)
+        medians = [statistics.median(numerator), statistics.median(denominator)]
+        shown = " / ".join(_seconds(one) if unit == "seconds" else f"{one:.0f} {unit}" for one in medians)
+        self._add(case, "x", ratios, at_least, at_most, shown, **{unit: medians})
 
     def figure(
         self, case: str, values: Sequence[float], unit: str, at_least: float | None = None, at_most: float | None = None

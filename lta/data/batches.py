@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lta.data.rows import Rows
+
 
 class Split(NamedTuple):
-    """One part of a data set, in memory or memory-mapped.
+    """One part of a data set, in memory or memory-mapped; `Rows` of an array where it is cut out of a larger part.
 
     `images` is uint8 (n, height, width, 3), so that a batch is a channels-last tensor without a copy; `labels` int64
     (n,). Where the objects are known: `roles` uint8 (n, height, width) with 0 background, 1 side object, 2 main object,
@@ -18,7 +20,7 @@ class Split(NamedTuple):
     independent). Where the side object is a whole one of known class: `side_labels` int64 (n,), -1 where there is none.
     """
 
-    images: np.ndarray
+    images: np.ndarray | Rows
     labels: np.ndarray
     roles: np.ndarray | None = None
     sources: np.ndarray | None = None
@@ -26,6 +28,10 @@ class Split(NamedTuple):
 
     def take(self, index: np.ndarray) -> "Split":
         return Split(*(None if part is None else part[index] for part in self))
+
+    def view(self, index: np.ndarray) -> "Split":
+        """The same without a copy of the images, for large parts."""
+        return Split(Rows(self.images, index), *(None if part is None else part[index] for part in self[1:]))
 
 
 class EpochBatches(Sampler[np.ndarray]):

@@ -15,6 +15,7 @@ import numpy as np
 from torchvision import datasets
 
 from lta import checks
+from lta.cache import Cache, cache_folder
 from lta.data.archives import (
     TIMEOUT,
     OfficialFile,
@@ -30,8 +31,9 @@ from lta.data.archives import (
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
-from lta.data.image_cache import Cache, open_rgb, read_images
+from lta.data.image_cache import open_rgb, read_images
 from lta.data.image_folder import Listing, check_same_classes, list_images
+from lta.data.resident import resident
 from lta.data.splits import cut_val
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class CIFAR(ImageData):
     """`name`: cifar10 or cifar100. `root`: None is $LTA_DATA_ROOT, or `data` below the current directory.
 
     `val_size` images are cut from train, each class in its share; `split_seed` decides which. With 0 there is no val.
-    `cache`: see `lta.data.image_cache`, used for picture files only. After `setup`, `coding` says what was read:
+    `cache`: see `lta.data.image_cache` and `lta.data.resident`. After `setup`, `coding` says what was read:
     "official", or "image-folder copy (...)", whose figures can't be compared with published ones.
     """
 
@@ -79,12 +81,28 @@ class CIFAR(ImageData):
         if kind == "archive":
             with tempfile.TemporaryDirectory(prefix="lta-") as folder:
                 extract(self._packed, place, Path(folder))
-                class_names, train, test, self.coding = _read_official(self.official, Path(folder))
+                class_names, train, test, self.coding = self._read_official(Path(folder))
         elif kind == "folder":
-            class_names, train, test, self.coding = _read_official(self.official, place)
+            class_names, train, test, self.coding = self._read_official(place)
         else:
             class_names, train, test, self.coding = _read_pictures(self.name, place, self.cache)
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
+
+    def _read_official(self, place: Path) -> tuple[tuple[str, ...], Split, Split, str]:
+        folder = place / self.official.base_folder
+        try:
+            train, test = (self.official(place, train=is_train) for is_train in (True, False))
+        except (RuntimeError, OSError) as error:
+            meta = (self.official.meta["filename"], self.official.meta["md5"])
+            check_members(folder, dict([*self.official.train_list, *self.official.test_list, meta]))
+            raise DataError(f"{folder} can't be read: {error}") from error
+        cache = cache_folder(self.cache, "data.cache")
+        train_split, test_split = (
+            # torchvision's array is a transposed view; batches are to be gathered from contiguous images
+            Split(resident(np.ascontiguousarray(part.data), self.name, cache), np.array(part.targets, np.int64))
+            for part in (train, test)
+        )
+        return tuple(train.classes), train_split, test_split, "official"
 
     @property
     def _packed(self) -> Packed:
@@ -104,22 +122,6 @@ class CIFAR(ImageData):
     def _refuse(self) -> NoReturn:
         why = "" if self.download else ", and data.download=false"
         raise DataError(f"{self._missing()}{why}; {ways_on(self.root, self._packed.archive)}")
-
-
-def _read_official(official: type[datasets.CIFAR10], place: Path) -> tuple[tuple[str, ...], Split, Split, str]:
-    folder = place / official.base_folder
-    try:
-        train, test = (official(place, train=is_train) for is_train in (True, False))
-    except (RuntimeError, OSError) as error:
-        meta = (official.meta["filename"], official.meta["md5"])
-        check_members(folder, dict([*official.train_list, *official.test_list, meta]))
-        raise DataError(f"{folder} can't be read: {error}") from error
-    train_split, test_split = (
-        # torchvision's array is a transposed view; batches are to be gathered from contiguous images
-        Split(np.ascontiguousarray(part.data), np.array(part.targets, np.int64))
-        for part in (train, test)
-    )
-    return tuple(train.classes), train_split, test_split, "official"
 
 
 def _read_pictures(name: str, place: Path, cache: Cache) -> tuple[tuple[str, ...], Split, Split, str]:

@@ -82,7 +82,7 @@ class CUB200(ImageData):
         numbers = {class_id: number for number, class_id in enumerate(lists["classes.txt"])}
         labels = np.array([numbers[int(label)] for label in lists["image_class_labels.txt"].values()], np.int64)
         is_train = np.array([part == "1" for part in lists["train_test_split.txt"].values()])
-        train, test = (Split(images, labels).take(np.flatnonzero(part)) for part in (is_train, ~is_train))
+        train, test = (Split(images, labels).view(np.flatnonzero(part)) for part in (is_train, ~is_train))
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
 
 

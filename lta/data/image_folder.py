@@ -102,7 +102,7 @@ class ImageFolder(ImageData):
         if not left.all():
             lost = ", ".join(class_names[label] for label in np.flatnonzero(left == 0))
             raise DataError(f"{too_many}: none would be left to train on of {lost}; make it smaller or add images")
-        return whole.take(rest), whole.take(cut)
+        return whole.view(rest), whole.view(cut)
 
     def _read(self, listing: "Listing") -> Split:
         images, kept = read_images(self.root, listing.names, self.size, self.cache, self.on_broken)

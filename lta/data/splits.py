@@ -44,4 +44,4 @@ def cut_val(train: Split, val_size: int, split_seed: int) -> tuple[Split, Split 
     if not val_size:
         return train, None
     kept, held_out = stratified_split(train.labels, val_size, split_seed)
-    return train.take(kept), train.take(held_out)
+    return train.view(kept), train.view(held_out)

@@ -26,6 +26,7 @@ from lta.training.devices import (
     choose_nodes,
     choose_sync_batchnorm,
 )
+from lta.training.unprofiled import Unprofiled
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def build_trainer(
     strategy: str = "auto",
     precision: str = "auto",
     sync_batchnorm: bool | str = "auto",
+    profiler: Any = None,
     **options: Any,
 ) -> pl.Trainer:
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
@@ -71,6 +73,7 @@ def build_trainer(
         strategy=_strategy(strategy, processes),
         precision=precision,
         sync_batchnorm=sync_batchnorm,
+        profiler=profiler or Unprofiled(),
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
         use_distributed_sampler=False,  # the data module shares out whole batches itself

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lta.cache import whole_file
+from lta.transforms.pictures import Pictures
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ DIGEST = hashlib.sha256().digest_size
 
 
 def measured(
-    name: str, settings: dict[str, Any], images: np.ndarray, folder: Path | None, measure: Callable[[np.ndarray], State]
+    name: str, settings: dict[str, Any], images: Pictures, folder: Path | None, measure: Callable[[Pictures], State]
 ) -> State:
     """`measure(images)`, or what it gave before: read from `folder` (None: nothing is kept) where it is found there.
 
@@ -41,7 +42,7 @@ def measured(
     return state
 
 
-def _key(name: str, settings: dict[str, Any], images: np.ndarray) -> str:
+def _key(name: str, settings: dict[str, Any], images: Pictures) -> str:
     digest = hashlib.sha256(repr((name, sorted(settings.items()), images.shape, images.dtype.str)).encode())
     for start in range(0, len(images), 1000):
         digest.update(np.ascontiguousarray(images[start : start + 1000]))

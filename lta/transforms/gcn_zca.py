@@ -17,6 +17,7 @@ from tqdm import tqdm
 from lta import checks
 from lta.cache import Cache, cache_folder
 from lta.transforms.fitted import State, measured
+from lta.transforms.pictures import Pictures
 
 LEAST_DIVISOR = 1e-8
 LARGEST = 64 * 64
@@ -47,7 +48,7 @@ class GcnZca(nn.Module):
         self.register_buffer("mean", torch.empty(0))
         self.register_buffer("matrix", torch.empty(0))
 
-    def fit(self, images: np.ndarray) -> None:
+    def fit(self, images: Pictures) -> None:
         """`images`: uint8 (n, height, width, 3), at most 64x64. A second fit replaces the first."""
         height, width = images.shape[1:3]
         if height * width > LARGEST:
@@ -80,7 +81,7 @@ class GcnZca(nn.Module):
         divisor = torch.linalg.vector_norm(rows, dim=1, keepdim=True) / self.scale
         return rows / torch.where(divisor < LEAST_DIVISOR, 1.0, divisor)
 
-    def _mean_and_matrix(self, images: np.ndarray) -> State:
+    def _mean_and_matrix(self, images: Pictures) -> State:
         """In float64 throughout, which costs a few seconds more; the buffers are float32."""
         size = images[0].size
         total = torch.zeros(size, dtype=torch.float64)

@@ -5,6 +5,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from lta.transforms.pictures import Pictures
+
 
 class Standardize(nn.Module):
     """(x - mean) / std per channel, both measured on the training images by `fit` and kept as buffers.
@@ -17,7 +19,7 @@ class Standardize(nn.Module):
         self.register_buffer("mean", torch.full((3,), 127.5))
         self.register_buffer("std", torch.full((3,), 64.0))
 
-    def fit(self, images: np.ndarray) -> None:
+    def fit(self, images: Pictures) -> None:
         """`images`: uint8 (n, height, width, 3). A channel without any variation keeps std 1."""
         counts = np.zeros((3, 256), np.int64)
         for start in range(0, len(images), 1000):  # in parts: bincount makes eight bytes of each

@@ -4,6 +4,8 @@ Source: the authors' `provider.lua` (author_spec section 6), with the semantics 
 `image.gaussian1D(7)` (its sigma, 0.25, is a share of the size) and `nn.SpatialContrastiveNormalization`.
 """
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from lta.cache import Cache, cache_folder
 from lta.transforms.fitted import State, measured
+from lta.transforms.pictures import Pictures
 
 RGB_TO_YUV = ((29900, 58700, 11400), (-14713, -28886, 43600), (61500, -51499, -10001))
 """Rows Y, U, V, in units of 1e-5: as whole numbers, grey has exactly no V and one picture's flat area exactly one Y."""
@@ -45,7 +48,7 @@ class YuvLcn(nn.Module):
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("std", torch.ones(2))
 
-    def fit(self, images: np.ndarray) -> None:
+    def fit(self, images: Pictures) -> None:
         """`images`: uint8 (n, height, width, 3). A channel without any variation keeps std 1."""
         self.load_state_dict(measured("yuv_lcn", {"version": VERSION}, images, self.folder, _mean_and_std))
 
@@ -78,10 +81,10 @@ def _gaussian_sums(length: int, like: Tensor) -> Float[Tensor, "length length"]:
     return torch.exp(-0.5 * (distance / SIGMA).square()) * (distance.abs() <= TAPS // 2) / taps.sum()
 
 
-def _mean_and_std(images: np.ndarray) -> State:
+def _mean_and_std(images: Pictures) -> State:
     """Of U and V over all pixels: exact sums of R, G, B and their products, of which U and V are linear combinations."""
     total, products = np.zeros(3, np.int64), np.zeros((3, 3), np.int64)
-    count = images[..., 0].size
+    count = math.prod(images.shape[:3])
     chunk = max(2**20 // images[0].size, 1)
     for start in range(0, len(images), chunk):
         pixels = images[start : start + chunk].reshape(-1, 3).astype(np.float64)  # whole numbers: its sums are exact

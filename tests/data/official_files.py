@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 
 from lta.data.base import ImageData
 from lta.data.errors import DataError
+from lta.data.rows import Rows
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 NOWHERE = "http://127.0.0.1:9"
@@ -60,6 +61,11 @@ class Official(NamedTuple):
         for name in self.files:
             shutil.copy(self.source / name, folder)
         return folder
+
+
+def source_of(images: np.ndarray | Rows) -> np.ndarray:
+    """What batches are gathered from."""
+    return images.array if isinstance(images, Rows) else images
 
 
 def md5(file: Path) -> str:
@@ -144,9 +150,9 @@ class OfficialFiles:
         official.put(root)
         data = official.ready(root, val_size=official.val_size)
         for split in (data.train, data.val, data.test):
-            assert split.images.flags.c_contiguous
+            assert source_of(split.images).flags.c_contiguous
             assert split.images.dtype == np.uint8
-            assert split.images.ndim == 4
+            assert len(split.images.shape) == 4
             assert split.images.shape[3] == 3
             assert split.labels.dtype == np.int64
             assert len(split.images) == len(split.labels)

@@ -1,0 +1,73 @@
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lta.data import resident as module
+from lta.data.resident import resident
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _small_ones_too(monkeypatch):
+    monkeypatch.setattr(module, "SMALLEST", 1)
+
+
+def test_the_pictures_come_from_one_file_that_stays(tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        first, second = (resident(IMAGES.copy(), "cifar10", tmp_path / "cache") for _ in range(2))
+    (file,) = (tmp_path / "cache").iterdir()
+    assert file.name.startswith("cifar10-300x8x8-")
+    assert caplog.text.count("kept as") == 1
+    for images in (first, second):
+        assert np.array_equal(images, IMAGES)
+        assert not images.flags.writeable
+    with open("/proc/self/maps") as maps:
+        assert sum(str(file) in line for line in maps) == 2  # both are its pages
+
+
+def test_other_pictures_get_a_file_of_their_own(tmp_path):
+    other = IMAGES.copy()
+    other[17, 3, 3, 1] += 1
+    assert np.array_equal(resident(IMAGES, "x", tmp_path), IMAGES)
+    assert np.array_equal(resident(other, "x", tmp_path), other)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("spoilt", [lambda data: data[:1000], lambda data: b"nothing", lambda data: b"",
+                                    lambda data: data[:-5] + b"12345"])  # fmt: skip
+def test_a_damaged_file_is_named_and_made_anew(tmp_path, caplog, spoilt):
+    resident(IMAGES, "x", tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(spoilt(whole))
+    assert np.array_equal(resident(IMAGES, "x", tmp_path), IMAGES)
+    assert f"{file} is damaged and is made anew" in caplog.text
+    assert file.read_bytes() == whole
+
+
+def test_without_a_cache_and_where_none_can_be_written_they_stay_in_memory(tmp_path, caplog):
+    assert resident(IMAGES, "x", None) is IMAGES
+    (tmp_path / "file").write_text("")
+    assert resident(IMAGES, "x", tmp_path / "file") is IMAGES
+    assert "each process keeps its own copy" in caplog.text
+
+
+def test_small_ones_are_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SMALLEST", IMAGES.nbytes + 1)
+    assert resident(IMAGES, "x", tmp_path) is IMAGES
+    assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_make_it_at_once_agree(tmp_path):
+    program = (
+        "import sys; import numpy as np; from pathlib import Path; from lta.data import resident as m; m.SMALLEST = 1;"
+        "images = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), np.uint8);"
+        "assert np.array_equal(m.resident(images, 'x', Path(sys.argv[1])), images)"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", program, tmp_path]) for _ in range(4)]
+    assert [process.wait() for process in started] == [0] * 4
+    assert len(list(tmp_path.iterdir())) == 1
