@@ -3,8 +3,7 @@
     python benchmarks/memory.py [--widths 0.25 1] [--batch 64] [--repetitions 3]
 
 Each network in a process of its own, three steps; the largest resident set of the process, and the same minus what it held
-before the first step (torch, the network). Precision, dropout and layout as in step.py. On a GPU `torch.cuda.max_memory_allocated`
-would be the measure; not measured.
+before the first step (torch, the network). Precision, dropout and layout as in step.py; on the CPU under Linux.
 """
 
 import json
@@ -12,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measuring import Results, run
+from measuring import run
 from steps import begin, step_of
 from textbook import TextbookVGGAtt3
 
@@ -47,7 +46,8 @@ def main():
         for _ in range(options.repetitions):
             for name, taken in found.items():
                 command = [sys.executable, __file__, "--child", name, width, options.batch, options.precision]
-                taken.append(json.loads(subprocess.run(map(str, command), capture_output=True, check=True, text=True).stdout))
+                ended = subprocess.run(map(str, command), capture_output=True, check=True, text=True)
+                taken.append(json.loads(ended.stdout))
         for place, (of, bar) in enumerate({"peak": 0.8, "peak above the start": None}.items()):
             lta, textbook = ([one[place] for one in found[name]] for name in ("lta", "textbook"))
             results.ratio(f"width {width:g}: {of}, lta / textbook", lta, textbook, at_most=bar, unit="MB")

@@ -31,8 +31,8 @@ def first_step() -> float:
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory, "ends.json")
         begun = time.time()
-        timed = ["+callbacks.timed._target_=timed_steps.TimedSteps", f"+callbacks.timed.out={out}", "+callbacks.timed.steps=1"]
-        lta_run(directory, [*TINY, *timed])
+        timed = {"_target_": "timed_steps.TimedSteps", "out": out, "steps": 1}
+        lta_run(directory, [*TINY, *(f"+callbacks.timed.{key}={value}" for key, value in timed.items())])
         return json.loads(out.read_text())[0] - begun
 
 

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from lta.cache import whole_file
 
@@ -27,13 +28,21 @@ def resident(images: np.ndarray, name: str, folder: Path | None) -> np.ndarray:
     path = folder / f"{name}-{'x'.join(map(str, images.shape[:3]))}-{digest}.npy"
     try:
         if not _is_there(path, images):
-            with whole_file(path) as file:
-                np.save(file, images)
-            log.info("kept as %s (%d MB): one copy for all processes", path, images.nbytes / 1e6)
+            _write(path, images)
         return np.asarray(np.load(path, mmap_mode="r"))
     except (OSError, ValueError) as error:
         log.warning("%s can't be used (%s): each process keeps its own copy of the pictures", path, error)
         return images
+
+
+def _write(path: Path, images: np.ndarray) -> None:
+    """By one process at a time: another one's file, put in the place of one that is in use, would be a second copy."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        if not _is_there(path, images):
+            with whole_file(path) as file:
+                np.save(file, images)
+            log.info("kept as %s (%d MB): one copy for all processes", path, images.nbytes / 1e6)
 
 
 def _is_there(path: Path, images: np.ndarray) -> bool:

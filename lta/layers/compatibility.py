@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta import checks
+from lta.layers.inner_product import inner_product
 
 
 class Compatibility(nn.Module, ABC):
@@ -29,14 +30,15 @@ class Compatibility(nn.Module, ABC):
         assert global_feat is not None or self.separable, f"{type(self).__name__} needs the query"
         with torch.autocast(local_feat.device.type, enabled=False):
             # With channels_last storage this is a view: (batch, positions, channels), contiguous.
-            positions = _full_precision(local_feat).flatten(2).transpose(1, 2)
+            positions = local_feat.flatten(2).transpose(1, 2)
             query = None if global_feat is None else _full_precision(global_feat)
             return self.score(positions, query).unflatten(1, local_feat.shape[2:])
 
     @abstractmethod
     def score(
         self, positions: Float[Tensor, "batch positions channels"], query: Float[Tensor, "batch channels"] | None
-    ) -> Float[Tensor, "batch positions"]: ...
+    ) -> Float[Tensor, "batch positions"]:
+        """`positions` in the precision that they come in, the query and the result in full precision."""
 
 
 class DotProduct(Compatibility):
@@ -50,7 +52,7 @@ class DotProduct(Compatibility):
         self.scale = 1 / math.sqrt(channels) if scaled else 1.0
 
     def score(self, positions, query):
-        return torch.bmm(positions, query.unsqueeze(2) * self.scale).squeeze(2)
+        return inner_product(positions, query * self.scale)
 
 
 class Parametrised(Compatibility):
@@ -67,7 +69,7 @@ class Parametrised(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
-        scores = positions @ self.scorer.weight + self.scorer.bias
+        scores = inner_product(positions, self.scorer.weight.unsqueeze(0)) + self.scorer.bias
         return scores if query is None else scores + (query @ self.scorer.weight).unsqueeze(1)
 
 
@@ -81,7 +83,7 @@ class Additive(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
-        return torch.tanh(positions + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
+        return torch.tanh(_full_precision(positions) + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
 
 
 class Uniform(Compatibility):
@@ -94,7 +96,7 @@ class Uniform(Compatibility):
         super().__init__()
 
     def score(self, positions, query):
-        scores = positions.new_zeros(positions.shape[:2])
+        scores = positions.new_zeros(positions.shape[:2], dtype=torch.promote_types(positions.dtype, torch.float32))
         # The branch that makes the query stays in the graph, as with pc: DDP waits for a gradient of each parameter.
         return scores if query is None else scores + 0 * query.sum(1, keepdim=True)
 
@@ -115,7 +117,7 @@ class Frozen(Compatibility):
         self.register_buffer("weight", torch.randn(channels) * scale / math.sqrt(channels))
 
     def score(self, positions, query):
-        scores = positions @ self.weight
+        scores = inner_product(positions, self.weight.unsqueeze(0))
         return scores if query is None else scores + (query @ self.weight).unsqueeze(1)
 
 

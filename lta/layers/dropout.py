@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
+from lta.layers.recorded import is_looked_into
+
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 PART = 1 << 20
 """Elements at a time, so that no mask of a large tensor is ever whole in memory; fewer would start the threads too often."""
@@ -22,7 +24,7 @@ class Layers(nn.Sequential):
     """
 
     def forward(self, x: Tensor | Proxy) -> Tensor | Proxy:
-        if not self.training or _looked_into(x):
+        if not self.training or is_looked_into(x):
             return super().forward(x)
         layers = list(self)
         place = 0
@@ -56,14 +58,6 @@ def applies(x: Tensor, rate: float) -> bool:
         return False
     dense = x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
     return dense and 0 < _kept(rate) < LEVELS
-
-
-def _looked_into(x: Tensor | Proxy) -> bool:
-    """Whether torch records or transforms what is computed with `x`, which needs its own operators."""
-    # Proxies and fake tensors are no plain tensors. Of torch.func there is no public question to ask; this one is what
-    # torch.autograd.Function asks itself.
-    recorded = type(x) not in (Tensor, nn.Parameter) or torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return recorded or torch._C._are_functorch_transforms_active()
 
 
 def _fusable(pair: list[nn.Module]) -> bool:

@@ -16,10 +16,14 @@ def _small_ones_too(monkeypatch):
     monkeypatch.setattr(module, "SMALLEST", 1)
 
 
+def files(folder):
+    return sorted(folder.glob("[!.]*"))
+
+
 def test_the_pictures_come_from_one_file_that_stays(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         first, second = (resident(IMAGES.copy(), "cifar10", tmp_path / "cache") for _ in range(2))
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = files(tmp_path / "cache")
     assert file.name.startswith("cifar10-300x8x8-")
     assert caplog.text.count("kept as") == 1
     for images in (first, second):
@@ -34,14 +38,14 @@ def test_other_pictures_get_a_file_of_their_own(tmp_path):
     other[17, 3, 3, 1] += 1
     assert np.array_equal(resident(IMAGES, "x", tmp_path), IMAGES)
     assert np.array_equal(resident(other, "x", tmp_path), other)
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(files(tmp_path)) == 2
 
 
 @pytest.mark.parametrize("spoilt", [lambda data: data[:1000], lambda data: b"nothing", lambda data: b"",
                                     lambda data: data[:-5] + b"12345"])  # fmt: skip
 def test_a_damaged_file_is_named_and_made_anew(tmp_path, caplog, spoilt):
     resident(IMAGES, "x", tmp_path)
-    (file,) = tmp_path.iterdir()
+    (file,) = files(tmp_path)
     whole = file.read_bytes()
     file.write_bytes(spoilt(whole))
     assert np.array_equal(resident(IMAGES, "x", tmp_path), IMAGES)
@@ -59,15 +63,20 @@ def test_without_a_cache_and_where_none_can_be_written_they_stay_in_memory(tmp_p
 def test_small_ones_are_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SMALLEST", IMAGES.nbytes + 1)
     assert resident(IMAGES, "x", tmp_path) is IMAGES
-    assert not list(tmp_path.iterdir())
+    assert not files(tmp_path)
 
 
 def test_processes_that_make_it_at_once_agree(tmp_path):
     program = (
         "import sys; import numpy as np; from pathlib import Path; from lta.data import resident as m; m.SMALLEST = 1;"
         "images = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), np.uint8);"
-        "assert np.array_equal(m.resident(images, 'x', Path(sys.argv[1])), images)"
+        "mapped = m.resident(images, 'x', Path(sys.argv[1]));"
+        "assert np.array_equal(mapped, images);"
+        "print(*{line.split()[4] for line in open('/proc/self/maps') if sys.argv[1] in line})"
     )
-    started = [subprocess.Popen([sys.executable, "-c", program, tmp_path]) for _ in range(4)]
-    assert [process.wait() for process in started] == [0] * 4
-    assert len(list(tmp_path.iterdir())) == 1
+    command = [sys.executable, "-c", program, tmp_path]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    inodes = {process.communicate()[0].strip() for process in started}
+    assert [process.returncode for process in started] == [0] * 4
+    assert len(files(tmp_path)) == 1
+    assert inodes == {str(files(tmp_path)[0].stat().st_ino)}, "all have the pages of the one file"

@@ -1,0 +1,14 @@
+"""Whether torch looks into a computation, which then needs torch's own operators."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def is_looked_into(x: Any) -> bool:
+    """Whether torch records or transforms what is computed with `x`: compile, export, fx, jit.trace, torch.func."""
+    # Proxies and fake tensors are no plain tensors. Of torch.func there is no public question to ask; this one is what
+    # torch.autograd.Function asks itself.
+    recorded = type(x) not in (Tensor, nn.Parameter) or torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return recorded or torch._C._are_functorch_transforms_active()
