@@ -7,10 +7,9 @@ before the first step (torch, the network). Precision, dropout and layout as in 
 """
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 
+from child import asked, resident_mb
 from measuring import run
 from steps import begin, step_of
 from textbook import TextbookVGGAtt3
@@ -25,18 +24,12 @@ NETWORKS = {
 WIDTHS = [0.25, 1.0]
 
 
-def resident(which: str) -> float:
-    """MB; `which`: VmRSS, now, or VmHWM, at most so far."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith(which + ":"))
-
-
 def child(name: str, width: float, batch: int, precision: str) -> None:
     step = step_of(NETWORKS[name](width), batch, "cpu", precision)
-    before = resident("VmRSS")
+    before = resident_mb("VmRSS")
     for _ in range(3):
         step()
-    print(json.dumps([resident("VmHWM"), resident("VmHWM") - before]))
+    print(json.dumps([resident_mb("VmHWM"), resident_mb("VmHWM") - before]))
 
 
 def main():
@@ -45,9 +38,7 @@ def main():
         found = {name: [] for name in NETWORKS}
         for _ in range(options.repetitions):
             for name, taken in found.items():
-                command = [sys.executable, __file__, "--child", name, width, options.batch, options.precision]
-                ended = subprocess.run(map(str, command), capture_output=True, check=True, text=True)
-                taken.append(json.loads(ended.stdout))
+                taken.append(asked(name, width, options.batch, options.precision))
         for place, (of, bar) in enumerate({"peak": 0.8, "peak above the start": None}.items()):
             lta, textbook = ([one[place] for one in found[name]] for name in ("lta", "textbook"))
             results.ratio(f"width {width:g}: {of}, lta / textbook", lta, textbook, at_most=bar, unit="MB")

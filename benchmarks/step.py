@@ -2,7 +2,7 @@
 
     python benchmarks/step.py [--widths 0.125 0.25 1] [--batch 64] [--repetitions 15] [--device cpu]
 
-Forward, loss, backward and SGD, the authors' dropout, channels last; bf16 where the device computes in it natively, else
+Forward, loss, backward and SGD, the authors' dropout, channels last; bf16 where the device is faster in it, else
 fp32. lta's network leaves the inert global branch out (model.prune_inert_query=true); `kept` has it. Also shown: the
 textbook network as PyTorch has it by default, fp32 in NCHW.
 """

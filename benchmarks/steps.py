@@ -7,7 +7,7 @@ import torch
 from measuring import Results, arguments
 from torch import nn
 
-from lta.training.devices import bfloat16_is_native, choose_device
+from lta.training.devices import bfloat16_is_faster, choose_device
 
 
 def begin(doc: str, repetitions: int, widths: Sequence[float]) -> tuple[argparse.Namespace, Results]:
@@ -20,8 +20,8 @@ def begin(doc: str, repetitions: int, widths: Sequence[float]) -> tuple[argparse
     if options.batch < 2:
         raise ValueError(f"--batch={options.batch} must be at least 2: batch norm needs two images")
     options.device = choose_device(options.device).type
-    native = bfloat16_is_native("gpu" if options.device == "cuda" else options.device)
-    options.precision = "bf16" if native else "fp32"
+    faster = bfloat16_is_faster("gpu" if options.device == "cuda" else options.device)
+    options.precision = "bf16" if faster else "fp32"
     return options, Results(options, f"{options.precision}, batch {options.batch}, {options.device}")
 
 

@@ -12,14 +12,14 @@ def evaluate(composed: DictConfig) -> None:
 
     from lta import checks, evaluations
     from lta.callbacks.wandb_evaluation import send_answers
-    from lta.training.devices import bfloat16_is_native, choose_device
+    from lta.training.devices import bfloat16_is_faster, choose_device
 
     checks.whole("seed", cfg.seed)
     checks.choice("precision", cfg.precision, ("float32", "bf16"))
     checks.flag("wandb", cfg.wandb)
     evaluators = {name: build(node) for name, node in cfg.evaluator.items()}
     device = choose_device(cfg.device)
-    if cfg.precision == "bf16" and not bfloat16_is_native({"cuda": "gpu"}.get(device.type, device.type)):
+    if cfg.precision == "bf16" and not bfloat16_is_faster({"cuda": "gpu"}.get(device.type, device.type)):
         raise ValueError(f"precision=bf16: {device.type} here computes it slower than float32")
     settings = plain(cfg)
     found = evaluations.find(settings["checkpoint"], cfg.which)

@@ -116,6 +116,8 @@ def test_two_commits_compared(tmp_path):
         ("attention_share.py", ["--widths", 0], "error: model.width=0.0 must be a number in (0, 64)"),
         ("framework.py", ["--steps", 0], "error: --steps=0 must be a whole number, at least 1"),
         ("sweep.py", ["--trivial", 1], "error: --trivial=1 must be at least 2"),
+        ("processes.py", ["--steps", 5], "error: --steps=5 must be a whole number, at least 6"),
+        ("resident.py", ["--processes", 0], "error: --processes=0 must be a whole number, at least 1"),
     ],
 )
 def test_a_wrong_value_ends_in_one_line(script, arguments, said):
@@ -135,6 +137,12 @@ def test_a_wrong_value_ends_in_one_line(script, arguments, said):
         ("framework.py", ["--width", 0.0625, "--batch", 2, "--steps", 2, "--small-repetitions", 1]),
         ("input_pipeline.py", ["--images", 256]),
         ("preprocess.py", ["--images", 500]),
+        ("start.py", []),
+        ("precision.py", ["--widths", 0.0625, "--batch", 2]),
+        ("memory.py", ["--widths", 0.0625, "--batch", 2]),
+        ("panel.py", ["--width", 0.0625]),
+        ("processes.py", ["--width", 0.0625, "--batch", 4, "--steps", 6]),
+        ("resident.py", ["--images", 8000, "--processes", 2]),
     ],
 )
 def test_a_script_runs_and_keeps_its_rows(script, arguments, tmp_path):

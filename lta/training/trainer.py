@@ -20,7 +20,7 @@ from lta.run_directory import PREVIOUS
 from lta.training.checkpoint_io import WholeFiles
 from lta.training.devices import (
     ACCELERATORS,
-    bfloat16_is_native,
+    bfloat16_is_faster,
     choose_accelerator,
     choose_devices,
     choose_nodes,
@@ -49,7 +49,7 @@ def build_trainer(
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
 
     `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
-    "auto". `precision="auto"` is bf16-mixed where the device computes in bfloat16 natively, else 32-true. What was
+    "auto". `precision="auto"` is bf16-mixed where the device is faster in bfloat16 (see there), else 32-true. What was
     chosen is logged in one line.
     """
     checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
@@ -59,7 +59,7 @@ def build_trainer(
     processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
     sync_batchnorm = choose_sync_batchnorm(sync_batchnorm, accelerator, processes)
     if precision == "auto":
-        precision = "bf16-mixed" if bfloat16_is_native(accelerator) else "32-true"
+        precision = "bf16-mixed" if bfloat16_is_faster(accelerator) else "32-true"
     _quieten_lightning()
     trainer = pl.Trainer(
         max_epochs=epochs,
