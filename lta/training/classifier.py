@@ -89,11 +89,18 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         images, labels = batch
-        output = self.network(self.augment(self.preprocess(images)))
+        output = self._network_in_training(self.augment(self.preprocess(images)))
         loss = self.recipe.loss(output, labels)
         self.train_loss.update(loss.detach(), len(labels))
         self.train_error.update(output.logits.detach(), labels)
         return loss
+
+    def _network_in_training(self, images: Tensor) -> NetworkOutput:
+        return self.network(images)
+
+    def compile_training(self) -> None:
+        """From now on training steps run the network through torch.compile, which takes up to minutes at the first."""
+        self._network_in_training = torch.compile(self._network_in_training)
 
     def on_train_epoch_end(self) -> None:
         self._agree_on_statistics()  # again, where no validation has come before

@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lta import checks
 from lta.run_directory import PREVIOUS
 from lta.training.checkpoint_io import WholeFiles
+from lta.training.compiled import Compiled
 from lta.training.devices import (
     ACCELERATORS,
     bfloat16_is_faster,
@@ -44,16 +45,18 @@ def build_trainer(
     precision: str = "auto",
     sync_batchnorm: bool | str = "auto",
     profiler: Any = None,
+    compile: bool = False,
     **options: Any,
 ) -> pl.Trainer:
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
 
     `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
-    "auto". `precision="auto"` is bf16-mixed where the device is faster in bfloat16 (see there), else 32-true. What was
+    "auto". `compile`: the network's training step by torch.compile. `precision="auto"` is bf16-mixed where the device is faster in bfloat16 (see there), else 32-true. What was
     chosen is logged in one line.
     """
     checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.choice("trainer.precision", precision, PRECISIONS)
+    checks.flag("trainer.compile", compile)
     accelerator = choose_accelerator(accelerator)
     devices, num_nodes = choose_devices(devices, accelerator), choose_nodes(num_nodes)
     processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
@@ -64,7 +67,7 @@ def build_trainer(
     trainer = pl.Trainer(
         max_epochs=epochs,
         default_root_dir=directory,
-        callbacks=list(callbacks),
+        callbacks=[*callbacks, *([Compiled()] if compile else [])],
         logger=False,  # given when the run directory is begun
         plugins=[WholeFiles(PREVIOUS), *_slurm()],
         accelerator=accelerator,
