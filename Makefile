@@ -39,7 +39,7 @@ test-all: lint  ## the fast and the slow tests, a process on each core
 
 BENCHMARKS := start dropout step attention_share precision memory framework panel processes resident input_pipeline preprocess sweep
 
-bench: install  ## what lta claims about its speed, measured here (about 46 minutes on two cores), kept below benchmarks/results
+bench: install  ## what lta claims about its speed, measured here (about an hour on two cores), kept below benchmarks/results
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 bench-compare: install  ## what two commits' `make bench` found: [COMMITS='BEFORE AFTER'], else the last two
