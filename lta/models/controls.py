@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta.layers.scaled_linear import ScaledLinear
 from lta.models.output import NetworkOutput
 
 
@@ -32,15 +33,16 @@ class GAPNet(nn.Module):
 
     Its `attn` is the class activation map (Zhou et al. 2016) of the predicted class, negative parts cut off and scaled
     to sum 1 (uniform where it is nowhere positive), so that it can stand beside attention maps; `scores` is the raw
-    map, whose mean over positions plus the class's bias is the logit. No gradient flows through either.
+    map, whose mean over positions plus `scale` times the class's bias is the logit. No gradient flows through either.
     """
 
     levels: tuple[str, ...] = ("C",)
 
-    def __init__(self, trunk: nn.Module, channels: int, num_classes: int):
+    def __init__(self, trunk: nn.Module, channels: int, num_classes: int, scale: float = 1.0):
         super().__init__()
         self.trunk = trunk
-        self.classifier = nn.Linear(channels, num_classes)
+        self.scale = scale
+        self.classifier = nn.Linear(channels, num_classes) if scale == 1 else ScaledLinear(channels, num_classes, scale)
 
     @property
     def classifiers(self) -> tuple[nn.Linear, ...]:
@@ -52,7 +54,7 @@ class GAPNet(nn.Module):
         pooled = feats.mean((2, 3))
         logits = self.classifier(pooled)
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            rows = self.classifier.weight[logits.argmax(1)]
+            rows = self.scale * self.classifier.weight[logits.argmax(1)]
             cam = torch.einsum("bchw,bc->bhw", feats.to(rows.dtype), rows)
             positive = cam.clamp(min=0)
             total = positive.sum((1, 2), keepdim=True)

@@ -9,7 +9,7 @@ from torch import nn
 from lta import checks
 from lta.layers.compatibility import Scorer
 
-CONV_INITS = ("fan_out", "fan_in")
+CONV_INITS = ("fan_out", "fan_in", "dirac")
 SCORER_INITS = ("zero", "author")
 BATCHNORM_INITS = ("one", "uniform")
 
@@ -37,9 +37,7 @@ def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one",
     checks.choice("model.init.batchnorm", batchnorm, BATCHNORM_INITS)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            channels = module.out_channels if conv == "fan_out" else module.in_channels
-            fan = module.kernel_size[0] * module.kernel_size[1] * channels
-            nn.init.normal_(module.weight, std=math.sqrt(2 / fan))
+            _initialise_weight(module, conv)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
@@ -58,3 +56,13 @@ def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one",
             else:
                 nn.init.normal_(module.weight, std=math.sqrt(2))
             nn.init.zeros_(module.bias)
+
+
+def _initialise_weight(module: nn.Conv2d, conv: str) -> None:
+    fan_in, fan_out = (module.kernel_size[0] * module.kernel_size[1] * c for c in (module.in_channels, module.out_channels))
+    if conv == "dirac":
+        bound = 1 / math.sqrt(fan_in)
+        nn.init.uniform_(module.weight, -bound, bound)
+        nn.init.dirac_(module.weight.data[: module.in_channels])
+    else:
+        nn.init.normal_(module.weight, std=math.sqrt(2 / (fan_out if conv == "fan_out" else fan_in)))

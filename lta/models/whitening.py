@@ -1,0 +1,46 @@
+"""A first convolution that is measured instead of trained: it whitens the pictures' patches (arXiv 2404.00498, section 3.1)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class WhitenedConv(nn.Module):
+    """Each filter and its negative, for the principal directions of the training pictures' patches, scaled to variance 1.
+
+    `fit` measures them. The weights are a buffer, kept in checkpoints and never trained; the bias is a parameter. Before
+    `fit` the filters are the patches' own pixels, so that the network can be built and looked at without data.
+    """
+
+    def __init__(self, inputs: int = 3, kernel: int = 2, eps: float = 5e-4):
+        super().__init__()
+        self.kernel, self.eps = kernel, eps
+        pixels = torch.eye(inputs * kernel**2).view(-1, inputs, kernel, kernel)
+        self.register_buffer("weight", torch.cat([pixels, -pixels]))
+        self.bias = nn.Parameter(torch.zeros(len(self.weight)))
+
+    @torch.no_grad()
+    def fit(self, images: Float[Tensor, "n inputs height width"]) -> None:
+        """`images` as the network sees them: preprocessed, not augmented. `eps` is added to the variances."""
+        patches = images.double().unfold(2, self.kernel, 1).unfold(3, self.kernel, 1)
+        rows = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, self.weight[0].numel())
+        variances, directions = torch.linalg.eigh(rows.T @ rows / len(rows))
+        filters = (directions / (variances + self.eps).sqrt()).T.flip(0).view(-1, *self.weight.shape[1:])
+        self.weight.copy_(torch.cat([filters, -filters]))
+
+    def forward(self, images: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch channels _ _"]:
+        return nn.functional.conv2d(images, self.weight, self.bias)
+
+
+def fit_whitening(network: nn.Module, images: Float[Tensor, "n 3 height width"]) -> None:
+    """Measures every whitened convolution of `network`; there may be none."""
+    for module in network.modules():
+        if isinstance(module, WhitenedConv):
+            module.fit(images)
+
+
+def copy_whitening(of: nn.Module, to: nn.Module) -> None:
+    """Gives `to` what was measured for `of`, a network of the same configuration."""
+    for measured, module in zip(of.modules(), to.modules(), strict=True):
+        if isinstance(measured, WhitenedConv):
+            module.weight.copy_(measured.weight)
