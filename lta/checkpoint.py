@@ -54,12 +54,12 @@ def load(path: str | Path, which: str = "last") -> Classifier:
 def untrained(classifier: Classifier, seed: int = 0) -> Classifier:
     """The same network with the random weights that training begins from, in eval mode on the same device.
 
-    What preprocessing measured is the trained one's. The global random numbers are left as they were.
+    What was measured on the training pictures is the trained one's. The global random numbers are left as they were.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = _built(dict(classifier.hparams))
-    fresh.preprocess.load_state_dict(classifier.preprocess.state_dict())
+    fresh.take_measured(classifier)
     return fresh.to(classifier.device).eval()
 
 

@@ -62,7 +62,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         hparams=hparams(plain(cfg), data),
     )
     evaluations.check(evaluators, classifier, data)
-    classifier.preprocess.fit(data.train.images)
+    classifier.fit_input(data.train.images)
     checkpoint = to_resume(directory)
     if checkpoint:
         check_belongs(checkpoint, plain(cfg), data.class_names)

@@ -1,7 +1,7 @@
 """The compact trunk of "94 % on CIFAR-10 in 3.29 seconds on a single GPU" (Jordan 2024, arXiv 2404.00498), airbench94.
 
 A whitened 2x2 convolution and three groups of two 3x3 convolutions without bias, each followed by a batch norm without a
-trained gain and a GELU: 1.97 M parameters at width 1.
+trained gain and a GELU: 1.97 M parameters at width 1, 0.24 GFLOP forward for a 32x32 picture.
 """
 
 from typing import NamedTuple

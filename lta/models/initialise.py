@@ -28,7 +28,8 @@ def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one",
     """Sets every weight of `network` in place, drawing from torch's global generator.
 
     Linear layers are U(+-1/sqrt(fan_in)), weight and bias, the other biases 0. `conv`: N(0, 2 / (k k channels)) with the
-    output's channels ("fan_out", the authors') or the input's ("fan_in"). `scorer`: "zero" starts every map of `pc` and
+    output's channels ("fan_out", the authors') or the input's ("fan_in"), or "dirac": U(+-1/sqrt(fan_in)), but that the
+    first filters, as many as channels come in, are the identity (arXiv 2404.00498). `scorer`: "zero" starts maps of `pc` and
     `additive` uniform; "author" is the fan-out rule for one output, N(0, 2) for each weight, which starts them almost
     one-hot. `batchnorm`: gain 1, or Torch7's U(0, 1).
     """
@@ -43,7 +44,8 @@ def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one",
         elif isinstance(module, nn.Linear):
             bound = 1 / math.sqrt(module.in_features)
             nn.init.uniform_(module.weight, -bound, bound)
-            nn.init.uniform_(module.bias, -bound, bound)
+            if module.bias is not None:
+                nn.init.uniform_(module.bias, -bound, bound)
         elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             if batchnorm == "one":
                 nn.init.ones_(module.weight)

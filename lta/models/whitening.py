@@ -1,4 +1,4 @@
-"""A first convolution that is measured instead of trained: it whitens the pictures' patches (arXiv 2404.00498, section 3.1)."""
+"""A first convolution that is measured instead of trained: it whitens patches (arXiv 2404.00498, section 3.1)."""
 
 import torch
 from jaxtyping import Float

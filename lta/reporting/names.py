@@ -26,6 +26,11 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
     "vgg_progressive_ll": {
         "_target_": "vgg_attention", "levels": ["A", "C"], "gates": ["A"], "query": "own", "normaliser": "softmax",
     },
+    "air": {"_target_": "air"},
+    "air_gap": {"_target_": "air_gap"},
+    "air_att1": {"_target_": "air_attention", "levels": ["C"], "query": "shared"},
+    "air_att2": {"_target_": "air_attention", "levels": ["B", "C"], "query": "shared"},
+    "air_att3": {"_target_": "air_attention", "levels": ["A", "B", "C"], "query": "shared", "project": "query"},
     "rn164": {"_target_": "resnet", "depth": 164},
     "rn_att1": {"_target_": "resnet_attention", "levels": ["C"], "depth": 164},
     "rn_att2": {"_target_": "resnet_attention", "levels": ["B", "C"], "depth": 164},

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -13,11 +14,15 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from lta.models.output import NetworkOutput
+from lta.models.whitening import copy_whitening, fit_whitening
 from lta.prediction import Prediction, predict
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
 from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.recipes import Recipe
+
+MEASURED = 5000
+"""Training pictures whose patches a first convolution is measured on."""
 
 Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
 
@@ -57,6 +62,21 @@ class Classifier(pl.LightningModule):
         self.test_each_epoch_metrics = self.val_metrics.clone(prefix="test_each_epoch/")
         self.test_metrics = self.val_metrics.clone(prefix="test/")
 
+    def fit_input(self, images: Any) -> None:
+        """Measures on the training pictures what preprocessing needs, and a whitened convolution where there is one.
+
+        `images`: uint8 (n, height, width, 3), an array or `lta.data.rows.Rows` of one.
+        """
+        self.preprocess.fit(images)
+        with torch.no_grad():
+            sample = torch.from_numpy(np.ascontiguousarray(images[:MEASURED])).permute(0, 3, 1, 2)
+            fit_whitening(self.network, self.preprocess(sample))
+
+    def take_measured(self, of: "Classifier") -> None:
+        """What `fit_input` measured for a Classifier of the same configuration."""
+        self.preprocess.load_state_dict(of.preprocess.state_dict())
+        copy_whitening(of.network, self.network)
+
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> NetworkOutput:
         """Pictures as they are stored, 0 to 255, no augmentation."""
         return self.network(self.preprocess(images))
@@ -84,6 +104,8 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         # Dropout and augmentation depend on seed, epoch and rank alone: a run resumed at an epoch's end goes on exactly.
         torch.manual_seed(_mix(self.seed, self.current_epoch, self.global_rank))
+        if hasattr(self.augment, "set_epoch"):
+            self.augment.set_epoch(self.current_epoch, self.seed)
         if self.recipe.forgets_momentum(self.current_epoch):
             self.optimizers().state.clear()
 
@@ -154,11 +176,19 @@ class Classifier(pl.LightningModule):
         for metric in metrics.values():
             metric.reset()
 
+    def configure_callbacks(self) -> list[pl.Callback]:
+        return self.recipe.callbacks()
+
     def configure_optimizers(self) -> dict[str, Any]:
         batch_size = self.trainer.datamodule.batch_size * self.trainer.accumulate_grad_batches
         optimizer = self.recipe.optimizer(self.network, batch_size)
         steps = math.ceil(self.trainer.estimated_stepping_batches / self.recipe.epochs)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.recipe.learning_rate(step, steps))
+
+        def factor(step: int, epochs: float) -> float:
+            return self.recipe.learning_rate(step, steps) if step < epochs * steps else 0.0
+
+        ends = [group.get("epochs", math.inf) for group in optimizer.param_groups]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, [partial(factor, epochs=end) for end in ends])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 
+import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lta import checks
 from lta.models.output import NetworkOutput
+from lta.models.whitening import WhitenedConv
+from lta.training.lookahead import Lookahead
 from lta.training.schedules import Schedule, WarmupCosine
 
 
@@ -24,7 +28,10 @@ class Recipe(ABC):
 
     @abstractmethod
     def optimizer(self, network: nn.Module, batch_size: int) -> torch.optim.Optimizer:
-        """The optimiser, whose `lr` is the base that `learning_rate` multiplies. `batch_size`: over all processes."""
+        """The optimiser, whose `lr` is the base that `learning_rate` multiplies. `batch_size`: over all processes.
+
+        A parameter group with an entry `epochs` is trained for so many of them.
+        """
 
     @abstractmethod
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
@@ -33,6 +40,10 @@ class Recipe(ABC):
     def forgets_momentum(self, epoch: int) -> bool:
         """Whether the optimiser starts 0-based `epoch` without its momentum."""
         return False
+
+    def callbacks(self) -> list[pl.Callback]:
+        """What takes part in the training beside the optimiser."""
+        return []
 
     @abstractmethod
     def loss(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]: ...
@@ -45,7 +56,12 @@ class SGDRecipe(Recipe):
     `lr` is the base rate for a batch of `lr_batch` images and is scaled with the batch size; `lr_batch=0` takes it as
     given. `dampening`: the share of each gradient that is left out of the momentum buffer, but for the first (Torch7's
     default is that of `momentum`: the rate then acts like lr (1 - dampening)). `decay_vectors`: weight decay also on
-    everything one-dimensional (norms, biases, the scorers u). Raises ValueError where Nesterov is combined with
+    everything one-dimensional (norms, biases, the scorers u).
+
+    Tricks of arXiv 2404.00498: `norm_bias_scale`, by which the rate of batch norms' biases is multiplied and their decay
+    divided; `first_bias_epochs`, for how many epochs the bias of a whitened convolution is trained; `lookahead`, see there.
+
+    Raises ValueError where Nesterov is combined with
     dampening or with no momentum, which neither Torch7 nor PyTorch defines.
     """
 
@@ -53,6 +69,7 @@ class SGDRecipe(Recipe):
         self, epochs: int, lr: float = 0.1, lr_batch: int = 128, momentum: float = 0.9, dampening: float = 0.0,
         nesterov: bool = True, weight_decay: float = 5e-4, decay_vectors: bool = False, label_smoothing: float = 0.0,
         average_gradients: bool = False, schedule: Schedule | None = None,
+        norm_bias_scale: float = 1.0, first_bias_epochs: int | None = None, lookahead: bool = False,
     ):  # fmt: skip
         super().__init__(epochs, average_gradients)
         checks.number("recipe.lr", lr, 0, 100, without_low=True)
@@ -65,6 +82,11 @@ class SGDRecipe(Recipe):
         if nesterov and (dampening or not momentum):
             given = f"momentum={momentum:g} and recipe.dampening={dampening:g}"
             raise ValueError(f"recipe.nesterov=true needs momentum and no dampening; here recipe.{given}")
+        checks.number("recipe.norm_bias_scale", norm_bias_scale, 0, 1000, without_low=True)
+        if first_bias_epochs is not None:
+            checks.whole("recipe.first_bias_epochs", first_bias_epochs)
+        checks.flag("recipe.lookahead", lookahead)
+        self.norm_bias_scale, self.first_bias_epochs, self.lookahead = norm_bias_scale, first_bias_epochs, lookahead
         self.lr, self.lr_batch = lr, lr_batch
         self.sgd = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov}
         self.weight_decay, self.decay_vectors = weight_decay, decay_vectors
@@ -75,10 +97,24 @@ class SGDRecipe(Recipe):
 
     def optimizer(self, network: nn.Module, batch_size: int) -> torch.optim.Optimizer:
         lr = self.lr * batch_size / self.lr_batch if self.lr_batch else self.lr
-        decayed = [p for p in network.parameters() if p.ndim > 1 or self.decay_vectors]
-        free = [p for p in network.parameters() if p.ndim <= 1 and not self.decay_vectors]
-        groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": free, "weight_decay": 0.0}]
+        decay_of_vectors = self.weight_decay if self.decay_vectors else 0.0
+        apart = []
+        if self.norm_bias_scale != 1:
+            biases = [m.bias for m in network.modules() if isinstance(m, _BatchNorm) and m.bias is not None]
+            scale = self.norm_bias_scale
+            apart.append({"params": biases, "lr": lr * scale, "weight_decay": decay_of_vectors / scale})
+        if self.first_bias_epochs is not None:
+            biases = [module.bias for module in network.modules() if isinstance(module, WhitenedConv)]
+            apart.append({"params": biases, "weight_decay": decay_of_vectors, "epochs": self.first_bias_epochs})
+        taken = {id(p) for group in apart for p in group["params"]}
+        others = [p for p in network.parameters() if p.requires_grad and id(p) not in taken]
+        decayed = [p for p in others if p.ndim > 1 or self.decay_vectors]
+        free = [p for p in others if p.ndim <= 1 and not self.decay_vectors]
+        groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": free, "weight_decay": 0.0}, *apart]
         return torch.optim.SGD([group for group in groups if group["params"]], lr=lr, **self.sgd)
+
+    def callbacks(self) -> list[pl.Callback]:
+        return [Lookahead()] if self.lookahead else []
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         return self.schedule.factor(step, steps_per_epoch, self.epochs)

@@ -34,6 +34,22 @@ class WarmupCosine(Schedule):
         return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
 
 
+class Triangle(Schedule):
+    """Linearly from `start` up to 1 at the share `peak` of all steps, then linearly to `end` (arXiv 2404.00498)."""
+
+    def __init__(self, start: float = 0.2, peak: float = 0.23, end: float = 0.07):
+        for name, value in (("start", start), ("peak", peak), ("end", end)):
+            checks.number(f"schedule.{name}", value, 0, 1)
+        self.start, self.peak, self.end = start, peak, end
+
+    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        total = epochs * steps_per_epoch
+        top = int(self.peak * total)
+        if step < top:
+            return self.start + (1 - self.start) * step / top
+        return 1 - (1 - self.end) * (step - top) / max(total - top, 1)
+
+
 class Steps(Schedule):
     """The authors' schedules (author_spec section 5): `changes` are pairs of a 1-based epoch and the factor that is applied
     at its start and stays. Without them, `factor` is applied at each epoch that is a multiple of `every` (None: at none).

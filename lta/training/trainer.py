@@ -51,8 +51,8 @@ def build_trainer(
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
 
     `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
-    "auto". `compile`: the network's training step by torch.compile. `precision="auto"` is bf16-mixed where the device is faster in bfloat16 (see there), else 32-true. What was
-    chosen is logged in one line.
+    "auto". `precision="auto"` is bf16-mixed where the device is faster in bfloat16 (see there), else 32-true. `compile`: the
+    network's training step by torch.compile. What was chosen is logged in one line.
     """
     checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.choice("trainer.precision", precision, PRECISIONS)

@@ -10,18 +10,27 @@ Images = Float[Tensor, "batch 3 height width"]
 
 
 class FlipCropCutout(nn.Module):
-    """Per image: mirror with probability `flip`, shift by up to `shift` pixels (what comes in at the border is
-    mirrored), blank a `cutout` x `cutout` square at a uniform place (partly outside too; 0 after normalisation is the
-    mean colour). 0 turns a part off.
+    """Per image: mirror with probability `flip` (with `alternate`, which needs 0.5: in every other epoch, see `set_epoch`),
+    shift by up to `shift` pixels (what comes in at the border is mirrored), blank a `cutout` x `cutout` square at a uniform
+    place (partly outside too; 0 after normalisation is the mean colour). 0 turns a part off.
     """
 
-    def __init__(self, flip: float = 0.5, shift: int = 4, cutout: int = 0):
+    def __init__(self, flip: float = 0.5, shift: int = 4, cutout: int = 0, alternate: bool = False):
         super().__init__()
         if flip != 1:
             checks.number("augment.flip", flip, 0, 1)
         checks.whole("augment.shift", shift)
         checks.whole("augment.cutout", cutout)
-        self.flip, self.shift, self.cutout = flip, shift, cutout
+        checks.flag("augment.alternate", alternate)
+        if alternate and flip != 0.5:
+            raise ValueError(f"augment.alternate=true mirrors in half of the epochs: augment.flip={flip:g} must be 0.5")
+        self.flip, self.shift, self.cutout, self.alternate = flip, shift, cutout, alternate
+        self.epoch, self.seed = 0, 0
+
+    def set_epoch(self, epoch: int, seed: int) -> None:
+        """Which pictures `alternate` begins with depends on their pixels and the seed; each epoch it mirrors the others
+        (arXiv 2404.00498, section 3.6). The same pictures are known again by their exact values."""
+        self.epoch, self.seed = epoch, seed
 
     def forward(self, images: Images) -> Images:
         batch, _, height, width = images.shape
@@ -34,7 +43,10 @@ class FlipCropCutout(nn.Module):
             offsets = torch.randint(-self.shift, self.shift + 1, (2, batch, 1), device=images.device)
             rows, columns = _reflect(rows + offsets[0], height), _reflect(columns + offsets[1], width)
         if self.flip:
-            mirrored = torch.rand(batch, 1, device=images.device) < self.flip
+            if self.alternate:
+                mirrored = self._alternating(images)
+            else:
+                mirrored = torch.rand(batch, 1, device=images.device) < self.flip
             columns = torch.where(mirrored, width - 1 - columns, columns)
         if self.shift or self.flip:
             # One gather of whole pixels, whose three channels lie together in channels-last storage. By one flat index: on
@@ -46,6 +58,12 @@ class FlipCropCutout(nn.Module):
         if self.cutout:
             images = images * self._keep(batch, height, width, images.device)
         return images
+
+    def _alternating(self, images: Images) -> Tensor:
+        bits = images.float().permute(0, 2, 3, 1).reshape(len(images), -1).view(torch.int32).sum(1, keepdim=True)
+        mixed = (bits ^ (bits >> 15)) * 2654435761 + 40503 * self.seed
+        mixed = (mixed ^ (mixed >> 13)) * 2246822519
+        return (mixed >> 16) % 2 == self.epoch % 2
 
     def _keep(self, batch: int, height: int, width: int, device: torch.device) -> Tensor:
         def inside(length: int) -> Tensor:

@@ -1,0 +1,61 @@
+"""Weights that go back, ever further, towards an average of themselves (arXiv 2404.00498; Zhang et al. 2019)."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lta import checks
+
+
+class Lookahead(pl.Callback):
+    """After every `every`-th optimiser step the average takes the share 1 - k of the network's weights and running
+    statistics, and the network then takes the average: k = `base` ^ `every` (step / all steps) ^ `power`. So at first next
+    to nothing is kept, at the end most. After the last step the network is the average.
+
+    The average is part of checkpoints. Several processes each average what they have; running statistics are made equal
+    over them at an epoch's end, as always.
+    """
+
+    def __init__(self, every: int = 5, base: float = 0.95, power: float = 3.0):
+        super().__init__()
+        checks.whole("lookahead.every", every, least=1)
+        self.every, self.base, self.power = every, base, power
+        self._average: dict[str, Tensor] = {}
+        self._step = 0
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._step = trainer.global_step
+        self._total = int(trainer.estimated_stepping_batches)
+        now = _moving(module)
+        if self._average.keys() != now.keys():
+            self._average = {name: value.clone() for name, value in now.items()}
+        self._average = {name: value.to(now[name].device) for name, value in self._average.items()}
+
+    @torch.no_grad()
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
+    ) -> None:
+        if trainer.global_step == self._step:  # gradients are accumulated
+            return
+        self._step = trainer.global_step
+        if self._step >= self._total:
+            kept = 1.0
+        elif self._step % self.every == 0:
+            kept = self.base**self.every * (self._step / self._total) ** self.power
+        else:
+            return
+        for name, value in _moving(module).items():
+            value.copy_(self._average[name].lerp_(value, 1 - kept))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"average": self._average}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._average = dict(state_dict["average"])
+
+
+def _moving(module: pl.LightningModule) -> dict[str, Tensor]:
+    """Everything of the network that is a float: weights and running statistics, on the device."""
+    return {name: value for name, value in module.network.state_dict().items() if value.is_floating_point()}

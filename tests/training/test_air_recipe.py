@@ -1,0 +1,120 @@
+"""recipe=air: rates and decays as in the source (arXiv 2404.00498), Lookahead, alternating mirrors, the schedule."""
+
+from unittest.mock import Mock
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from networks import composed, network
+
+from lta.config import build
+from lta.training.lookahead import Lookahead
+from lta.training.schedules import Triangle
+from lta.transforms.augment import FlipCropCutout
+
+
+@pytest.mark.parametrize("batch", [1024, 256])
+def test_rates_and_decays_are_the_sources_under_any_batch_size(batch):
+    """There the loss is summed over a batch: rate 11.5 / kilostep, decay 0.0153 batch / kilostep a step, biases 64 fold."""
+    built = network("model=air")
+    optimizer = build(composed("model=air", "recipe=air", "data=cifar10").recipe).optimizer(built, batch)
+    others, biases, first = optimizer.param_groups
+    kilostep = 1024 * (1 + 1 / (1 - 0.85))
+    assert others["lr"] / batch == pytest.approx(11.5 / kilostep)
+    assert biases["lr"] / batch == pytest.approx(64 * 11.5 / kilostep)
+    assert first["lr"] == others["lr"]
+    for group in optimizer.param_groups:
+        assert group["lr"] * group["weight_decay"] == pytest.approx(0.0153 * batch / kilostep, rel=1e-3)
+        assert (group["momentum"], group["nesterov"], group["dampening"]) == (0.85, True, 0.0)
+    assert sum(p.numel() for p in biases["params"]) == 1152
+    assert [p is built.trunk.stages["A"][0].bias for p in first["params"]] == [True]
+    assert first["epochs"] == 3
+    trained = [p for p in built.parameters() if p.requires_grad]
+    assert {id(p) for group in optimizer.param_groups for p in group["params"]} == {id(p) for p in trained}
+
+
+def test_triangle():
+    schedule = Triangle(start=0.2, peak=0.23, end=0.07)
+    factors = [schedule.factor(step, 48, 10) for step in range(481)]
+    assert factors[0] == 0.2
+    assert factors[110] == 1.0  # int(0.23 * 480)
+    assert factors[55] == pytest.approx(0.6)
+    assert factors[480] == pytest.approx(0.07)
+    assert factors[295] == pytest.approx((1 + 0.07) / 2)
+    assert Triangle(peak=0).factor(0, 5, 1) == 1.0
+
+
+def stand_ins(total, step=0):
+    module = Mock(spec=pl.LightningModule, network=torch.nn.Linear(1, 1, bias=False))
+    return module, Mock(spec=pl.Trainer, global_step=step, estimated_stepping_batches=total)
+
+
+def trained_with(callback, steps, total):
+    """A network whose only weight is the step's number after each step, if nobody interferes; the weight after each step."""
+    module, trainer = stand_ins(total)
+    module.network.weight.data.fill_(0.0)
+    callback.on_train_start(trainer, module)
+    seen = []
+    for step in range(1, steps + 1):
+        module.network.weight.data.fill_(float(step))
+        trainer.global_step = step
+        callback.on_train_batch_end(trainer, module, None, None, step)
+        seen.append(module.network.weight.item())
+    return seen
+
+
+def test_lookahead_by_hand():
+    seen = trained_with(Lookahead(every=2, base=0.5, power=1.0), steps=5, total=5)
+    # after 2: keeps 0.25 * 2/5 = 0.1 of 0: 1.8; after 4: 0.25 * 4/5 = 0.2 of 1.8 and 0.8 of 4: 3.56; the end is the average
+    assert seen == pytest.approx([1.0, 1.8, 3.0, 3.56, 3.56])
+
+
+def test_lookahead_goes_on_where_it_was():
+    whole = trained_with(Lookahead(every=2, base=0.5, power=1.0), steps=5, total=5)
+    first, second = Lookahead(every=2, base=0.5, power=1.0), Lookahead(every=2, base=0.5, power=1.0)
+    trained_with(first, steps=2, total=5)
+    second.load_state_dict(first.state_dict())
+    module, trainer = stand_ins(5, step=2)
+    second.on_train_start(trainer, module)
+    for step in (3, 4, 5):
+        module.network.weight.data.fill_(float(step))
+        trainer.global_step = step
+        second.on_train_batch_end(trainer, module, None, None, step)
+    assert module.network.weight.item() == pytest.approx(whole[-1])
+
+
+def test_no_optimiser_step_no_lookahead():
+    callback, (module, trainer) = Lookahead(every=1), stand_ins(10)
+    callback.on_train_start(trainer, module)
+    module.network.weight.data.fill_(7.0)
+    callback.on_train_batch_end(trainer, module, None, None, 0)  # gradients are accumulated
+    assert module.network.weight.item() == 7.0
+
+
+def mirrored(augment, images, epoch, seed=0):
+    augment.set_epoch(epoch, seed)
+    out = augment(images)
+    same, flipped = (out == images).all((1, 2, 3)), (out == images.flip(3)).all((1, 2, 3))
+    assert bool((same ^ flipped).all())
+    return flipped
+
+
+def test_alternating_mirrors_each_picture_every_other_epoch():
+    augment = FlipCropCutout(0.5, shift=0, alternate=True)
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (4000, 3, 8, 8)) / 64 - 2
+    first, second, third = (mirrored(augment, images, epoch) for epoch in range(3))
+    assert torch.equal(first, third)
+    assert torch.equal(first, ~second)
+    assert 0.46 < first.float().mean() < 0.54
+    order = torch.randperm(4000)
+    assert torch.equal(mirrored(augment, images[order], 0), first[order]), "whatever batch a picture comes in"
+    other = mirrored(augment, images, 0, seed=1)
+    assert 0.46 < (other == first).float().mean() < 0.54
+    layout = images.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(mirrored(augment, layout, 0), first)
+
+
+def test_alternating_needs_a_half():
+    with pytest.raises(ValueError, match=r"augment\.flip=0\.3 must be 0\.5"):
+        FlipCropCutout(0.3, alternate=True)
