@@ -222,8 +222,11 @@ AUTHORS = (
 )  # fmt: skip
 
 
+AIR = ("recipe=air", "model=air_att2", "model.dropout=0.2", "augment=alternating", "recipe.first_bias_epochs=1")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", [["augment.cutout=6"], AUTHORS], ids=["fast", "author"])
+@pytest.mark.parametrize("recipe", [["augment.cutout=6"], AUTHORS, AIR], ids=["fast", "author", "air"])
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path, recipe):
     """SIGKILL in the middle of an epoch; the rest is trained by resume=, with dropout and augmentation on."""
     options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "logger=wandb"]
