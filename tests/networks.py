@@ -10,6 +10,7 @@ from lta.config import build
 from lta.messages import CONF
 
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")
+TINY_AIR = ("model.width=0.25",)
 TINY_RN = ("model.width=0.25", "model.depth=20")
 
 COUNTS = {  # author_spec sections 3 and 8: 10 and 100 classes
@@ -51,6 +52,8 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def tiny(model: str) -> tuple[str, ...]:
+    if model.startswith("air"):
+        return TINY_AIR
     if model == "rn164":
         return TINY_RN  # no dropout to be turned off
     return (*TINY_RN, "model.dropout=0") if model.startswith("rn") else TINY_VGG

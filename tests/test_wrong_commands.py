@@ -11,7 +11,10 @@ from PIL import Image
 
 from lta.checkpoint import load
 
-MODELS = "rn164, rn_att1, rn_att2, vgg, vgg_att1, vgg_att2, vgg_att2_two_globals, vgg_att3, vgg_att3_three_globals"
+MODELS = (
+    "air, air_att1, air_att2, air_att3, air_gap, rn164, rn_att1, rn_att2, vgg, vgg_att1, vgg_att2, vgg_att2_two_globals, "
+    "vgg_att3, vgg_att3_three_globals"
+)
 
 # arguments, what the line must say
 WRONG = [
@@ -165,7 +168,7 @@ def test_wrong_values_of_the_family_and_its_recipes_end_in_one_line(capsys, argu
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
-    (["model=vgg", "compat=dp"], "compat=dp is not used by model=vgg; it goes with model=rn_att1, rn_att2, vgg_att1"),
+    (["model=vgg", "compat=dp"], "compat=dp is not used by model=vgg; it goes with model=air_att1, air_att2, air_att3"),
     (["model=rn164", "head=indep"], "head=indep is not used by model=rn164"),
     (["model=vgg_late", "compat=pc"], "compat=pc is not used by model=vgg_late"),
     (["model=vgg", "+compat=dp"], "compat is not used by this model"),

@@ -69,7 +69,7 @@ class Parametrised(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
-        scores = inner_product(positions, self.scorer.weight.unsqueeze(0)) + self.scorer.bias
+        scores = inner_product(positions, self.scorer.weight) + self.scorer.bias
         return scores if query is None else scores + (query @ self.scorer.weight).unsqueeze(1)
 
 
@@ -117,7 +117,7 @@ class Frozen(Compatibility):
         self.register_buffer("weight", torch.randn(channels) * scale / math.sqrt(channels))
 
     def score(self, positions, query):
-        scores = inner_product(positions, self.weight.unsqueeze(0))
+        scores = inner_product(positions, self.weight)
         return scores if query is None else scores + (query @ self.weight).unsqueeze(1)
 
 

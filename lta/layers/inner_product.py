@@ -14,7 +14,8 @@ PART = 1 << 18
 
 
 def inner_product(
-    positions: Float[Tensor, "batch positions channels"], vector: Float[Tensor, "#batch channels"]
+    positions: Float[Tensor, "batch positions channels"],
+    vector: Float[Tensor, " channels"] | Float[Tensor, "batch channels"],
 ) -> Float[Tensor, "batch positions"]:
     """In `vector`'s precision; one vector for all images, or one for each.
 
@@ -27,8 +28,8 @@ def inner_product(
 
 
 def _product(positions: Tensor, vector: Tensor) -> Tensor:
-    if len(vector) == 1:
-        return positions @ vector[0]
+    if vector.dim() == 1:
+        return positions @ vector
     return torch.bmm(positions, vector.unsqueeze(2)).squeeze(2)
 
 
@@ -50,24 +51,24 @@ class _InnerProduct(torch.autograd.Function):
         ctx.save_for_backward(positions, vector)
         scores = torch.empty(positions.shape[:2], dtype=vector.dtype, device=positions.device)
         for images, features in _converted(positions, vector.dtype):
-            scores[images] = _product(features, vector if len(vector) == 1 else vector[images])
+            scores[images] = _product(features, vector if vector.dim() == 1 else vector[images])
         return scores
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         positions, vector = ctx.saved_tensors
         if torch.is_grad_enabled():  # a gradient's gradient is asked for
-            outer = gradient.unsqueeze(2) * vector.unsqueeze(1)
+            outer = gradient.unsqueeze(2) * vector.unsqueeze(-2)
             of_vector = torch.bmm(gradient.unsqueeze(1), positions.to(vector.dtype)).squeeze(1)
             return outer.to(positions.dtype), of_vector.sum_to_size(vector.shape)
         of_positions = of_vector = None
         if ctx.needs_input_grad[0]:
             of_positions = torch.empty_like(positions)
-            torch.mul(gradient.unsqueeze(2), vector.unsqueeze(1), out=of_positions)
+            torch.mul(gradient.unsqueeze(2), vector.unsqueeze(-2), out=of_positions)
         if ctx.needs_input_grad[1]:
             of_vector = torch.zeros_like(vector)
             for images, features in _converted(positions, vector.dtype):
-                if len(vector) == 1:
+                if vector.dim() == 1:
                     of_vector += gradient[images].flatten() @ features.flatten(0, 1)
                 else:
                     of_vector[images] = torch.bmm(gradient[images].unsqueeze(1), features).squeeze(1)

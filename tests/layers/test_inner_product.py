@@ -7,13 +7,13 @@ from lta.layers.inner_product import inner_product
 
 
 def plain(positions, vector):
-    return (positions.to(vector.dtype) * vector.unsqueeze(1)).sum(2)
+    return (positions.to(vector.dtype) * vector.unsqueeze(-2)).sum(2)
 
 
 def given(each, dtype=torch.bfloat16, batch=5, layout=torch.channels_last):
     generator = torch.Generator().manual_seed(0)
     maps = torch.randn(batch, 7, 3, 4, generator=generator).to(dtype).contiguous(memory_format=layout)
-    vector = torch.randn(batch if each else 1, 7, generator=generator)
+    vector = torch.randn((batch, 7) if each else 7, generator=generator)
     return maps.flatten(2).transpose(1, 2).detach().requires_grad_(), vector.requires_grad_()
 
 
