@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.models.whitening import WhitenedConv
+from lta.models.widths import scaled_channels
 
 WIDTHS = {"A": 64, "B": 256, "C": 256}
 """Channels of the three groups."""
@@ -40,11 +41,7 @@ class AirStyle(NamedTuple):
 
     def channels(self, base: int) -> int:
         """`base` channels at this width; raises ValueError where nothing would be left."""
-        if round(base * self.width) < 1:
-            raise ValueError(
-                f"model.width={self.width} leaves {base * self.width:g} of {base} channels; it must be at least 1/{base}"
-            )
-        return round(base * self.width)
+        return scaled_channels(base, self.width)
 
     def norm(self, channels: int) -> list[nn.Module]:
         norm = nn.BatchNorm2d(channels, eps=self.bn_eps, momentum=self.bn_momentum)

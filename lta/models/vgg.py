@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.dropout import Layers
+from lta.models.widths import scaled_channels
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 DROPOUT = (0.3, 0.0, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0)
@@ -40,11 +41,7 @@ class Style(NamedTuple):
 
     def channels(self, base: int) -> int:
         """`base` channels at this width; raises ValueError where nothing would be left."""
-        if round(base * self.width) < 1:
-            raise ValueError(
-                f"model.width={self.width} leaves {base * self.width:g} of {base} channels; it must be at least 1/{base}"
-            )
-        return round(base * self.width)
+        return scaled_channels(base, self.width)
 
     def conv_block(self, inputs: int, outputs: int, dropout: float = 0.0) -> list[nn.Module]:
         """conv3x3 with bias -> BN -> ReLU -> dropout; `dropout` is the authors' rate."""
