@@ -27,14 +27,15 @@ from lta.reporting.runs import Run
 from lta.training.classifier import Classifier
 from lta.training.trainer import build_trainer
 
-FIGURES = yaml.safe_load(published.FILE.read_text(encoding="utf-8"))["figures"]
+PUBLISHED = yaml.safe_load(published.FILE.read_text(encoding="utf-8"))
+FIGURES = PUBLISHED["figures"]
 ROW_OF = yaml.safe_load(Path(__file__).with_name("experiment_rows.yaml").read_text())
 KEY = ("model", "compat", "head", "data")
 """What a figure belongs to. `compat` and `head` are left out where the network has no choice of them."""
 NONE_KNOWN = "no published figure known to us"
 
 FILES = {path.stem: path for path in sorted((CONF / "experiment").glob("*.yaml"))}
-TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control")
+TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air")
 ROWS = [name for name in FILES if name.partition("_")[0] in TABLES]
 LADDER = [name for name in ROWS if name.startswith("ladder_")]
 
@@ -60,6 +61,15 @@ def text(figures):
         f"{one['error']:g} % ({'unchecked' if one['trust'] == 'recalled' else one['trust'] + ': ' + one['source']})"
         for one in figures
     )
+    return "; ".join(said) or NONE_KNOWN
+
+
+def published_by_others(name):
+    """Of the compact trunk, which is not of the paper."""
+    said = (
+        f"{one['error']:g} % ({one['repository']}: {one['note']})"
+        for one in PUBLISHED["others"] if all(one.get(part) == ROW_OF[name].get(part) for part in KEY)
+    )  # fmt: skip
     return "; ".join(said) or NONE_KNOWN
 
 
@@ -145,8 +155,8 @@ def test_the_header_says_what_the_file_is(name):
     said = header(name)
     assert list(said) == ["Note", "Row", "Published", "Command", "Hours"], "in this order, the notes last"
     assert said["Command"] == f"python -m lta.run experiment={name}"
-    assert said["Published"] == text(figures_of(name))
     row = ROW_OF[name]
+    assert said["Published"] == (published_by_others(name) if row["table"] == "air" else text(figures_of(name)))
     assert row["table"] == name.partition("_")[0]
     if row["table"] == "ladder":
         assert said["Row"].startswith(f"rung {int(name[7:9])} of {len(LADDER) - 1} from recipe=author to recipe=fast. ")
@@ -154,6 +164,8 @@ def test_the_header_says_what_the_file_is(name):
         assert before in said["Row"]
     elif row["table"] == "control":
         assert row.get("same_as", row.get("compare_with")) in said["Row"]
+    elif row["table"] == "air":
+        assert said["Row"] == f"the compact trunk's table, {name.removeprefix('air_').replace('_', '-')}: {row['row']}"
     else:
         assert row["row"] in said["Row"]
     assert re.match(r"[\d.]+ on one GPU, an estimate: .*; no GPU was measured$", said["Hours"])
@@ -165,7 +177,12 @@ def test_it_composes_to_the_row_it_stands_for(name):
     row = ROW_OF[name]
     resolved = plain(cfg)
     assert resolved["recipe"]["epochs"] > 0
-    if row["table"] not in ("ladder", "control"):
+    if row["table"] == "air":
+        assert {part: row[part] for part in KEY if part in row} == {part: chosen[part] for part in KEY if part in row}
+        assert chosen.recipe == "air"
+        suffix = row["model"].removeprefix("air").strip("_") or "trunk"
+        assert name == "_".join(["air", suffix, *([row["compat"]] if "compat" in row else [])])
+    elif row["table"] not in ("ladder", "control"):
         one_choice = {"compat": chosen.get("compat"), "head": chosen.get("head")}
         if row.get("head") == "single":
             assert len(cfg.model.levels) == 1
@@ -193,7 +210,9 @@ def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
     run = Run(None, plain(cfg), {"coding": "official"}, [], [], {}, [])
     names, row = names_of(run.config), ROW_OF[name]
     found = deviations(run, names)
-    if row["table"] in ("ladder", "control"):
+    if row["table"] == "air":
+        assert [one.words for one in found] == ["images kept for validation 5000 (authors: 0)"]
+    elif row["table"] in ("ladder", "control"):
         assert (found == []) == (name in ("ladder_00_author", "control_late", *AS_TRAINED)), found
     else:
         begun = [one.words for one in found if one.papers != NOT_KNOWN]
@@ -238,7 +257,7 @@ PREPROCESS = {"cifar10": "YuvLcn", "cifar100": "GcnZca", "svhn": "YuvLcn", "cub2
 WHITENED = ("vgg", "vgg_att1", "rn164", "rn_att1", "rn_att2")
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in LADDER])
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in LADDER and ROW_OF[name]["table"] != "air"])
 def test_which_files_the_authors_trained_on(name):
     cfg, chosen = experiment(name)
     expected = PREPROCESS[chosen.data]
@@ -311,7 +330,10 @@ def test_it_builds_at_full_width_and_the_hours_follow(name):
     assert header(name)["Hours"] == hours_line(name)
 
 
-UNCOUNTED = {("vgg_late",), ("vgg_att3", "dp"), ("vgg_att3", "additive"), ("vgg_att3", "scaled_dp")}
+UNCOUNTED = {
+    ("vgg_late",), ("vgg_att3", "dp"), ("vgg_att3", "additive"), ("vgg_att3", "scaled_dp"), ("air_att3", "dp"),
+    ("air_att3", "additive"), ("air_att3", "uniform"), ("air_att3", "frozen"),
+}  # fmt: skip
 
 
 class MadeUp(ImageData):
@@ -339,6 +361,8 @@ def measured(tmp_path_factory):
 def test_one_step_of_training(name, measured, tmp_path):
     _, chosen = experiment(name)
     small = ["model.width=0.25", "model.depth=20"] if chosen.model.startswith("rn") else ["model.width=0.0625"]
+    if chosen.recipe == "air":
+        small.append("recipe.lookahead=false")  # after the last step, here the first, it takes the average: the start
     cfg, _ = composed(f"experiment={name}", *small)
     data = MadeUp(CLASSES[chosen.data], cfg.data.get("image_size", 32))
     data.test_each_epoch = cfg.test_each_epoch
@@ -349,7 +373,7 @@ def test_one_step_of_training(name, measured, tmp_path):
         build(cfg.preprocess, **({"cache": measured} if "cache" in cfg.preprocess else {})),
         build(cfg.augment), build(cfg.recipe), data.class_names,
     )  # fmt: skip
-    classifier.preprocess.fit(data.train.images)
+    classifier.fit_input(data.train.images)
     before = {key: tensor.clone() for key, tensor in classifier.network.state_dict().items()}
     trainer = build_trainer(1, str(tmp_path), accelerator="cpu", precision="32-true", fast_dev_run=1)
     trainer.fit(classifier, datamodule=data)
