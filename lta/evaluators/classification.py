@@ -10,6 +10,7 @@ from torch import Tensor
 from lta import checks
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
 from lta.evaluators.passes import look_at
+from lta.evaluators.views import VIEWS, averaged
 from lta.measures.intervals import mean, share
 
 
@@ -17,14 +18,15 @@ class Classification(Evaluator):
     """Error in percent with Wilson's interval, over all and per class; confusion matrix; NLL; calibration.
 
     `ece` is the expected calibration error (Guo et al. 2017), 0 to 1, over `bins` bins of equal width: the mean, weighted
-    by images, of |accuracy - confidence| in a bin.
+    by images, of |accuracy - confidence| in a bin. `views`: test-time augmentation, see `lta.evaluators.views`.
     """
 
     name = "classification"
 
-    def __init__(self, bins: int = 15):
+    def __init__(self, bins: int = 15, views: str = "one"):
         checks.whole("evaluator.classification.bins", bins, least=1)
-        self.bins = bins
+        checks.choice("evaluator.classification.views", views, VIEWS)
+        self.bins, self.views = bins, views
 
     def check(self, classifier: Any, data: Any) -> None:
         labels_for(classifier, data, data.test)
@@ -34,7 +36,8 @@ class Classification(Evaluator):
         names = [str(name) for name in classifier.class_names]
 
         def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
-            log_probabilities = classifier(images).logits.float().log_softmax(1)
+            logits = averaged(lambda view: classifier(view).logits, images, self.views)
+            log_probabilities = logits.log_softmax(1)
             confidence, predicted = log_probabilities.exp().max(1)
             own = torch.from_numpy(labels[index]).to(images.device)[:, None]
             return {"predicted": predicted, "confidence": confidence, "nll": -log_probabilities.gather(1, own)[:, 0]}
@@ -56,14 +59,15 @@ class Classification(Evaluator):
         worst = sorted(per_class, key=lambda name: -per_class[name]["value"])[:3]
         listed = ", ".join(f"{name} {per_class[name]['value']:.1f} %" for name in worst)
         low, high = error["interval"]
+        augmented = "" if self.views == "one" else f", with test-time augmentation: views={self.views}"
         lines = [
-            f"error           {error['value']:.2f} % ({low:.2f}-{high:.2f}, {error['n']:,} images)",
+            f"error           {error['value']:.2f} % ({low:.2f}-{high:.2f}, {error['n']:,} images{augmented})",
             f"worst classes   {listed}",
             f"calibration     ECE {calibration['value']:.4f}, NLL {nll['value']:.4f}, mean confidence "
             f"{100 * float(found['confidence'].mean()):.1f} %",
         ]
         figures = {
-            "error": error, "error_by_class": per_class, "nll": nll, "ece": calibration,
+            "views": self.views, "error": error, "error_by_class": per_class, "nll": nll, "ece": calibration,
             "confusion": {"rows": "true", "columns": "predicted", "classes": names, "counts": confusion.tolist()},
         }  # fmt: skip
         return Result(figures, rows, lines)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from stand_ins import Stand, first_pixel, made_data
 
 from lta.evaluators.classification import Classification, calibration_error
+from lta.evaluators.views import averaged
 
 IMAGES = np.zeros((5, 4, 4, 3), np.uint8)
 IMAGES[:, 0, 0, 0] = (0, 51, 204, 255, 204)  # sure of class 1 by 0, 0.2, 0.8, 1, 0.8
@@ -41,3 +43,45 @@ def test_classes_are_matched_by_name():
 def test_a_wrong_setting_is_named():
     with pytest.raises(ValueError, match=r"evaluator\.classification\.bins=0 must be a whole number, at least 1"):
         Classification(bins=0)
+
+
+def seen(views, height=3, width=4):
+    """What each view is, and its weight, of a picture whose pixels are its positions."""
+    image = torch.arange(height * width, dtype=torch.uint8).view(1, 1, height, width).expand(1, 3, -1, -1)
+    shown = []
+
+    def network(view):
+        shown.append(view[0, 0])
+        return torch.eye(6)[len(shown) - 1][None]
+
+    return shown, averaged(network, image, views)[0]
+
+
+def test_the_views_by_hand():
+    (only,), weights = seen("one")
+    assert only.flatten().tolist() == list(range(12))
+    assert weights.tolist() == [1, 0, 0, 0, 0, 0]
+    (plain, mirror), weights = seen("mirrored")
+    assert torch.equal(plain, only)
+    assert mirror.tolist() == [[3, 2, 1, 0], [7, 6, 5, 4], [11, 10, 9, 8]]
+    assert weights.tolist() == [0.5, 0.5, 0, 0, 0, 0]
+    shown, weights = seen("shifted")
+    assert torch.equal(torch.stack(shown[:2]), torch.stack([plain, mirror]))
+    assert shown[2].tolist() == [[5, 4, 5, 6], [1, 0, 1, 2], [5, 4, 5, 6]], "the border is mirrored"
+    assert shown[4].tolist() == [[5, 6, 7, 6], [9, 10, 11, 10], [5, 6, 7, 6]]
+    assert torch.equal(shown[3], shown[2].flip(1))
+    assert torch.equal(shown[5], shown[4].flip(1))
+    assert weights.tolist() == [0.25, 0.25, 0.125, 0.125, 0.125, 0.125]
+
+
+def test_views_are_averaged_and_said():
+    images = np.zeros((2, 4, 4, 3), np.uint8)
+    images[0, :, -1, 0] = 255  # a stand-in that looks at the first pixel sees it in the mirror image only
+    plain = Classification().run(Stand(first_pixel), made_data(images, [1, 0]))
+    assert plain.figures["views"] == "one"
+    assert plain.figures["error"]["value"] == 50
+    mirrored = Classification(views="mirrored").run(Stand(first_pixel), made_data(images, [1, 0]))
+    assert "test-time augmentation: views=mirrored" in mirrored.lines[0]
+    assert mirrored.figures["nll"]["value"] != plain.figures["nll"]["value"]
+    with pytest.raises(ValueError, match=r"evaluator\.classification\.views=all"):
+        Classification(views="all")
