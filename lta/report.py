@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lta.reporting.as_json import as_json
 from lta.reporting.groups import grouped
 from lta.reporting.page import as_html, as_markdown, report
+from lta.reporting.pairs import signed
 from lta.reporting.runs import read
 from lta.reporting.writing import say, write
 
@@ -19,10 +21,14 @@ EPILOG = "A place is a run directory, or a folder with runs below it, such as a 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lta.report", description=__doc__, epilog=EPILOG)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
-    parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html and report.md (default: here)")
+    parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html, .md and .json (default: here)")
     parser.add_argument("--title", default="Learn To Pay Attention: the paper and our runs")
     parser.add_argument(
-        "--wandb", metavar="PROJECT", help="also log both files as a W&B artifact: project or entity/project"
+        "--against", metavar="NETWORK", default="",
+        help="compare the others with this one, seed by seed; as the report calls it, such as 'vgg_att2 pc concat'",
+    )  # fmt: skip
+    parser.add_argument(
+        "--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project"
     )
     return parser.parse_args(arguments)
 
@@ -33,14 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         runs, left_out = read(asked.runs)
         groups, repeated = grouped(runs)
-        made = report(asked.title, command, datetime.now(UTC).isoformat(" ", "minutes"), groups, [*left_out, *repeated])
-        files = write(asked.out, {"report.html": as_html(made), "report.md": as_markdown(made)})
+        time = datetime.now(UTC).isoformat(" ", "minutes")
+        made = report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
+        texts = {"report.html": as_html(made), "report.md": as_markdown(made), "report.json": as_json(made)}
+        files = write(asked.out, texts)
     except (ValueError, OSError) as error:
         say(f"error: {error}", sys.stderr)
         return 1
     for one in groups:
         line = f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}"
         say(line, sys.stdout)
+    for pair in made.pairs:
+        points, interval = signed(pair.difference)
+        line = f"{pair.group.label:40} {points} points against {pair.reference.label} ({interval})   {pair.words}"
+        say(f"{pair.group.names.data:14} {line}", sys.stdout)
     if made.left_out:
         count = len(made.left_out)
         say(f"{count} note{'s' * (count > 1)} on what is left out, in the report's last section", sys.stdout)

@@ -13,6 +13,8 @@ from lta.reporting.answers import Cell, Table, tables
 from lta.reporting.deviations import trained_by_the_authors
 from lta.reporting.groups import Group, best, differences, usual
 from lta.reporting.names import Names, short
+from lta.reporting.pairs import RULE as PAIRS_RULE
+from lta.reporting.pairs import Pair, against, signed
 from lta.reporting.panels import films
 from lta.reporting.published import TRUST, Figure, paper, published, rows
 from lta.reporting.runs import LeftOut, Run
@@ -44,14 +46,17 @@ class Report(NamedTuple):
     groups: Sequence[Group]
     runs: Sequence[Numbered]
     tables: Sequence[Table]
+    pairs: Sequence[Pair]
     left_out: Sequence[LeftOut]
 
 
-def report(title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut]) -> Report:
-    """`command` and `time`: of the report itself."""
+def report(
+    title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut], reference: str = ""
+) -> Report:
+    """`command` and `time`: of the report itself. `reference`: what the others are compared with, see `pairs.against`."""
     runs = [run for group in groups for run in group.runs]
     numbered = [Numbered(number, run) for number, run in enumerate(runs, 1)]
-    return Report(title, command, time, groups, numbered, tables(groups), left_out)
+    return Report(title, command, time, groups, numbered, tables(groups), against(groups, reference), left_out)
 
 
 class Drawn(NamedTuple):
@@ -91,11 +96,13 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
         "first": lambda runs: min(numbers[run.path] for run in runs),
         "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
         "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
-        "cell": _cell, "spread": _spread, "interval": _interval, "cost": _cost, "figures": _figures, "text": _text,
+        "cell": _cell, "spread": _spread, "signed": signed, "interval": _interval, "cost": _cost, "figures": _figures,
+        "text": _text,
     }  # fmt: skip
     environment.filters["cells"] = lambda value: _escape_markdown(str(value))
     return environment.get_template(template).render(
-        report=made, paper=paper(), trust=TRUST, rule=RULE, remarks=REMARKS, published_rows=_published_rows(made.groups),
+        report=made, paper=paper(), trust=TRUST, rule=RULE, pairs_rule=PAIRS_RULE, remarks=REMARKS,
+        published_rows=_published_rows(made.groups),
         best=_best(made.groups), tables=made.tables, differences=_differences(made.groups), usual=usual, **more,
     )  # fmt: skip
 

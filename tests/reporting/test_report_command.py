@@ -24,7 +24,7 @@ def test_it_writes_both_pages_and_says_where(tmp_path):
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [
         "cifar10        vgg_att2 pc concat                         5.30 % of 3   reproduced",
-        "3 notes on what is left out, in the report's last section", "out/report.html", "out/report.md",
+        "3 notes on what is left out, in the report's last section", "out/report.html", "out/report.md", "out/report.json",
     ]  # fmt: skip
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<title>Ours</title>" in page

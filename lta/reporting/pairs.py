@@ -1,0 +1,69 @@
+"""Whether two configurations differ: the differences of runs with the same seed, which share their data and order."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lta.reporting.groups import Group
+from lta.reporting.statistics import Summary, summary
+
+RULE = (
+    "Differences in test error are taken seed by seed; their interval is Student's, 95 %, each by itself: of twenty "
+    "comparisons one may be decided wrongly. Lower and higher: the interval leaves 0 out. Not decided: it does not, and how "
+    "far it reaches is how large a difference may have been missed."
+)
+
+
+class Pair(NamedTuple):
+    """`difference`: of test errors in points, `group` minus `reference`, over the seeds that both have; None without any."""
+
+    group: Group
+    reference: Group
+    difference: Summary | None
+
+    @property
+    def words(self) -> str:
+        if self.difference is None:
+            return "no seed in common"
+        if self.difference.interval is None:
+            return "one seed"
+        low, high = self.difference.interval
+        return "lower" if high < 0 else "higher" if low > 0 else "not decided"
+
+
+def against(groups: Sequence[Group], named: str) -> list[Pair]:
+    """Every other group of its data set against the one whose label or network is `named`; [] where `named` is "".
+
+    Raises ValueError where none is called so, or several of one data set are.
+    """
+    if not named:
+        return []
+    references: dict[str, Group] = {}
+    for data in dict.fromkeys(group.names.data for group in groups):
+        of = [group for group in groups if group.names.data == data]
+        found = [group for group in of if group.label == named] or [group for group in of if str(group.names) == named]
+        if len(found) > 1:
+            labels = "; ".join(f'"{group.label}"' for group in found)
+            raise ValueError(f"--against={named} may be any of {labels}: give one of these")
+        if found:
+            references[data] = found[0]
+    if not references:
+        labels = "; ".join(f'"{label}"' for label in dict.fromkeys(group.label for group in groups))
+        raise ValueError(f"--against={named} is none of the configurations that were found: {labels or 'there are none'}")
+    return [
+        _pair(group, references[group.names.data])
+        for group in groups
+        if group.names.data in references and group is not references[group.names.data]
+    ]
+
+
+def _pair(group: Group, reference: Group) -> Pair:
+    theirs = {run.seed: run.error for run in reference.runs if run.seed is not None}
+    differences = [run.error - theirs[run.seed] for run in group.runs if run.seed in theirs]
+    return Pair(group, reference, summary(differences) if differences else None)
+
+
+def signed(one: Summary | None) -> tuple[str, str]:
+    """A difference, and the interval of its mean."""
+    if one is None:
+        return "-", "-"
+    return f"{one.mean:+.2f}", "one seed" if one.interval is None else "{:+.2f} to {:+.2f}".format(*one.interval)
