@@ -66,7 +66,7 @@ def launch(
     jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback instead.
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
-        print(_help(config_name))
+        _print_to_whoever_reads(_help(config_name))
         return
     full_error = os.environ.get("HYDRA_FULL_ERROR")
     failed = []
@@ -96,6 +96,14 @@ def launch(
             _restore("HYDRA_FULL_ERROR", full_error)
     if failed:
         sys.exit(1)
+
+
+def _print_to_whoever_reads(text: str) -> None:
+    """`... --help | head` reads a part of it."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more when it ends
 
 
 def _job_of_another_launcher(task: Callable[[DictConfig], None], cfg: DictConfig) -> None:

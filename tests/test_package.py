@@ -148,6 +148,16 @@ def test_help_and_cfg_take_under_a_second(tmp_path, flag):
     assert taken < max(1.0, 0.5 * of_torch)
 
 
+def test_a_reader_who_has_enough_of_the_help_ends_it_quietly(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [sys.executable, "-m", "lta.run", "--help"], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True
+    )
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_every_example_of_the_help_composes(tmp_path):
     out, _ = python("-m", "lta.run", "--help", cwd=tmp_path)
     examples = [line.split()[3:] for line in out.splitlines() if line.startswith("  python -m lta.run ")]
