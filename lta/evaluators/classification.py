@@ -18,7 +18,8 @@ class Classification(Evaluator):
     """Error in percent with Wilson's interval, over all and per class; confusion matrix; NLL; calibration.
 
     `ece` is the expected calibration error (Guo et al. 2017), 0 to 1, over `bins` bins of equal width: the mean, weighted
-    by images, of |accuracy - confidence| in a bin. `views`: test-time augmentation, see `lta.evaluators.views`.
+    by images, of |accuracy - confidence| in a bin. `views`: test-time augmentation, see `lta.evaluators.views`; the names of
+    figures then end in it (`error_shifted`), so that no such figure is taken for one of the pictures as they are.
     """
 
     name = "classification"
@@ -67,9 +68,12 @@ class Classification(Evaluator):
             f"{100 * float(found['confidence'].mean()):.1f} %",
         ]
         figures = {
-            "views": self.views, "error": error, "error_by_class": per_class, "nll": nll, "ece": calibration,
+            "error": error, "error_by_class": per_class, "nll": nll, "ece": calibration,
             "confusion": {"rows": "true", "columns": "predicted", "classes": names, "counts": confusion.tolist()},
         }  # fmt: skip
+        if self.views != "one":
+            figures = {f"{name}_{self.views}": figure for name, figure in figures.items()}
+            rows = [{**row, "views": self.views} for row in rows]
         return Result(figures, rows, lines)
 
 

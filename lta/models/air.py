@@ -49,6 +49,10 @@ class AirStyle(NamedTuple):
         return [norm, nn.GELU()]
 
 
+SMALLEST = 9
+"""Pixels a side of which something is left after the whitened convolution and three pools."""
+
+
 class AirTrunk(nn.Module):
     """`taps` says where local features are taken, which for 32x32 pictures makes maps of
 
@@ -78,6 +82,7 @@ class AirTrunk(nn.Module):
             if taps == "late" or level == "C":
                 self.stages[level], layers = nn.Sequential(*layers), []
             inputs = outputs
+        self.stages["A"].register_forward_pre_hook(_check_size)  # networks with attention go through the stages themselves
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
         feats, x = {}, images
@@ -93,3 +98,9 @@ def global_branch(channels: int) -> nn.Sequential:
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+
+
+def _check_size(stage: nn.Module, inputs: tuple[Tensor]) -> None:
+    height, width = inputs[0].shape[2:]
+    if min(height, width) < SMALLEST:
+        raise ValueError(f"the compact trunk needs pictures of {SMALLEST} pixels a side or more; these are {height}x{width}")

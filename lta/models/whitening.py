@@ -1,5 +1,7 @@
 """A first convolution that is measured instead of trained: it whitens patches (arXiv 2404.00498, section 3.1)."""
 
+from collections.abc import Callable, Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,11 +22,14 @@ class WhitenedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(self.weight)))
 
     @torch.no_grad()
-    def fit(self, images: Float[Tensor, "n inputs height width"]) -> None:
-        """`images` as the network sees them: preprocessed, not augmented. `eps` is added to the variances."""
-        patches = images.double().unfold(2, self.kernel, 1).unfold(3, self.kernel, 1)
-        rows = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, self.weight[0].numel())
-        variances, directions = torch.linalg.eigh(rows.T @ rows / len(rows))
+    def fit(self, batches: Iterable[Float[Tensor, "_ inputs height width"]]) -> None:
+        """`batches` of pictures as the network sees them: preprocessed, not augmented. `eps` is added to the variances."""
+        products, count = 0.0, 0
+        for images in batches:
+            patches = images.double().unfold(2, self.kernel, 1).unfold(3, self.kernel, 1)
+            rows = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, self.weight[0].numel())
+            products, count = products + rows.T @ rows, count + len(rows)
+        variances, directions = torch.linalg.eigh(products / count)
         filters = (directions / (variances + self.eps).sqrt()).T.flip(0).view(-1, *self.weight.shape[1:])
         self.weight.copy_(torch.cat([filters, -filters]))
 
@@ -32,11 +37,11 @@ class WhitenedConv(nn.Module):
         return nn.functional.conv2d(images, self.weight, self.bias)
 
 
-def fit_whitening(network: nn.Module, images: Float[Tensor, "n 3 height width"]) -> None:
-    """Measures every whitened convolution of `network`; there may be none."""
+def fit_whitening(network: nn.Module, batches: Callable[[], Iterable[Float[Tensor, "_ 3 height width"]]]) -> None:
+    """Measures every whitened convolution of `network`; where there is none, `batches` is not called."""
     for module in network.modules():
         if isinstance(module, WhitenedConv):
-            module.fit(images)
+            module.fit(batches())
 
 
 def copy_whitening(of: nn.Module, to: nn.Module) -> None:

@@ -12,7 +12,7 @@ from lta.reporting.runs import Run
 from lta.reporting.statistics import Summary, summary
 
 FIRST: Mapping[str, Sequence[str]] = {
-    "classification": ("error", "ece", "nll"),
+    "classification": ("error", "error_*", "ece", "ece_*", "nll", "nll_*"),
     "localisation": ("maps.*.iou", "maps.C.iou.controls.*", "maps.*.pointing"),
     "roles": (
         "levels.*.density.main", "levels.*.density.side", "levels.*.density.background", "levels.*.verdict.words",

@@ -9,8 +9,12 @@ from lta.reporting.statistics import Summary, summary
 RULE = (
     "Differences in test error are taken seed by seed; their interval is Student's, 95 %, each by itself: of twenty "
     "comparisons one may be decided wrongly. Lower and higher: the interval leaves 0 out. Not decided: it does not, and how "
-    "far it reaches is how large a difference may have been missed."
+    "far it reaches is how large a difference may have been missed. Differences that are all the same decide nothing: their "
+    "scatter is not known."
 )
+
+SCATTER = 1e-4
+"""Points. Of differences of errors that are float32 in files, below it there is none."""
 
 
 class Pair(NamedTuple):
@@ -26,6 +30,8 @@ class Pair(NamedTuple):
             return "no seed in common"
         if self.difference.interval is None:
             return "one seed"
+        if self.difference.sd is not None and self.difference.sd < SCATTER:
+            return "not decided"
         low, high = self.difference.interval
         return "lower" if high < 0 else "higher" if low > 0 else "not decided"
 
@@ -33,21 +39,22 @@ class Pair(NamedTuple):
 def against(groups: Sequence[Group], named: str) -> list[Pair]:
     """Every other group of its data set against the one whose label or network is `named`; [] where `named` is "".
 
-    Raises ValueError where none is called so, or several of one data set are.
+    Raises ValueError where on no data set exactly one is called so.
     """
     if not named:
         return []
     references: dict[str, Group] = {}
+    ambiguous: list[Group] = []
     for data in dict.fromkeys(group.names.data for group in groups):
         of = [group for group in groups if group.names.data == data]
         found = [group for group in of if group.label == named] or [group for group in of if str(group.names) == named]
-        if len(found) > 1:
-            labels = "; ".join(f'"{group.label}"' for group in found)
-            raise ValueError(f"--against={named} may be any of {labels}: give one of these")
-        if found:
+        if len(found) == 1:
             references[data] = found[0]
+        ambiguous += found if len(found) > 1 else []
     if not references:
-        labels = "; ".join(f'"{label}"' for label in dict.fromkeys(group.label for group in groups))
+        labels = "; ".join(f'"{label}"' for label in dict.fromkeys(group.label for group in ambiguous or groups))
+        if ambiguous:
+            raise ValueError(f"--against={named} may be any of {labels}: give one of these")
         raise ValueError(f"--against={named} is none of the configurations that were found: {labels or 'there are none'}")
     return [
         _pair(group, references[group.names.data])

@@ -22,7 +22,9 @@ from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.recipes import Recipe
 
 MEASURED = 5000
-"""Training pictures whose patches a first convolution is measured on."""
+"""Training pictures whose patches a first convolution is measured on, spread evenly: they may lie class by class."""
+PART = 100
+"""Of these at once: patches in double precision take 32 times the memory of the pictures."""
 
 Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
 
@@ -68,9 +70,13 @@ class Classifier(pl.LightningModule):
         `images`: uint8 (n, height, width, 3), an array or `lta.data.rows.Rows` of one.
         """
         self.preprocess.fit(images)
-        with torch.no_grad():
-            sample = torch.from_numpy(np.ascontiguousarray(images[:MEASURED])).permute(0, 3, 1, 2)
-            fit_whitening(self.network, self.preprocess(sample))
+        sample = np.linspace(0, len(images) - 1, min(MEASURED, len(images))).astype(int)
+        parts = np.split(sample, range(PART, len(sample), PART))
+        fit_whitening(self.network, lambda: (self._seen(images[part]) for part in parts))
+
+    @torch.no_grad()
+    def _seen(self, images: np.ndarray) -> Float[Tensor, "n 3 height width"]:
+        return self.preprocess(torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2))
 
     def take_measured(self, of: "Classifier") -> None:
         """What `fit_input` measured for a Classifier of the same configuration."""

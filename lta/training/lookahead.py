@@ -12,15 +12,21 @@ from lta import checks
 class Lookahead(pl.Callback):
     """After every `every`-th optimiser step the average takes the share 1 - k of the network's weights and running
     statistics, and the network then takes the average: k = `base` ^ `every` (step / all steps) ^ `power`. So at first next
-    to nothing is kept, at the end most. After the last step the network is the average.
+    to nothing is kept, at the end most. After the last step the network is the average; before it, between two updates,
+    it is not (what validation sees, and an earlier checkpoint holds).
 
-    The average is part of checkpoints. Several processes each average what they have; running statistics are made equal
-    over them at an epoch's end, as always.
+    As in legacy/airbench94.py of KellerJordan/cifar10-airbench. (Its later version averages from epoch 3 on, and goes back
+    to the average after each epoch.) The average is part of checkpoints. Several processes each average what they have;
+    running statistics are made equal over them at an epoch's end, as always.
+
+    Raises ValueError where a training has fewer than two updates: its end would be mostly its start.
     """
 
     def __init__(self, every: int = 5, base: float = 0.95, power: float = 3.0):
         super().__init__()
         checks.whole("lookahead.every", every, least=1)
+        checks.share("lookahead.base", base)
+        checks.number("lookahead.power", power, 0, 1000)
         self.every, self.base, self.power = every, base, power
         self._average: dict[str, Tensor] = {}
         self._step = 0
@@ -28,6 +34,11 @@ class Lookahead(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._step = trainer.global_step
         self._total = int(trainer.estimated_stepping_batches)
+        if self._total < 2 * self.every:
+            raise ValueError(
+                f"recipe.lookahead=true averages every {self.every} steps, and this training has only {self._total}: "
+                "recipe.lookahead=false leaves it out; more epochs or a smaller data.batch_size make more steps"
+            )
         now = _moving(module)
         if self._average.keys() != now.keys():
             self._average = {name: value.clone() for name, value in now.items()}
@@ -40,10 +51,10 @@ class Lookahead(pl.Callback):
         if trainer.global_step == self._step:  # gradients are accumulated
             return
         self._step = trainer.global_step
-        if self._step >= self._total:
-            kept = 1.0
-        elif self._step % self.every == 0:
+        if self._step % self.every == 0:
             kept = self.base**self.every * (self._step / self._total) ** self.power
+        elif self._step >= self._total:
+            kept = 1.0
         else:
             return
         for name, value in _moving(module).items():

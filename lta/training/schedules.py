@@ -39,7 +39,7 @@ class Triangle(Schedule):
 
     def __init__(self, start: float = 0.2, peak: float = 0.23, end: float = 0.07):
         for name, value in (("start", start), ("peak", peak), ("end", end)):
-            checks.number(f"schedule.{name}", value, 0, 1)
+            checks.share(f"schedule.{name}", value)
         self.start, self.peak, self.end = start, peak, end
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:

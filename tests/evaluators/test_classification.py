@@ -78,10 +78,11 @@ def test_views_are_averaged_and_said():
     images = np.zeros((2, 4, 4, 3), np.uint8)
     images[0, :, -1, 0] = 255  # a stand-in that looks at the first pixel sees it in the mirror image only
     plain = Classification().run(Stand(first_pixel), made_data(images, [1, 0]))
-    assert plain.figures["views"] == "one"
     assert plain.figures["error"]["value"] == 50
     mirrored = Classification(views="mirrored").run(Stand(first_pixel), made_data(images, [1, 0]))
     assert "test-time augmentation: views=mirrored" in mirrored.lines[0]
-    assert mirrored.figures["nll"]["value"] != plain.figures["nll"]["value"]
+    assert mirrored.figures["nll_mirrored"]["value"] != plain.figures["nll"]["value"]
+    assert not set(mirrored.figures) & set(plain.figures), "no figure of several views is taken for one of the pictures"
+    assert {row["views"] for row in mirrored.rows} == {"mirrored"}
     with pytest.raises(ValueError, match=r"evaluator\.classification\.views=all"):
         Classification(views="all")

@@ -1,5 +1,6 @@
 """The compact trunk: the source's layers by hand, whitening, taps, and attention as on any other trunk."""
 
+import numpy as np
 import pytest
 import torch
 from networks import network
@@ -9,6 +10,9 @@ import lta
 from lta.checkpoint import untrained
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.whitening import WhitenedConv, fit_whitening
+from lta.training.classifier import Classifier
+from lta.training.recipes import SGDRecipe
+from lta.transforms.normalize import Standardize
 
 MODELS = ("air", "air_gap", "air_att1", "air_att2", "air_att3")
 ATTENTION = MODELS[2:]
@@ -21,7 +25,7 @@ def test_the_network_is_the_sources():
     for p in built.parameters():
         if p.requires_grad:
             p.data += 0.1 * torch.randn_like(p)
-    fit_whitening(built, torch.randn(64, 3, 32, 32))
+    fit_whitening(built, lambda: [torch.randn(64, 3, 32, 32)])
     images = torch.randn(8, 3, 32, 32)
     f = nn.functional
 
@@ -56,12 +60,45 @@ def test_trained_parameters(model, trained):
     assert sum(g.numel() for g in gains) == 1152
 
 
+def test_whitening_is_measured_on_pictures_of_every_class_in_little_memory():
+    """Data sets may lie class by class: here the first 9,000 of 10,000 pictures are black."""
+    images = np.zeros((10_000, 12, 12, 3), np.uint8)
+    images[9_000:] = np.random.default_rng(0).integers(0, 256, (1_000, 12, 12, 3))
+    sizes = []
+
+    class Seen(Standardize):
+        def forward(self, of):
+            sizes.append(len(of))
+            return super().forward(of)
+
+    classifier = Classifier(network("model=air"), Seen(), nn.Identity(), SGDRecipe(1), ("a", "b"))
+    classifier.fit_input(images)
+    assert sum(sizes) == 5_000
+    assert max(sizes) == 100
+    filters = classifier.network.trunk.stages["A"][0].weight[:12].flatten(1)
+    mean, std = classifier.preprocess.mean.view(3, 1, 1), classifier.preprocess.std.view(3, 1, 1)
+    all_of_them = (torch.from_numpy(images).permute(0, 3, 1, 2) - mean) / std
+    patches = all_of_them.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
+    assert (patches @ filters.T).square().mean(0) == pytest.approx(np.ones(12), abs=0.05)
+
+    sizes.clear()
+    Classifier(network("model=vgg", "model.width=0.0625"), Seen(), nn.Identity(), SGDRecipe(1), ("a", "b")).fit_input(images)
+    assert sizes == [], "nothing to measure, nothing done"
+
+
+def test_pictures_too_small_are_named():
+    built = network("model=air_att3", "model.width=0.125", "model.taps=early").eval()
+    built(torch.zeros(1, 3, 9, 12))
+    with pytest.raises(ValueError, match="the compact trunk needs pictures of 9 pixels a side or more; these are 8x32"):
+        built(torch.zeros(1, 3, 8, 32))
+
+
 def test_whitened_patches_are_white():
     torch.manual_seed(0)
     images = torch.randn(200, 3, 9, 9) @ torch.randn(9, 9) + 0.3 * torch.randn(200, 3, 1, 1)
     images += torch.tensor([1.0, -2.0, 0.5]).view(3, 1, 1)
     conv = WhitenedConv(eps=0.0)
-    conv.fit(images)
+    conv.fit(images.split(64))
     out = conv(images)
     assert out.shape == (200, 24, 8, 8)
     rows = out[:, :12].permute(0, 2, 3, 1).reshape(-1, 12)

@@ -40,6 +40,11 @@ def test_too_few_seeds_are_said(tmp_path):
     assert against(groups, "") == []
 
 
+def test_differences_without_scatter_decide_nothing(tmp_path):
+    (pair,) = against(made(tmp_path, vgg=(10.0, 11.5), vgg_gap=(9.88, 11.38)), "vgg")
+    assert (pair.difference.mean, pair.words) == (pytest.approx(-0.12), "not decided")
+
+
 def test_another_data_set_is_left_alone(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg")
     make_run(tmp_path / "b", "data=cifar10", "model=vgg_gap")

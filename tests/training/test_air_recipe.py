@@ -2,15 +2,22 @@
 
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 from networks import composed, network
 
 from lta.config import build
+from lta.data.base import ImageData
+from lta.data.batches import Split
+from lta.training.classifier import Classifier
 from lta.training.lookahead import Lookahead
+from lta.training.recipes import SGDRecipe
 from lta.training.schedules import Triangle
+from lta.training.trainer import build_trainer
 from lta.transforms.augment import FlipCropCutout
+from lta.transforms.normalize import Standardize
 
 
 @pytest.mark.parametrize("batch", [1024, 256])
@@ -69,6 +76,19 @@ def test_lookahead_by_hand():
     assert seen == pytest.approx([1.0, 1.8, 3.0, 3.56, 3.56])
 
 
+def test_the_last_steps_are_averaged_too():
+    """Also where the number of steps is a multiple of `every`, which it is not in the source."""
+    seen = trained_with(Lookahead(every=2, base=0.5, power=1.0), steps=4, total=4)
+    # after 2: keeps 0.25 * 2/4 = 0.125 of 0: 1.75; after 4: 0.25 of 1.75 and 0.75 of 4
+    assert seen == pytest.approx([1.0, 1.75, 3.0, 3.4375])
+
+
+def test_a_training_too_short_to_average_is_refused():
+    trained_with(Lookahead(), steps=1, total=10)
+    with pytest.raises(ValueError, match=r"recipe\.lookahead=true averages every 5 steps, and this training has only 9: "):
+        trained_with(Lookahead(), steps=1, total=9)
+
+
 def test_lookahead_goes_on_where_it_was():
     whole = trained_with(Lookahead(every=2, base=0.5, power=1.0), steps=5, total=5)
     first, second = Lookahead(every=2, base=0.5, power=1.0), Lookahead(every=2, base=0.5, power=1.0)
@@ -84,11 +104,55 @@ def test_lookahead_goes_on_where_it_was():
 
 
 def test_no_optimiser_step_no_lookahead():
-    callback, (module, trainer) = Lookahead(every=1), stand_ins(10)
+    callback, (module, trainer) = Lookahead(every=2, base=0.5, power=1.0), stand_ins(4)
+    module.network.weight.data.fill_(0.0)
     callback.on_train_start(trainer, module)
+    trainer.global_step = 2
+    module.network.weight.data.fill_(2.0)
+    callback.on_train_batch_end(trainer, module, None, None, 0)
+    assert module.network.weight.item() == 1.75
     module.network.weight.data.fill_(7.0)
-    callback.on_train_batch_end(trainer, module, None, None, 0)  # gradients are accumulated
+    callback.on_train_batch_end(trainer, module, None, None, 1)  # gradients are accumulated
     assert module.network.weight.item() == 7.0
+
+
+@pytest.mark.parametrize("lookahead", [False, True])
+def test_what_the_recipe_does_to_a_training(tmp_path, lookahead):
+    """The whitened convolution's bias stands still after its epochs; with Lookahead the end is the average."""
+    built = network("model=air", "model.width=0.0625")
+    data = MadeUp()
+    data.setup()
+    recipe = SGDRecipe(epochs=2, lr=0.05, lr_batch=0, first_bias_epochs=1, lookahead=lookahead)
+    classifier = Classifier(built, Standardize(), torch.nn.Identity(), recipe, data.class_names)
+    bias = built.trunk.stages["A"][0].bias
+    after = []
+
+    class Watch(pl.Callback):
+        def on_train_epoch_end(self, trainer, module):
+            after.append(bias.detach().clone())
+
+    trainer = build_trainer(2, str(tmp_path), accelerator="cpu", precision="32-true", callbacks=[Watch()])
+    trainer.fit(classifier, datamodule=data)
+    averaging = [one for one in trainer.callbacks if isinstance(one, Lookahead)]
+    assert len(averaging) == lookahead
+    if lookahead:
+        (average,) = (one.state_dict()["average"] for one in averaging)
+        assert all(torch.equal(value, built.state_dict()[name]) for name, value in average.items())
+    else:
+        assert after[0].abs().min() > 0, "trained in the first epoch"
+        assert torch.equal(*after)
+
+
+class MadeUp(ImageData):
+    """Twenty-eight pictures of noise, seven batches an epoch."""
+
+    def __init__(self):
+        super().__init__(batch_size=4, eval_batch_size=28)
+
+    def load(self):
+        images = np.random.default_rng(0).integers(0, 256, (28, 32, 32, 3), dtype=np.uint8)
+        split = Split(images, np.arange(28, dtype=np.int64) % 4)
+        return ("a", "b", "c", "d"), split, None, split
 
 
 def mirrored(augment, images, epoch, seed=0):
