@@ -205,7 +205,7 @@ def test_a_run_measures_its_first_convolution_and_keeps_it(capsys, tmp_path):
 
     arguments = [argument for argument in TINY if argument != "experiment=quickstart" and "batch_size" not in argument]
     ended = lta_run(capsys, [
-        *arguments, "model=air_att2", "model.width=0.125", "recipe=air", "recipe.epochs=2", "data.batch_size=32",
+        *arguments, "model=air_att2", "model.width=0.125", "recipe=air", "recipe.epochs=2", "data.batch_size=8",
         "evaluator=classification,query,roles", f"hydra.run.dir={tmp_path}/run",
     ])  # fmt: skip
     assert ended.status == 0, ended.err
