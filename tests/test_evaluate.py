@@ -41,7 +41,7 @@ def test_an_answer_is_printed_and_written(run, capsys):
     assert figure["value"] == pytest.approx(tested, abs=1e-4), "the run itself has measured it"
     assert f"error           {figure['value']:.2f} % (" in ended.out
     assert found["question"]["checkpoint"] == "last.ckpt"
-    assert found["question"]["settings"] == {"bins": 15}
+    assert found["question"]["settings"] == {"bins": 15, "views": "one"}
     assert found["question"]["data"]["_target_"] == "lta.data.digit_scenes.DigitScenes"
     with (run / "evaluations" / "classification.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -56,7 +56,7 @@ def test_another_question_loses_no_answer(run, capsys):
     asked(capsys, f"checkpoint={run}", "evaluator=classification")
     assert not (run / "evaluations" / "earlier").exists(), "the same question has the same answer"
     assert asked(capsys, f"checkpoint={run}", "evaluator=classification", "evaluator.classification.bins=5").status == 0
-    assert answer(run)["question"]["settings"] == {"bins": 5}
+    assert answer(run)["question"]["settings"] == {"bins": 5, "views": "one"}
     (kept,) = (run / "evaluations" / "earlier").iterdir()
     assert json.loads((kept / "classification.json").read_text())["question"] == first["question"]
     assert (kept / "classification.csv").is_file()

@@ -22,8 +22,8 @@ from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.recipes import Recipe
 
 MEASURED = 5000
-"""Training pictures whose patches a first convolution is measured on, spread evenly: they may lie class by class. (The source
-takes the first 5,000, of official files in random order.)"""
+"""Training pictures whose patches a first convolution is measured on, spread evenly: they may lie class by class. (The
+source takes the first 5,000, of official files in random order.)"""
 PART = 100
 """Of these at once: patches in double precision take 32 times the memory of the pictures."""
 
