@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
 
 def verdict(summary: Summary, published: Published, deviations: Sequence[Deviation]) -> Verdict:
     if not published.gates:
-        unchecked = [str(figure) for figure in published.paper]
+        unchecked = [str(figure) for figure in published.paper] + [f"{figure} by others" for figure in published.others]
         return Verdict("not comparable", f"no checked figure ({', '.join(unchecked) or 'none published'})")
     by_setting = {one.setting: one for one in deviations}
     for setting in BLOCKING:
