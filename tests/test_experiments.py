@@ -1,48 +1,23 @@
-"""Every experiment of conf/experiment/: it composes, is the row it says it is, builds, and trains."""
+"""Every experiment of conf/experiment/: it composes, and is the row it says it is."""
 
-import json
 import re
-from functools import cache
-from pathlib import Path
 
-import hydra
-import numpy as np
 import pytest
-import pytorch_lightning as pl
-import torch
 import yaml
-from networks import COUNTS
+from experiment_files import FILES, LADDER, ROW_OF, ROWS, TABLES, composed, experiment, header
 from omegaconf import OmegaConf
-from torch._subclasses import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
 
-from lta.config import build, plain
-from lta.data.base import ImageData
-from lta.data.batches import Split
-from lta.messages import CONF
+from lta.config import plain
 from lta.reporting import published
 from lta.reporting.deviations import NOT_KNOWN, deviations
 from lta.reporting.names import names_of
 from lta.reporting.runs import Run
-from lta.training.classifier import Classifier
-from lta.training.trainer import build_trainer
 
 PUBLISHED = yaml.safe_load(published.FILE.read_text(encoding="utf-8"))
 FIGURES = PUBLISHED["figures"]
-ROW_OF = yaml.safe_load(Path(__file__).with_name("experiment_rows.yaml").read_text())
 KEY = ("model", "compat", "head", "data")
 """What a figure belongs to. `compat` and `head` are left out where the network has no choice of them."""
 NONE_KNOWN = "no published figure known to us"
-
-FILES = {path.stem: path for path in sorted((CONF / "experiment").glob("*.yaml"))}
-TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air")
-ROWS = [name for name in FILES if name.partition("_")[0] in TABLES]
-LADDER = [name for name in ROWS if name.startswith("ladder_")]
-
-IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257, "cub200": 5_994}
-CLASSES = {"cifar10": 10, "cifar100": 100, "svhn": 10, "cub200": 200}
-ASSUMED = 30e12
-"""FLOP/s of the GPU that the headers assume; none was measured."""
 
 
 def figures_of(name):
@@ -73,34 +48,6 @@ def published_by_others(name):
     return "; ".join(said) or NONE_KNOWN
 
 
-@cache
-def composed(*overrides):
-    """(configuration, what was chosen from each group)"""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose("config", list(overrides), return_hydra_config=True)
-    chosen = cfg.hydra.runtime.choices
-    return OmegaConf.masked_copy(cfg, [key for key in cfg if key not in ("hydra", "logger")]), chosen
-
-
-def experiment(name):
-    return composed(f"experiment={name}")
-
-
-def header(name):
-    """The comment's parts by their labels, each on one line; `Note` as a list."""
-    lines = FILES[name].read_text().split("defaults:")[0].splitlines()
-    assert lines[0] == "# @package _global_"
-    parts = {"Note": []}
-    for line in re.sub(r"\n#   ", " ", "\n".join(lines[1:])).splitlines():
-        label, value = re.fullmatch(r"# (\w+): (.+)", line).groups()
-        if label == "Note":
-            parts["Note"].append(value)
-        else:
-            assert label not in parts
-            parts[label] = value
-    return parts
-
-
 def leaves(node, prefix=""):
     if isinstance(node, dict) and node:
         for key, value in node.items():
@@ -112,32 +59,6 @@ def leaves(node, prefix=""):
 def differing(one, other):
     one, other = (dict(leaves(plain(cfg))) for cfg in (one, other))
     return {key for key in {*one, *other} if one.get(key, "absent") != other.get(key, "absent")}
-
-
-def flops(name):
-    """Of one picture, forward, at the experiment's own width."""
-    cfg, chosen = experiment(name)
-    model = {key: value for key, value in plain(cfg)["model"].items() if key != "init"}
-    return flops_of(json.dumps(model), CLASSES[chosen.data], cfg.data.get("image_size", 32))
-
-
-@cache
-def flops_of(model, classes, size):
-    with FakeTensorMode():
-        network = build(json.loads(model))(num_classes=classes).eval()
-        with FlopCounterMode(display=False) as counted:
-            network(torch.zeros(1, 3, size, size))
-    return counted.get_total_flops()
-
-
-def hours_line(name):
-    cfg, chosen = experiment(name)
-    images, forward = IMAGES[chosen.data] - cfg.data.val_size, flops(name) / 1e9
-    hours = cfg.recipe.epochs * images * 3 * forward * 1e9 / ASSUMED / 3600
-    return (
-        f"{hours:.2g} on one GPU, an estimate: {cfg.recipe.epochs} epochs x {images:,} images x 3 x {forward:.2g} GFLOP "
-        f"(forward, and twice that backward), at an assumed {ASSUMED / 1e12:g} TFLOP/s in bf16; no GPU was measured"
-    )
 
 
 def test_the_tables_are_complete():
@@ -311,80 +232,3 @@ def test_a_figure_written_down_from_memory_is_called_unchecked():
     assert text(figures_of("cifar10_vgg_att2_pc_concat")).startswith(
         "5.42 % (recorded: VGGNet/run_expt_cifar10.sh); 5.23 % (quo"
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ROWS)
-def test_it_builds_at_full_width_and_the_hours_follow(name):
-    cfg, chosen = experiment(name)
-    classes = CLASSES[chosen.data]
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in build(cfg.model)(num_classes=classes).parameters())
-    compat = (chosen.compat,) if chosen.get("compat") else ()
-    known = COUNTS.get((chosen.model, *compat, *(("indep",) if chosen.get("head") == "indep" else ())))
-    if cfg.model.get("prune_inert_query"):
-        known = None if known is None else tuple(count - 5_116_672 for count in known)
-    if known is not None:
-        ten, hundred = known
-        assert parameters == ten + (hundred - ten) * (classes - 10) // 90
-    else:
-        assert (chosen.model, *compat) in UNCOUNTED
-    assert header(name)["Hours"] == hours_line(name)
-
-
-UNCOUNTED = {
-    ("vgg_late",), ("vgg_att3", "dp"), ("vgg_att3", "additive"), ("vgg_att3", "scaled_dp"), ("air_att3", "dp"),
-    ("air_att3", "additive"), ("air_att3", "uniform"), ("air_att3", "frozen"),
-}  # fmt: skip
-
-
-class MadeUp(ImageData):
-    """Four pictures of noise to train on."""
-
-    def __init__(self, classes, size):
-        super().__init__(batch_size=4, eval_batch_size=4)
-        self.made = tuple(str(number) for number in range(classes)), size
-
-    def load(self):
-        names, size = self.made
-        images = np.random.default_rng(0).integers(0, 256, (4, size, size, 3), dtype=np.uint8)
-        split = Split(images, np.arange(4, dtype=np.int64))
-        return names, split, None, split
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """Where what is measured on the pictures is kept: whitening takes seconds."""
-    return str(tmp_path_factory.mktemp("measured"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ROWS)
-def test_one_step_of_training(name, measured, tmp_path):
-    _, chosen = experiment(name)
-    small = ["model.width=0.25", "model.depth=20"] if chosen.model.startswith("rn") else ["model.width=0.0625"]
-    if chosen.recipe == "air":
-        small.append("recipe.lookahead=false")  # after the last step, here the first, it takes the average: the start
-    cfg, _ = composed(f"experiment={name}", *small)
-    data = MadeUp(CLASSES[chosen.data], cfg.data.get("image_size", 32))
-    data.test_each_epoch = cfg.test_each_epoch
-    data.setup()
-    pl.seed_everything(cfg.seed, verbose=False)
-    classifier = Classifier(
-        build(cfg.model)(num_classes=data.num_classes),
-        build(cfg.preprocess, **({"cache": measured} if "cache" in cfg.preprocess else {})),
-        build(cfg.augment), build(cfg.recipe), data.class_names,
-    )  # fmt: skip
-    classifier.fit_input(data.train.images)
-    before = {key: tensor.clone() for key, tensor in classifier.network.state_dict().items()}
-    trainer = build_trainer(1, str(tmp_path), accelerator="cpu", precision="32-true", fast_dev_run=1)
-    trainer.fit(classifier, datamodule=data)
-    assert trainer.global_step == 1
-    assert np.isfinite(trainer.callback_metrics["train/loss"].item())
-    after = classifier.network.state_dict()
-    assert all(tensor.isfinite().all() for tensor in after.values())
-    moved = {key for key, tensor in before.items() if not torch.equal(tensor, after[key])}
-    assert any(key.startswith("trunk.stages.A.0") for key in moved)
-    assert not any(key.endswith("compat.weight") for key in moved), "frozen"
-    if chosen.get("compat") in ("pc", "additive"):
-        assert {key for key in before if key.endswith("scorer.weight")} <= moved
