@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(line, sys.stdout)
     for pair in made.pairs:
         points, interval = signed(pair.difference)
-        line = f"{pair.group.label:40} {points} points against {pair.reference.label} ({interval})   {pair.words}"
+        figures = f"{points} points ({interval}) " if pair.difference else ""
+        line = f"{pair.group.label:40} {figures}against {pair.reference.label}: {pair.words}"
         say(f"{pair.group.names.data:14} {line}", sys.stdout)
     if made.left_out:
         count = len(made.left_out)

@@ -70,7 +70,7 @@ def _pair(group: Group, reference: Group) -> Pair:
 
 
 def signed(one: Summary | None) -> tuple[str, str]:
-    """A difference, and the interval of its mean."""
+    """A difference, and the interval of its mean; "-" for what there is not."""
     if one is None:
         return "-", "-"
-    return f"{one.mean:+.2f}", "one seed" if one.interval is None else "{:+.2f} to {:+.2f}".format(*one.interval)
+    return f"{one.mean:+.2f}", "-" if one.interval is None else "{:+.2f} to {:+.2f}".format(*one.interval)

@@ -76,7 +76,7 @@ def test_the_command_prints_and_writes_them(tmp_path, capsys):
         (run / "run.json").write_text(json.dumps(started))
     assert report.main([str(tmp_path), "--out", str(tmp_path / "out"), "--against", "vgg"]) == 0
     said = capsys.readouterr().out
-    assert "vgg_att2 pc concat                       -1.00 points against vgg (-1.25 to -0.75)   lower" in said
+    assert "vgg_att2 pc concat                       -1.00 points (-1.25 to -0.75) against vgg: lower" in said
     for name in ("report.md", "report.html"):
         page = (tmp_path / "out" / name).read_text()
         assert "-1.25 to -0.75" in page
