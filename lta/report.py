@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lta.reporting.as_json import as_json
+from lta.reporting.figure_files import KINDS, figure_files
 from lta.reporting.groups import grouped
 from lta.reporting.page import as_html, as_markdown, report
 from lta.reporting.pairs import signed
@@ -28,8 +29,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="compare the others with this one, seed by seed; as the report calls it, such as 'vgg_att2 pc concat'",
     )  # fmt: skip
     parser.add_argument(
-        "--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project"
+        "--figures", choices=KINDS, metavar="KIND", help="also write every chart as a file of its own: svg, pdf or png"
     )
+    parser.add_argument("--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project")
     return parser.parse_args(arguments)
 
 
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         time = datetime.now(UTC).isoformat(" ", "minutes")
         made = report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
         texts = {"report.html": as_html(made), "report.md": as_markdown(made), "report.json": as_json(made)}
-        files = write(asked.out, texts)
+        files = write(asked.out, {**texts, **(figure_files(made, asked.figures) if asked.figures else {})})
     except (ValueError, OSError) as error:
         say(f"error: {error}", sys.stderr)
         return 1

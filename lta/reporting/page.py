@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lta.reporting import plots
 from lta.reporting.answers import Cell, Table, tables
 from lta.reporting.deviations import trained_by_the_authors
+from lta.reporting.forest import forest
 from lta.reporting.groups import Group, best, differences, usual
 from lta.reporting.names import Names, short
 from lta.reporting.pairs import RULE as PAIRS_RULE
@@ -49,6 +50,10 @@ class Report(NamedTuple):
     pairs: Sequence[Pair]
     left_out: Sequence[LeftOut]
 
+    @property
+    def data_sets(self) -> list[str]:
+        return list(dict.fromkeys(group.names.data for group in self.groups))
+
 
 def report(
     title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut], reference: str = ""
@@ -68,16 +73,17 @@ class Drawn(NamedTuple):
 
 
 def as_html(made: Report) -> str:
-    charts = {}
-    for data in dict.fromkeys(group.names.data for group in made.groups):
+    charts, forests = {}, {}
+    for data in made.data_sets:
         of = [group for group in made.groups if group.names.data == data]
-        least = sorted(of, key=lambda group: group.summary.mean)[: plots.LINES]
-        shown = [group for group in of if group in least]
+        shown = plots.shown(of)
         looks = plots.styles(shown)
         drawn = [drawing for chart in plots.CHARTS if (drawing := plots.draw(chart, shown, looks)) is not None]
-        not_drawn = [group for group in of if group not in least]
-        charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, not_drawn)
-    return _render("report.html.j2", made, autoescape=True, charts=charts, films=films(made.groups))
+        charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, [group for group in of if group not in shown])
+        with plots.inked(plots.INK):
+            if (figure := forest([pair for pair in made.pairs if pair.group.names.data == data])) is not None:
+                forests[data] = plots.svg(figure)
+    return _render("report.html.j2", made, autoescape=True, charts=charts, forests=forests, films=films(made.groups))
 
 
 def as_markdown(made: Report) -> str:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -58,6 +59,12 @@ class Drawing(NamedTuple):
     svg: str
 
 
+def shown(groups: Sequence[Group]) -> list[Group]:
+    """Those of least error, as many as can be told apart, in their order."""
+    least = sorted(groups, key=lambda group: group.summary.mean)[:LINES]
+    return [group for group in groups if group in least]
+
+
 def _epochs(row: Mapping[str, float]) -> float | None:
     return row["epoch"] + 1
 
@@ -98,38 +105,59 @@ def styles(groups: Sequence[Group]) -> list[Style]:
 
 
 def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> Drawing | None:
+    """For a page that has the legend already; None where no run recorded it."""
+    with inked(INK):
+        figure = curves(chart, groups, looks)
+    return None if figure is None else Drawing(chart.title, chart.x_label, chart.y_label, svg(figure))
+
+
+def inked(ink: str) -> AbstractContextManager[Any]:
+    """Figures made within have texts and axes of this colour."""
+    return mpl.rc_context({
+        "svg.fonttype": "none", "svg.hashsalt": "lta", "font.family": "sans-serif", "text.color": ink,
+        "axes.labelcolor": ink, "axes.edgecolor": ink, "xtick.color": ink, "ytick.color": ink, "font.size": 9,
+        "grid.color": ink,
+    })  # fmt: skip
+
+
+def curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], legend: bool = False) -> Figure | None:
     """The mean over seeds, with a band from the lowest to the highest; None where no run recorded it."""
-    lines = [(look, points) for group, look in zip(groups, looks, strict=True) if (points := _points(chart, group))]
+    lines = [
+        (group.label, look, points)
+        for group, look in zip(groups, looks, strict=True) if (points := _points(chart, group))
+    ]  # fmt: skip
     if not lines:
         return None
-    with mpl.rc_context({
-        "svg.fonttype": "none", "svg.hashsalt": "lta", "font.family": "sans-serif", "text.color": INK,
-        "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK, "font.size": 9,
-    }):  # fmt: skip
-        figure = Figure(figsize=(5.2, 3.1))
-        axes = figure.add_axes((0.11, 0.15, 0.86, 0.74))  # a layout engine takes half of the drawing's time
-        for look, (x, low, middle, high) in lines:
-            few = (
-                {"marker": look.mark or "o", "markersize": 3, "markevery": max(1, len(x) // 8)}
-                if look.mark or len(x) == 1
-                else {}
-            )
-            axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, **few)
-            if low != high:
-                axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
-        axes.set_title(chart.title, fontsize=10)
-        axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
-        axes.set_ylim(bottom=0)
-        if chart.x_label == "epochs trained":
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-        axes.grid(alpha=0.25, linewidth=0.6, color=INK)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.patch.set_alpha(0)
+    figure = Figure(figsize=(8.2 if legend else 5.2, 3.1))
+    # A layout engine takes half of the drawing's time.
+    axes = figure.add_axes((0.07, 0.15, 0.54, 0.74) if legend else (0.11, 0.15, 0.86, 0.74))
+    for label, look, (x, low, middle, high) in lines:
+        marked = look.mark or len(x) == 1
+        few = {"marker": look.mark or "o", "markersize": 3, "markevery": max(1, len(x) // 8)} if marked else {}
+        axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, label=label, **few)
+        if low != high:
+            axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
+    axes.set_title(chart.title, fontsize=10)
+    axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
+    axes.set_ylim(bottom=0)
+    if chart.x_label == "epochs trained":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    if legend:
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, handlelength=3.5)
+    return figure
+
+
+def svg(figure: Figure) -> str:
+    """To stand in a page: its background is the page's, and what is of the colour INK takes that of the page's text."""
+    figure.patch.set_alpha(0)
+    for axes in figure.axes:
         axes.patch.set_alpha(0)
-        out = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    svg = out.getvalue()
-    return Drawing(chart.title, chart.x_label, chart.y_label, svg[svg.index("<svg") :].replace(INK, "currentColor"))
+    out = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :].replace(INK, "currentColor")
 
 
 def _points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:

@@ -9,8 +9,8 @@ from io import TextIOBase
 from pathlib import Path
 
 
-def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Each of `texts` under its name, in place of what was there, when all of them are on the disk.
+def write(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
+    """Each of `contents` under its name, in place of what was there, when all of them are on the disk.
 
     Raises ValueError, with what was there untouched, where that fails.
     """
@@ -19,14 +19,14 @@ def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--out={folder} is a file; give a folder")
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
+        for name, content in contents.items():
             file = Path(os.path.realpath(folder / name))  # a link stays one
             if file.is_dir():
                 raise ValueError(f"{folder / name} is a folder: the report's file can't take its place")
             part = file.with_name(f".{name}.{secrets.token_hex(4)}.part")  # two reports may be written at once
             parts[part] = file
             with part.open("xb") as out:
-                out.write(encodable(text).encode())
+                out.write(content if isinstance(content, bytes) else encodable(content).encode())
                 out.flush()
                 os.fsync(out.fileno())
         for part, file in parts.items():
@@ -37,7 +37,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
         for part in parts:
             with suppress(OSError):
                 part.unlink()
-    return [folder / name for name in texts]
+    return [folder / name for name in contents]
 
 
 def say(line: str, to: TextIOBase) -> None:
