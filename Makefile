@@ -4,7 +4,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help install run reproduce test test-all lint bench bench-compare
 
-TABLES := cifar10 cifar100 svhn cub200 ladder control air
+TABLES := cifar10 cifar100 svhn cub200 ladder control air small
 SEEDS ?= 0,1,2
 ifneq ($(filter reproduce,$(MAKECMDGOALS)),)
   ifneq ($(words $(TABLE)) $(filter $(TABLES),$(TABLE)),1 $(TABLE))

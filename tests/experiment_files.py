@@ -15,6 +15,7 @@ ROW_OF = yaml.safe_load(Path(__file__).with_name("experiment_rows.yaml").read_te
 FILES = {path.stem: path for path in sorted((CONF / "experiment").glob("*.yaml"))}
 TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air")
 ROWS = [name for name in FILES if name.partition("_")[0] in TABLES]
+SMALL = [name for name in FILES if name.startswith("small_")]
 LADDER = [name for name in ROWS if name.startswith("ladder_")]
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "svhn": 10, "cub200": 200}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from experiment_files import FILES, LADDER, ROW_OF, ROWS, TABLES, composed, experiment, header
+from experiment_files import FILES, LADDER, ROW_OF, ROWS, SMALL, TABLES, composed, experiment, header
 from omegaconf import OmegaConf
 
 from lta.config import plain
@@ -62,7 +62,7 @@ def differing(one, other):
 
 
 def test_the_tables_are_complete():
-    assert set(FILES) - set(ROWS) == {"quickstart", "search_rate"}
+    assert set(FILES) - set(ROWS) == {"quickstart", "search_rate", *SMALL}
     assert set(ROW_OF) == set(ROWS)
     assert {ROW_OF[name]["table"] for name in ROWS} == set(TABLES)
     held = {figure["data"] for figure in FIGURES}
@@ -222,6 +222,39 @@ def test_a_control_differs_in_what_it_controls_alone(control):
     found = differing(experiment(name)[0], experiment(ROW_OF[name]["compare_with"])[0])
     assert found
     assert all(any(key == part or key.startswith(f"{part}.") for part in CONTROLS[control]) for key in found)
+
+
+STUDIED = {
+    "small_vgg": ("vgg",), "small_vgg_late": ("vgg_late",), "small_vgg_gap": ("vgg_gap",),
+    "small_vgg_att1_pc": ("vgg_att1", "pc"), "small_vgg_att2_pc": ("vgg_att2", "pc"),
+    "small_vgg_att2_dp": ("vgg_att2", "dp"), "small_vgg_att3_pc": ("vgg_att3", "pc"),
+    "small_vgg_att3_dp": ("vgg_att3", "dp"),
+    "small_vgg_att3_additive": ("vgg_att3", "additive"), "small_vgg_att3_uniform": ("vgg_att3", "uniform"),
+    "small_vgg_att3_frozen": ("vgg_att3", "frozen"), "small_vgg_att3_pruned": ("vgg_att3", "pc"),
+}  # fmt: skip
+
+
+def test_the_small_study_is_complete():
+    assert set(SMALL) == set(STUDIED)
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_a_row_of_the_small_study_is_the_network_of_its_name_within_the_same_budget(name):
+    cfg, chosen = experiment(name)
+    assert (chosen.data, chosen.recipe) == ("cifar10", "fast")
+    assert tuple(value for value in (chosen.model, chosen.get("compat")) if value) == STUDIED[name]
+    assert cfg.model.get("prune_inert_query", False) == (name == "small_vgg_att3_pruned")
+    baseline = plain(experiment("small_vgg")[0])
+    for part in ("data", "preprocess", "augment", "recipe", "trainer", "seed", "test_checkpoint", "test_each_epoch"):
+        assert plain(cfg)[part] == baseline[part]
+    for setting in set(baseline["model"]) - {"_target_"}:
+        init = {"scorer": "zero"} if setting == "init" and len(STUDIED[name]) > 1 else {}
+        assert cfg.model[setting] == (baseline["model"][setting] | init if init else baseline["model"][setting])
+    said = header(name)
+    assert list(said) == ["Note", "Row", "Command"]
+    assert said["Command"] == f"python -m lta.run experiment={name}"
+    suffix = name.removeprefix("small_vgg").strip("_").replace("_", "-") or "baseline"
+    assert said["Row"].startswith(f"the small study, {suffix}: ")
 
 
 def test_a_figure_written_down_from_memory_is_called_unchecked():

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from lta.messages import PACKAGE
 
-TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air")
+TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air", "small")
 
 
 def make(*arguments):
