@@ -1,5 +1,6 @@
 #!/bin/sh
-# digits.sh RUNS: vgg_att3 and the compact trunk on digit_scenes, side by side, a thread each, seven epochs of the one for as long as five of the other.
+# digits.sh RUNS: vgg_att3 and the compact trunk on digit_scenes, side by side, a thread each; seven epochs of the trunk take as
+# long as five of the VGG.
 export OMP_NUM_THREADS=1
 for seed in 0 1 2; do
     python -m lta.run experiment=quickstart seed=$seed logger=csv evaluator=localisation hydra.run.dir="$1/digits/vgg_att3_seed$seed"
