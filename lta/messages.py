@@ -40,8 +40,8 @@ def one_line(error: BaseException) -> str:
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
         entry = "" if "={" not in text else ", or it has no such entry"
-        if any(re.match("experiment=.*[,(]", argument) for argument in sys.argv):
-            entry += f", but if the experiments have it: give it as ++{match[1].lstrip('+')}=..."
+        if {"-m", "--multirun"} & set(sys.argv) and (swept := _swept_groups()):
+            entry += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{match[1].lstrip('+')}=..."
         return f"there is no setting {match[1]} here{entry}; --cfg job prints them all"
     if "Config group override must be a string or a list" in text:
         chosen = (argument for argument in sys.argv if argument.partition("=")[0] in groups())
@@ -66,6 +66,12 @@ def one_line(error: BaseException) -> str:
         if key and not isinstance(cause, ValueError):
             text = f"{key[1]}: {text}"
     return re.sub(r"\s*\n\s*", " ", text.strip()) or type(error).__name__
+
+
+def _swept_groups() -> list[str]:
+    """Hydra composes a sweep's own configuration without them, so it knows no setting that only they have."""
+    pairs = (argument.partition("=") for argument in sys.argv)
+    return [key for key, _, value in pairs if key in groups() and re.search(r"^[^\[].*[,(]", value)]
 
 
 def _unused_group(group: str, text: str) -> str:

@@ -37,13 +37,28 @@ def test_make_reproduce_runs_a_table(table):
     )
 
 
-def test_what_only_experiments_have_is_told_how_to_be_set(capsys):
-    ended = lta_run(capsys, ["-m", "experiment=glob(cifar10_*)", "schedule.of_epochs=300"])
+@pytest.mark.parametrize(
+    ("swept", "setting", "owners"),
+    [
+        (["experiment=glob(cifar10_*)"], "schedule.of_epochs=300", "experiment"),
+        (["model=air_att2,air_att3", "evaluator=[classification,query]"], "model.taps=early", "model"),
+        (["model=air,air_gap", "recipe=fast,air"], "recipe.lookahead=false", "model and recipe"),
+    ],
+)
+def test_what_only_those_that_are_swept_have_is_told_how_to_be_set(capsys, swept, setting, owners):
+    ended = lta_run(capsys, ["-m", *swept, setting])
     assert ended.status == 1
+    key = setting.partition("=")[0]
     assert ended.err.strip() == (
-        "error: there is no setting schedule.of_epochs here, but if the experiments have it: give it as "
-        "++schedule.of_epochs=...; --cfg job prints them all"
+        f"error: there is no setting {key} here, but if each {owners} of the sweep has it: give it as ++{key}=...; "
+        "--cfg job prints them all"
     )
+
+
+def test_a_command_that_sweeps_nothing_is_told_no_such_thing(capsys):
+    for command in (["model=vgg", "model.taps=early"], ["-m", "evaluator=[classification,query]", "model.taps=early"]):
+        ended = lta_run(capsys, command)
+        assert ended.err.strip() == "error: there is no setting model.taps here; --cfg job prints them all"
 
 
 @pytest.mark.slow
