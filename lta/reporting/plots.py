@@ -108,11 +108,11 @@ def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> Drawi
     """For a page that has the legend already; None where no run recorded it."""
     with inked(INK):
         figure = curves(chart, groups, looks)
-    return None if figure is None else Drawing(chart.title, chart.x_label, chart.y_label, svg(figure))
+        return None if figure is None else Drawing(chart.title, chart.x_label, chart.y_label, svg(figure))
 
 
 def inked(ink: str) -> AbstractContextManager[Any]:
-    """Figures made within have texts and axes of this colour."""
+    """Figures made and saved within have texts and axes of this colour, and texts that stay texts."""
     return mpl.rc_context({
         "svg.fonttype": "none", "svg.hashsalt": "lta", "font.family": "sans-serif", "text.color": ink,
         "axes.labelcolor": ink, "axes.edgecolor": ink, "xtick.color": ink, "ytick.color": ink, "font.size": 9,

@@ -70,6 +70,9 @@ def test_the_page_shows_it_in_its_own_ink(runs, tmp_path):
     assert report.main([str(runs), "--out", str(tmp_path), "--against", "vgg"]) == 0
     page = (tmp_path / "report.html").read_text()
     assert page.count('<figure class="forest"') == 1
+    drawings = page.split("<figure")[1:]
+    assert len(drawings) > 5
+    assert all("<text" in drawing.partition("</figure>")[0] for drawing in drawings), "texts stay texts"
     assert plots.INK not in page
     assert report.main([str(runs), "--out", str(tmp_path)]) == 0
     assert '<figure class="forest"' not in (tmp_path / "report.html").read_text()
