@@ -26,12 +26,12 @@ def figure_files(made: Report, kind: str) -> dict[str, bytes]:
 
 def _figures(made: Report) -> Iterator[tuple[str, Figure]]:
     for data in made.data_sets:
-        groups = plots.shown([group for group in made.groups if group.names.data == data])
+        groups = plots.shown(made.groups_of(data))
         looks = plots.styles(groups)
         for chart in plots.CHARTS:
             if (figure := plots.curves(chart, groups, looks, legend=True)) is not None:
                 yield _name(data, chart.title, "by", chart.x_label), figure
-        pairs = [pair for pair in made.pairs if pair.group.names.data == data]
+        pairs = made.pairs_of(data)
         if (figure := forest(pairs)) is not None:
             yield _name(data, "differences from", pairs[0].reference.label), figure
 

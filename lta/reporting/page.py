@@ -54,6 +54,12 @@ class Report(NamedTuple):
     def data_sets(self) -> list[str]:
         return list(dict.fromkeys(group.names.data for group in self.groups))
 
+    def groups_of(self, data: str) -> list[Group]:
+        return [group for group in self.groups if group.names.data == data]
+
+    def pairs_of(self, data: str) -> list[Pair]:
+        return [pair for pair in self.pairs if pair.group.names.data == data]
+
 
 def report(
     title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut], reference: str = ""
@@ -75,13 +81,13 @@ class Drawn(NamedTuple):
 def as_html(made: Report) -> str:
     charts, forests = {}, {}
     for data in made.data_sets:
-        of = [group for group in made.groups if group.names.data == data]
+        of = made.groups_of(data)
         shown = plots.shown(of)
         looks = plots.styles(shown)
         drawn = [drawing for chart in plots.CHARTS if (drawing := plots.draw(chart, shown, looks)) is not None]
         charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, [group for group in of if group not in shown])
         with plots.inked(plots.INK):
-            if (figure := forest([pair for pair in made.pairs if pair.group.names.data == data])) is not None:
+            if (figure := forest(made.pairs_of(data))) is not None:
                 forests[data] = plots.svg(figure)
     return _render("report.html.j2", made, autoescape=True, charts=charts, forests=forests, films=films(made.groups))
 
