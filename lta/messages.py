@@ -40,7 +40,7 @@ def one_line(error: BaseException) -> str:
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
         entry = "" if "={" not in text else ", or it has no such entry"
-        if {"-m", "--multirun"} & set(sys.argv) and (swept := _swept_groups()):
+        if swept := _swept_groups():
             entry += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{match[1].lstrip('+')}=..."
         return f"there is no setting {match[1]} here{entry}; --cfg job prints them all"
     if "Config group override must be a string or a list" in text:

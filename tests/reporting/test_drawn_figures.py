@@ -8,6 +8,7 @@ from PIL import Image
 
 from lta import report
 from lta.reporting import plots
+from lta.reporting.figure_files import figure_files
 from lta.reporting.forest import COLOURS, LETTERS, UNDECIDED, forest
 from lta.reporting.groups import grouped
 from lta.reporting.page import as_html
@@ -92,7 +93,9 @@ def test_every_chart_becomes_a_file(runs, tmp_path, capsys, kind):
     assert all(str(out / name) in said for name in found)
     for content in found.values():
         if kind == "png":
-            assert min(Image.open(io.BytesIO(content)).size) > 200
+            picture = Image.open(io.BytesIO(content))
+            assert min(picture.size) > 200
+            assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255), "legible on a dark page"
         else:
             assert content.startswith({"svg": b"<?xml", "pdf": b"%PDF"}[kind])
     if kind == "svg":
@@ -102,6 +105,29 @@ def test_every_chart_becomes_a_file(runs, tmp_path, capsys, kind):
     before = dict(found)
     assert report.main([str(runs), "--out", str(out), "--against", "vgg", "--figures", kind]) == 0
     assert {path.name: path.read_bytes() for path in out.glob(f"*.{kind}")} == before, "the same, byte by byte"
+
+
+def test_a_data_set_has_charts_of_its_own(tmp_path):
+    for data in ("cifar10", "cifar100"):
+        for number, model in enumerate(("vgg", "vgg_gap", "vgg_late")):
+            make_run(tmp_path / "runs" / data / model, f"data={data}", f"model={model}", error=10.0 + number)
+    made = report.report("", "", "", grouped(read([tmp_path / "runs"])[0])[0], [], "vgg")
+    assert as_html(made).count('<figure class="forest"') == 2
+    for data in ("cifar10", "cifar100"):
+        (axes,) = forest(made.pairs_of(data)).axes
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["vgg_late", "vgg_gap"]
+        found = figure_files(made, "svg")[f"{data}_differences_from_vgg.svg"].decode()
+        assert found.count(">n = 1<") == 2
+
+
+def test_long_labels_make_a_wider_file(tmp_path):
+    widths = []
+    for number, more in enumerate(([], ["recipe.lr=0.123", "recipe.momentum=0.8", "recipe.weight_decay=0.001"])):
+        make_run(tmp_path / str(number), "data=cifar10", "model=vgg_att3", *more)
+        made = report.report("", "", "", grouped(read([tmp_path])[0])[0], [])
+        content = figure_files(made, "png")["cifar10_validation_error_by_minutes.png"]
+        widths.append(Image.open(io.BytesIO(content)).width)
+    assert widths[1] > widths[0] + 100, "nothing of the legend is cut off"
 
 
 def test_more_than_can_be_told_apart_are_left_out_as_in_the_page(tmp_path):
