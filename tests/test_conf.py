@@ -21,22 +21,22 @@ def built(*overrides):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["fast", "author", "author_resnet", "air"])
+@pytest.mark.parametrize("recipe", ["fast", "author", "author_resnet", "air", "muon"])
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_model_goes_with_every_recipe(model, recipe):
     cfg, _, built_recipe, _, _ = built(f"model={model}", f"recipe={recipe}", "data=cifar10")
-    assert built_recipe.epochs == {"fast": 30, "author": 300, "author_resnet": 200, "air": 10}[recipe]
+    assert built_recipe.epochs == {"fast": 30, "author": 300, "author_resnet": 200, "air": 10, "muon": 30}[recipe]
     small = recipe == "author_resnet" or (recipe == "author" and model == "vgg_att3_upprojecting")
     assert cfg.data.batch_size == (1024 if recipe == "air" else 64 if small else 128)
 
 
-@pytest.mark.parametrize("recipe", ["fast", "author", "air"])
+@pytest.mark.parametrize("recipe", ["fast", "author", "air", "muon"])
 @pytest.mark.parametrize("data", choices("data/with_recipe/fast"))
 def test_every_data_set_goes_with_both_ends_of_the_ladder(data, recipe):
     root = ["data.root=/pictures"] if data == "image_folder" else []
     cfg, _, _, preprocess, augment = built("model=vgg_att1", f"recipe={recipe}", f"data={data}", *root)
     authors = {"cifar100": "GcnZca", "cub200": "Standardize"}.get(data, "YuvLcn")
-    names = {"fast": "Standardize", "air": "Standardize", "author": authors}
+    names = {"fast": "Standardize", "air": "Standardize", "muon": "Standardize", "author": authors}
     assert type(preprocess).__name__ == names[recipe]
     if recipe == "author":
         assert type(augment).__name__ == ("Identity" if data == "digit_scenes" else "HalfFlip")

@@ -1,6 +1,7 @@
 """How a network is trained: loss, optimiser, learning rate. A recipe is the only thing that knows the schedule."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -12,6 +13,7 @@ from lta import checks
 from lta.models.output import NetworkOutput
 from lta.models.whitening import WhitenedConv
 from lta.training.lookahead import Lookahead
+from lta.training.muon import Muon
 from lta.training.schedules import Schedule, WarmupCosine
 
 
@@ -61,6 +63,9 @@ class SGDRecipe(Recipe):
     Tricks of arXiv 2404.00498: `norm_bias_scale`, by which the rate of batch norms' biases is multiplied and their decay
     divided; `first_bias_epochs`, for how many epochs the bias of a whitened convolution is trained; `lookahead`, see there.
 
+    `muon_lr`: trained convolutions over more than one pixel are trained by Muon (see there) with this base rate for
+    `lr_batch` images, scaled with the *root* of the batch size, and `muon_momentum`; the rest stays with SGD.
+
     Raises ValueError where Nesterov is combined with
     dampening or with no momentum, which neither Torch7 nor PyTorch defines.
     """
@@ -70,6 +75,7 @@ class SGDRecipe(Recipe):
         nesterov: bool = True, weight_decay: float = 5e-4, decay_vectors: bool = False, label_smoothing: float = 0.0,
         average_gradients: bool = False, schedule: Schedule | None = None,
         norm_bias_scale: float = 1.0, first_bias_epochs: int | None = None, lookahead: bool = False,
+        muon_lr: float | None = None, muon_momentum: float = 0.6,
     ):  # fmt: skip
         super().__init__(epochs, average_gradients)
         checks.number("recipe.lr", lr, 0, 100, without_low=True)
@@ -86,6 +92,10 @@ class SGDRecipe(Recipe):
         if first_bias_epochs is not None:
             checks.whole("recipe.first_bias_epochs", first_bias_epochs)
         checks.flag("recipe.lookahead", lookahead)
+        if muon_lr is not None:
+            checks.number("recipe.muon_lr", muon_lr, 0, 10, without_low=True)
+        checks.number("recipe.muon_momentum", muon_momentum, 0, 1)
+        self.muon_lr, self.muon_momentum = muon_lr, muon_momentum
         self.norm_bias_scale, self.first_bias_epochs, self.lookahead = norm_bias_scale, first_bias_epochs, lookahead
         self.lr, self.lr_batch = lr, lr_batch
         self.sgd = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov}
@@ -106,12 +116,23 @@ class SGDRecipe(Recipe):
         if self.first_bias_epochs is not None:
             biases = [module.bias for module in network.modules() if isinstance(module, WhitenedConv)]
             apart.append({"params": biases, "weight_decay": decay_of_vectors, "epochs": self.first_bias_epochs})
+        if self.muon_lr is not None:
+            apart.append(self._turned(network, batch_size))
         taken = {id(p) for group in apart for p in group["params"]}
         others = [p for p in network.parameters() if p.requires_grad and id(p) not in taken]
         decayed = [p for p in others if p.ndim > 1 or self.decay_vectors]
         free = [p for p in others if p.ndim <= 1 and not self.decay_vectors]
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": free, "weight_decay": 0.0}, *apart]
-        return torch.optim.SGD([group for group in groups if group["params"]], lr=lr, **self.sgd)
+        kind = torch.optim.SGD if self.muon_lr is None else Muon
+        return kind([group for group in groups if group["params"]], lr=lr, **self.sgd)
+
+    def _turned(self, network: nn.Module, batch_size: int) -> dict[str, Any]:
+        convolutions = [module.weight for module in network.modules() if isinstance(module, nn.Conv2d)]
+        weights = [weight for weight in convolutions if weight.requires_grad and weight[0, 0].numel() > 1]
+        scale = (batch_size / self.lr_batch) ** 0.5 if self.lr_batch else 1.0
+        own = {"orthogonal": True, "muon_momentum": self.muon_momentum}
+        plain = {"momentum": 0.0, "nesterov": False, "dampening": 0.0, "weight_decay": 0.0}
+        return {"params": weights, "lr": self.muon_lr * scale, **plain, **own}
 
     def callbacks(self) -> list[pl.Callback]:
         return [Lookahead()] if self.lookahead else []

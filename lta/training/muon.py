@@ -1,0 +1,62 @@
+"""Steps of equal size in every direction, for the weights of convolutions (Jordan et al. 2024, "Muon")."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+QUINTIC = (3.4445, -4.7750, 2.0315)  # a, b, c of a X + b X X'X + c X (X'X)^2
+
+
+def orthogonalised(matrix: Float[Tensor, "rows columns"], rounds: int = 5) -> Float[Tensor, "rows columns"]:
+    """About U V' of the singular value decomposition U S V', by Newton and Schulz's iteration: after five rounds singular
+    values lie between 0.7 and 1.2, those that were below two thousandths of the norm less. Zeros stay zeros. In the
+    matrix's own precision."""
+    a, b, c = QUINTIC
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    found = wide / (wide.norm() + 1e-7)
+    for _ in range(rounds):
+        gram = found @ found.T
+        found = torch.addmm(found, torch.addmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
+    return found if matrix.shape[0] <= matrix.shape[1] else found.T
+
+
+class Muon(torch.optim.SGD):
+    """SGD, but for groups with `orthogonal=True`, whose parameters are weights of convolutions: (out, in, ...), taken as
+    matrices of `out` rows. Their gradient and Nesterov's momentum (the group's `muon_momentum`) are replaced by the nearest
+    orthogonal matrix, larger by sqrt(rows / columns) where there are more rows than columns.
+
+    Before each step the weight is scaled to the norm sqrt(out), so that a step turns the filters by an angle that the rate
+    alone decides. What a network computes doesn't depend on that norm where a batch norm follows the convolution; weight
+    decay has nothing to do there. As airbench94_muon.py of KellerJordan/cifar10-airbench, in float32 instead of bfloat16.
+    (torch.optim.Muon takes matrices only, leaves the norm alone, and knows no other groups.)
+
+    Where a gradient is nothing but rounding (the branch that acts on nothing, with softmax pc), its steps are as large as
+    others'.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            if group.get("orthogonal"):
+                for weight in group["params"]:
+                    if weight.grad is not None:
+                        weight.grad = self._direction(weight, weight.grad, group["muon_momentum"])
+                        weight.mul_(weight.shape[0] ** 0.5 / (weight.norm() + 1e-7))
+        super().step()
+        return loss
+
+    def _direction(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
+        state = self.state[weight]
+        if "muon_buffer" not in state:
+            state["muon_buffer"] = torch.zeros_like(gradient)
+        buffer = state["muon_buffer"].mul_(momentum).add_(gradient)
+        rows = gradient.add(buffer, alpha=momentum).flatten(1)
+        turned = orthogonalised(rows) * max(1.0, rows.shape[0] / rows.shape[1]) ** 0.5
+        return turned.view_as(gradient)
