@@ -3,8 +3,10 @@
 import logging
 import os
 import pickle
+import re
 import zipfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from omegaconf import OmegaConf
 
 from lta import processes
 from lta.config import build
+from lta.messages import CONF
 from lta.run_directory import PREVIOUS, checkpoint, difference
 from lta.training.classifier import Classifier
 
@@ -20,6 +23,13 @@ log = logging.getLogger(__name__)
 
 FORMAT = 2
 """Of the checkpoints' names and configuration; raised where older ones can't be read any more."""
+
+
+BUILT = ("model", "data", "preprocess", "augment", "recipe", "seed")
+"""The parts of a checkpoint's configuration that are built."""
+
+NAMED_BY = ("model", "compat", "head", "data", "preprocess", "augment", "recipe", "schedule")
+"""The groups of conf/ whose files name the classes and functions that may be."""
 
 
 class BrokenCheckpoint(ValueError):
@@ -45,7 +55,6 @@ def load(path: str | Path, which: str = "last") -> Classifier:
         path = checkpoint(path, which)
     content = read_checkpoint(path)
     hparams = content["hyper_parameters"]
-    _check_targets(hparams["config"], path)
     classifier = _built(hparams)
     classifier.load_state_dict(content["state_dict"])
     return classifier.eval()
@@ -76,21 +85,30 @@ def _built(hparams: dict[str, Any]) -> Classifier:
     )
 
 
-def _check_targets(config: Any, path: Path) -> None:
-    """A checkpoint may come from anywhere: it names classes of lta to build, and no other code to call."""
+def _check_names(config: Any, path: Path) -> None:
+    """A checkpoint may come from anywhere: it names what conf/ names to build, and no other code to call. Its values are
+    taken as they are (OmegaConf would resolve a `${...}` in them)."""
     if isinstance(config, dict):
-        target = config.get("_target_", "lta.")
-        if not str(target).startswith("lta.") and target != "torch.nn.Identity":
-            raise ValueError(f"{path} asks for {target}, which is not a part of lta: it is not loaded")
+        target = config.get("_target_")
+        if target is not None and target not in _nameable():
+            raise ValueError(f"{path} asks for {target}, which is not a part of lta's networks: it is not loaded")
+    if isinstance(config, str) and "${" in config:
+        raise ValueError(f"{path} holds {config}, which would be computed: it is not loaded")
     for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
-        _check_targets(part, path)
+        _check_names(part, path)
+
+
+@cache
+def _nameable() -> frozenset[str]:
+    files = (path for group in NAMED_BY for path in (CONF / group).glob("*.yaml"))
+    return frozenset(name for file in files for name in re.findall(r"^ *_target_: *(\S+)", file.read_text(), re.MULTILINE))
 
 
 def to_resume(directory: Path) -> Path | None:
     """The newest readable checkpoint of a run; None before its first epoch's end.
 
     A last one that can't be read is set aside as `last.ckpt.broken`, said in one line, and the one before it is taken;
-    raises ValueError where that can't be read either.
+    raises ValueError where that can't be read either, and where none is kept of a run that has come further.
     """
     last = directory / "checkpoints" / "last.ckpt"
     previous = last.with_name(PREVIOUS[last.name])
@@ -98,7 +116,14 @@ def to_resume(directory: Path) -> Path | None:
         if last.is_file():
             read_checkpoint(last)
             return last
-        return previous if previous.is_file() else None
+        if previous.is_file():
+            return previous
+        if _epochs(directory) > 1:  # the first one's row is written before its checkpoint
+            raise ValueError(
+                f"{directory} has trained {_epochs(directory)} epochs and keeps no {last.name} to go on from "
+                "(callbacks.last_checkpoint=null?): begin again in another directory"
+            )
+        return None
     except BrokenCheckpoint as error:
         if not previous.is_file():
             raise
@@ -107,6 +132,11 @@ def to_resume(directory: Path) -> Path | None:
         if processes.is_first():
             os.replace(last, last.with_name(last.name + ".broken"))
         return previous
+
+
+def _epochs(directory: Path) -> int:
+    rows = directory / "metrics.csv"
+    return max(0, len(rows.read_text().splitlines()) - 1) if rows.is_file() else 0
 
 
 def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]) -> None:
@@ -121,21 +151,25 @@ def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """The checkpoint's content on the CPU; raises ValueError in one line where it is missing, broken or not of lta."""
+    """The checkpoint's content on the CPU; raises ValueError in one line where it is missing, broken or not of lta, or would
+    have other code called than lta's."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no checkpoint {path}")
     try:
         with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():  # torch reads it as it is
-                raise BrokenCheckpoint(f"{path} is no readable checkpoint: its {damaged} is not what was written")
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, zipfile.BadZipFile) as error:
+            damaged = archive.testzip()  # torch reads it as it is
+        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, ValueError, zipfile.BadZipFile) as error:
         raise BrokenCheckpoint(f"{path} is no readable checkpoint: {_first_line(error)}") from error
+    if damaged:
+        raise BrokenCheckpoint(f"{path} is no readable checkpoint: its {damaged} is not what was written")
     if not isinstance(content, dict) or "config" not in content.get("hyper_parameters", {}):
         raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
     if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
         raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
+    for part in BUILT:
+        _check_names(content["hyper_parameters"]["config"].get(part), path)
     return content
 
 

@@ -44,10 +44,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = build(cfg.data)
     data.test_each_epoch, data.trainer = cfg.test_each_epoch, trainer  # how many processes share a batch
-    data.prepare_data()
-    data.setup()
-    data.train_dataloader()
-    data.val_dataloader()
+    data.make_ready()
     if data.val is None and cfg.test_checkpoint == "best":
         raise ValueError("test_checkpoint=best needs a validation set: data.val_size is 0; choose last")
 

@@ -139,7 +139,14 @@ def flip(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("spoil", [cut, empty, flip])
+def misname(path):
+    """A letter of a file's name in the archive's directory is no letter any more."""
+    content = bytearray(path.read_bytes())
+    content[content.rfind(b"/", content.rfind(b"PK\x01\x02")) - 2] = 0xC5
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("spoil", [cut, empty, flip, misname])
 def test_a_spoilt_last_checkpoint_is_set_aside(saved, caplog, spoil):
     last = saved / "checkpoints" / "last.ckpt"
     spoil(last)
@@ -169,6 +176,19 @@ def test_both_spoilt_is_said(saved):
 
 def test_no_checkpoint_yet(tmp_path):
     assert to_resume(tmp_path) is None
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_without_a_last_checkpoint_nothing_begins_again_over_what_there_is(saved, epochs):
+    """callbacks.last_checkpoint=null; a run may have been cut off between its first row and its first checkpoint."""
+    for name in ("last.ckpt", "previous.ckpt"):
+        (saved / "checkpoints" / name).unlink()
+    (saved / "metrics.csv").write_text("epoch,lr\n" + "0,0.1\n" * epochs)
+    if epochs == 1:
+        assert to_resume(saved) is None
+    else:
+        with pytest.raises(ValueError, match=r"has trained 2 epochs and keeps no last.ckpt to go on from"):
+            to_resume(saved)
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_last_one(saved, monkeypatch):

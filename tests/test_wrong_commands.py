@@ -1,5 +1,6 @@
 """Every wrong command ends with a status that is not 0, in one clear line, and loses nothing."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,10 @@ WRONG = [
     (["augment.shift=32"], "augment.shift=32 and augment.cutout=0 must be below the pictures' 32 pixels"),
     (["augment.flip=2"], "augment.flip=2 must be"),
     (["trainer.accelerator=tpu"], "trainer.accelerator=tpu is unknown; choose one of auto, cpu, gpu, mps"),
+    (["trainer.accelerator=cpu", "trainer.precision=16-mixed"], "trainer.precision=16-mixed needs a GPU"),
+    (["++recipe.muon_momentum=0.5"], "recipe.muon_momentum=0.5 is of no use without recipe.muon_lr"),
+    (["recipe=muon", "recipe.muon_lr=null"], "recipe.muon_momentum=0.6 is of no use without recipe.muon_lr"),
+    (["recipe=muon", "recipe.muon_lr=0"], "recipe.muon_lr=0 must be a number in (0, 10)"),
     (["trainer.precision=8"], "trainer.precision=8 is unknown; choose one of auto, 32-true, bf16-mixed"),
     (["trainer.devices=0"], "trainer.devices=0 must be"),
     (["trainer.num_nodes=0"], "trainer.num_nodes=0 must be"),
@@ -304,12 +309,29 @@ class TestWithARun:
         ended = lta_run(capsys, [f"resume={run}", f"hydra.run.dir={tmp_path}/other"])
         assert_refused(ended, f"resume={run} goes on in its own directory")
 
-    def test_load_calls_no_foreign_code(self, run):
+    @pytest.mark.parametrize("part", ["model", "data", "preprocess", "augment", "recipe"])
+    @pytest.mark.parametrize(
+        ("node", "says"),
+        [
+            ({"_target_": "os.getcwd"}, "asks for os.getcwd, which is not a part of lta's networks"),
+            (
+                {"_target_": "lta.checkpoint.torch.load", "f": "x.pt"},
+                "asks for lta.checkpoint.torch.load",
+            ),  # reached through lta
+            (
+                {"_target_": "lta.run_directory.write_text", "path": "x", "text": "x"},
+                "asks for lta.run_directory.write_text",
+            ),
+            ({"_target_": "torch.nn.Identity", "deep": [{"_target_": "os.getcwd"}]}, "asks for os.getcwd"),
+            ("${oc.create:{_target_:os.getcwd}}", "would be computed"),
+        ],
+    )
+    def test_load_calls_no_foreign_code(self, run, part, node, says):
         path = run / "checkpoints" / "last.ckpt"
         content = torch.load(path, weights_only=True)
-        content["hyper_parameters"]["config"]["augment"] = {"_target_": "os.getcwd"}
+        content["hyper_parameters"]["config"][part] = node
         torch.save(content, path)
-        with pytest.raises(ValueError, match=r"asks for os.getcwd, which is not a part of lta"):
+        with pytest.raises(ValueError, match=re.escape(says)):
             load(run)
 
     def test_resume_with_another_configuration(self, capsys, run):

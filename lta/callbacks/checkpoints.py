@@ -25,7 +25,7 @@ class RunCheckpoint(ModelCheckpoint):
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir).resolve() / "checkpoints")
-        if self.monitor is not None and trainer.datamodule.val is None:
+        if (self.monitor or "").startswith("val/") and trainer.datamodule.val is None:
             self.save_top_k = 0
         super().setup(trainer, module, stage)
 

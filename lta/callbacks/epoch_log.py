@@ -18,7 +18,8 @@ class EpochLog(Checkpoint):
     model checkpoints that follow them in the list: everything that was logged in the epoch is in the row, and a row is
     written before the checkpoint that continues after it. The rows are part of the checkpoint, so that after a resume no
     epoch stands in the file twice. `time/seconds` counts the training so far, without the pauses between resumed
-    parts; `lr` is that of the epoch's last step. `tested` is the row of the test set, without `epoch`.
+    parts; `lr` is that of the epoch's last step (`lr/muon`: of what Muon trains). `tested` is
+    the row of the test set, without `epoch`.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,11 @@ class EpochLog(Checkpoint):
         self.before = dict(trainer.callback_metrics)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_index: int) -> None:
-        self.rate = trainer.optimizers[0].param_groups[0]["lr"]  # at the epoch's end the schedule is a step further
+        groups = trainer.optimizers[0].param_groups
+        self.rates = {"lr": groups[0]["lr"]}  # at the epoch's end the schedule is a step further
+        for group in groups:
+            if group.get("orthogonal"):
+                self.rates["lr/muon"] = group["lr"]
 
     def on_test_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.before = dict(trainer.callback_metrics)
@@ -48,7 +53,7 @@ class EpochLog(Checkpoint):
         sampler = trainer.train_dataloader.sampler
         row = {
             **self._fresh(trainer),
-            "lr": self.rate,
+            **self.rates,
             "time/seconds": time.monotonic() - self.started,
             "time/images": float(len(sampler) * sampler.batch_size * (trainer.current_epoch + 1)),
         }

@@ -1,11 +1,16 @@
 """What all data modules share: three splits in memory, whole batches out."""
 
+import getpass
+import os
 from abc import ABC, abstractmethod
 from functools import cached_property
+from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from filelock import FileLock
 from torch.utils.data import DataLoader
 
 from lta import checks
@@ -46,6 +51,16 @@ class ImageData(pl.LightningDataModule, ABC):
         if self.train is None:
             self.class_names, self.train, self.val, self.test = self.load()
 
+    def make_ready(self) -> None:
+        """All that can be wrong with the data shows here. What is downloaded or decoded once a machine is done by the first
+        of its processes; others, which torchrun or srun may have started too, wait and find it done."""
+        user = getattr(os, "getuid", getpass.getuser)()
+        with FileLock(Path(gettempdir()) / f"lta-{user}-{type(self).__name__}.lock"):
+            self.prepare_data()
+        self.setup()
+        for loader in (self.train_dataloader, self.val_dataloader, self.test_dataloader):
+            loader()
+
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
@@ -56,7 +71,7 @@ class ImageData(pl.LightningDataModule, ABC):
         return tuple(self.train.images.shape[1:3])
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader(self.train, self.batch_size, shuffle=True)
+        return self._loader("train", self.train, self.batch_size, shuffle=True)
 
     @property
     def watched(self) -> dict[str, Split]:
@@ -74,16 +89,27 @@ class ImageData(pl.LightningDataModule, ABC):
         return self.train.take(balanced_choice(self.train.labels, SAMPLE))
 
     def val_dataloader(self) -> list[DataLoader]:
-        return [self._loader(split, self.eval_batch_size, shuffle=False) for split in self.watched.values()]
+        return [self._loader(name, split, self.eval_batch_size, shuffle=False) for name, split in self.watched.items()]
 
     def test_dataloader(self) -> DataLoader:
-        return self._loader(self.test, self.eval_batch_size, shuffle=False)
+        return self._loader("test", self.test, self.eval_batch_size, shuffle=False)
 
-    def _loader(self, split: Split, batch_size: int, shuffle: bool) -> DataLoader:
+    def _loader(self, name: str, split: Split, batch_size: int, shuffle: bool) -> DataLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if not shuffle:
             batch_size = -(-batch_size // world_size) * world_size
         elif batch_size < 2 * world_size:
             raise ValueError(f"data.batch_size={batch_size} must be at least {2 * world_size}: batch norm needs two images")
+        if len(split.labels) < world_size:
+            images = f"{len(split.labels)} image{'s' * (len(split.labels) != 1)}"
+            raise ValueError(
+                f"{name} has {images} for {world_size} processes, each of which needs one: take fewer trainer.devices"
+            )
         batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size)
-        return batch_loader(split, batches, pin_memory=torch.cuda.is_available())
+        return batch_loader(split, batches, pin_memory=self._on_gpu())
+
+    def _on_gpu(self) -> bool:
+        """Pinned memory makes a CUDA context: not where the trainer stays on the CPU."""
+        if self.trainer is None:
+            return torch.cuda.is_available()
+        return self.trainer.strategy.root_device.type == "cuda"

@@ -31,7 +31,7 @@ class Compatibility(nn.Module, ABC):
         with torch.autocast(local_feat.device.type, enabled=False):
             # With channels_last storage this is a view: (batch, positions, channels), contiguous.
             positions = local_feat.flatten(2).transpose(1, 2)
-            query = None if global_feat is None else _full_precision(global_feat)
+            query = None if global_feat is None else full_precision(global_feat)
             return self.score(positions, query).unflatten(1, local_feat.shape[2:])
 
     @abstractmethod
@@ -83,7 +83,7 @@ class Additive(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
-        return torch.tanh(_full_precision(positions) + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
+        return torch.tanh(full_precision(positions) + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
 
 
 class Uniform(Compatibility):
@@ -130,5 +130,5 @@ class Scorer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(()))
 
 
-def _full_precision(x: Tensor) -> Tensor:
+def full_precision(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta import checks
+from lta.models.bare import BareConv2d
 from lta.models.whitening import WhitenedConv
 from lta.models.widths import scaled_channels
 
@@ -66,7 +67,7 @@ class AirTrunk(nn.Module):
     def __init__(self, style: AirStyle, taps: str = "late"):
         super().__init__()
         checks.choice("model.taps", taps, TAPS)
-        first = WhitenedConv() if style.whiten else nn.Conv2d(3, 24, 2)
+        first = WhitenedConv() if style.whiten else BareConv2d(3, 24, 2)
         self.channels = {level: style.channels(base) for level, base in WIDTHS.items()}
         self.stages = nn.ModuleDict()
         layers: list[nn.Module] = [first, nn.GELU()]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.dropout import Layers
+from lta.models.bare import BareConv2d
 from lta.models.vgg import DROPOUT_KINDS, Style
 
 WIDTHS = {"A": 64, "B": 128, "C": 256}
@@ -61,8 +62,8 @@ class ResNetTrunk(nn.Module):
                 layers.append(Bottleneck(inputs, outputs, stride, style.bn_eps))
                 inputs = outputs
             if bare_end and level == "C":
-                layers += [nn.Conv2d(inputs, inputs, 3, padding=1, bias=False),
-                           nn.Conv2d(inputs, inputs, 3, 2, padding=1, bias=False)]  # fmt: skip
+                layers += [BareConv2d(inputs, inputs, 3, padding=1, bias=False),
+                           BareConv2d(inputs, inputs, 3, 2, padding=1, bias=False)]  # fmt: skip
             self.stages[level], layers = nn.Sequential(*layers), []
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lta import checks
+from lta.layers.compatibility import full_precision
+from lta.models.bare import BareConv2d
 from lta.models.output import NetworkOutput
 from lta.models.whitening import WhitenedConv
 from lta.training.lookahead import Lookahead
@@ -63,11 +65,12 @@ class SGDRecipe(Recipe):
     Tricks of arXiv 2404.00498: `norm_bias_scale`, by which the rate of batch norms' biases is multiplied and their decay
     divided; `first_bias_epochs`, for how many epochs the bias of a whitened convolution is trained; `lookahead`, see there.
 
-    `muon_lr`: trained convolutions over more than one pixel are trained by Muon (see there) with this base rate for
-    `lr_batch` images, scaled with the *root* of the batch size, and `muon_momentum`; the rest stays with SGD.
+    `muon_lr`: trained convolutions over more than one pixel, which a batch norm follows, are trained by Muon (see there)
+    with this base rate for `lr_batch` images, scaled with the *root* of the batch size, and `muon_momentum` (null: 0.6).
+    The rest stays with SGD.
 
-    Raises ValueError where Nesterov is combined with
-    dampening or with no momentum, which neither Torch7 nor PyTorch defines.
+    Raises ValueError where Nesterov is combined with dampening or with no momentum, which neither Torch7 nor PyTorch
+    defines, and for a `muon_momentum` without `muon_lr`.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class SGDRecipe(Recipe):
         nesterov: bool = True, weight_decay: float = 5e-4, decay_vectors: bool = False, label_smoothing: float = 0.0,
         average_gradients: bool = False, schedule: Schedule | None = None,
         norm_bias_scale: float = 1.0, first_bias_epochs: int | None = None, lookahead: bool = False,
-        muon_lr: float | None = None, muon_momentum: float = 0.6,
+        muon_lr: float | None = None, muon_momentum: float | None = None,
     ):  # fmt: skip
         super().__init__(epochs, average_gradients)
         checks.number("recipe.lr", lr, 0, 100, without_low=True)
@@ -94,8 +97,11 @@ class SGDRecipe(Recipe):
         checks.flag("recipe.lookahead", lookahead)
         if muon_lr is not None:
             checks.number("recipe.muon_lr", muon_lr, 0, 10, without_low=True)
-        checks.number("recipe.muon_momentum", muon_momentum, 0, 1)
-        self.muon_lr, self.muon_momentum = muon_lr, muon_momentum
+        if muon_momentum is not None:
+            checks.number("recipe.muon_momentum", muon_momentum, 0, 1)
+            if muon_lr is None:
+                raise ValueError(f"recipe.muon_momentum={muon_momentum:g} is of no use without recipe.muon_lr")
+        self.muon_lr, self.muon_momentum = muon_lr, 0.6 if muon_momentum is None else muon_momentum
         self.norm_bias_scale, self.first_bias_epochs, self.lookahead = norm_bias_scale, first_bias_epochs, lookahead
         self.lr, self.lr_batch = lr, lr_batch
         self.sgd = {"momentum": momentum, "dampening": dampening, "nesterov": nesterov}
@@ -127,8 +133,9 @@ class SGDRecipe(Recipe):
         return kind([group for group in groups if group["params"]], lr=lr, **self.sgd)
 
     def _turned(self, network: nn.Module, batch_size: int) -> dict[str, Any]:
-        convolutions = [module.weight for module in network.modules() if isinstance(module, nn.Conv2d)]
-        weights = [weight for weight in convolutions if weight.requires_grad and weight[0, 0].numel() > 1]
+        convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+        normed = [module.weight for module in convolutions if not isinstance(module, BareConv2d)]
+        weights = [weight for weight in normed if weight.requires_grad and weight[0, 0].numel() > 1]
         scale = (batch_size / self.lr_batch) ** 0.5 if self.lr_batch else 1.0
         own = {"orthogonal": True, "muon_momentum": self.muon_momentum}
         plain = {"momentum": 0.0, "nesterov": False, "dampening": 0.0, "weight_decay": 0.0}
@@ -146,6 +153,7 @@ class SGDRecipe(Recipe):
     def loss(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
         smoothing = self.label_smoothing
         losses = [
-            nn.functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing) for logits in output.loss_logits
+            nn.functional.cross_entropy(full_precision(logits), labels, label_smoothing=smoothing)
+            for logits in output.loss_logits
         ]
         return torch.stack(losses).sum()

@@ -61,6 +61,8 @@ def build_trainer(
     devices, num_nodes = choose_devices(devices, accelerator), choose_nodes(num_nodes)
     processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
     sync_batchnorm = choose_sync_batchnorm(sync_batchnorm, accelerator, processes)
+    if precision == "16-mixed" and accelerator == "cpu":
+        raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU bf16-mixed or 32-true")
     if precision == "auto":
         precision = "bf16-mixed" if bfloat16_is_faster(accelerator) else "32-true"
     _quieten_lightning()

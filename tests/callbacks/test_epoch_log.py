@@ -94,3 +94,12 @@ def test_a_diverged_run_shows_it(tmp_path):
 ])  # fmt: skip
 def test_durations_for_people(seconds, text):
     assert duration(seconds) == text
+
+
+def test_the_rate_of_muon_has_a_column_of_its_own(tmp_path):
+    log, trainer = EpochLog(), made_trainer(tmp_path, 0, {})
+    trainer.optimizers[0].param_groups.append({"lr": 0.75, "orthogonal": True})
+    log.on_train_start(trainer, MODULE)
+    epoch(log, trainer, {}, {})
+    (row,) = read(tmp_path)
+    assert (float(row["lr"]), float(row["lr/muon"])) == (0.25, 0.75)

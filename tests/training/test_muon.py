@@ -8,6 +8,7 @@ from networks import composed, network
 from torch import nn
 
 from lta.config import build
+from lta.models.bare import BareConv2d
 from lta.training.muon import Muon, orthogonalised
 from lta.training.recipes import SGDRecipe
 
@@ -127,6 +128,24 @@ def test_every_trained_parameter_is_in_one_group_and_only_wide_kernels_are_turne
     assert all(p.ndim == 4 and p.shape[-1] > 1 for p in turned)
     others = [p for group in optimizer.param_groups if not group.get("orthogonal") for p in group["params"]]
     assert all(p.ndim < 4 or p.shape[-1] == 1 for p in others)
+
+
+@pytest.mark.parametrize(
+    ("settings", "bare"), [(("model=rn_att1", "compat=dp"), 2), (("model=air", "model.whiten=false"), 1)]
+)
+def test_at_rate_zero_a_step_changes_no_network(settings, bare):
+    """Norms matter where no batch norm follows: such convolutions are left to SGD."""
+    small = ("model.width=0.25", *(("model.depth=20",) if "rn" in settings[0] else ()))
+    built = network(*settings, *small).train()
+    torch.manual_seed(0)
+    images = torch.randn(8, 3, 32, 32)
+    before = built(images).logits
+    before.square().sum().backward()
+    optimizer = SGDRecipe(epochs=1, lr=1e-12, muon_lr=1e-12).optimizer(built, 128)
+    optimizer.step()
+    torch.testing.assert_close(built(images).logits, before, rtol=0.01, atol=0.01 * before.detach().std().item())
+    left = [module for module in built.modules() if isinstance(module, BareConv2d)]
+    assert len(left) == bare
 
 
 def test_frozen_convolutions_are_left_alone():

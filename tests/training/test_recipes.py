@@ -65,6 +65,12 @@ def test_label_smoothing_by_hand():
     torch.testing.assert_close(loss, expected)
 
 
+@pytest.mark.parametrize(("given", "taken"), [(torch.float64, torch.float64), (torch.bfloat16, torch.float32)])
+def test_the_loss_is_in_full_precision_and_doubles_stay(given, taken):
+    logits = torch.tensor([[1.0, 2.0]], dtype=given)
+    assert SGDRecipe(epochs=1).loss(NetworkOutput(logits, (logits,), {}, {}, {}, {}), torch.tensor([0])).dtype == taken
+
+
 def authors():
     schedule = Steps(step_decay=1e-7)
     return SGDRecipe(1, lr=1.0, lr_batch=0, dampening=0.9, nesterov=False, decay_vectors=True, schedule=schedule)
