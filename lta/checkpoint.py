@@ -14,8 +14,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lta import processes
-from lta.config import build
-from lta.messages import CONF
+from lta.config import CONF, build
 from lta.run_directory import PREVIOUS, checkpoint, difference
 from lta.training.classifier import Classifier
 

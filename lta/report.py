@@ -41,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         runs, left_out = read(asked.runs)
         groups, repeated = grouped(runs)
+        if not groups and (asked.out / "report.html").exists():
+            places = ", ".join(map(str, asked.runs))
+            raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
         time = datetime.now(UTC).isoformat(" ", "minutes")
         made = report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
         texts = {"report.html": as_html(made), "report.md": as_markdown(made), "report.json": as_json(made)}

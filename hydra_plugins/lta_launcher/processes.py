@@ -55,6 +55,8 @@ class ProcessLauncher(Launcher):
         check_options(self.slots, self.code, self.objective)
         own = self.config.hydra
         constant, _ = constant_and_swept(own.overrides.task, OmegaConf.select(own, "sweeper.params"))
+        if not job_overrides:
+            raise ValueError(f"the sweep has no job: nothing fits {', '.join(own.overrides.task)}")
         directory = Path(own.sweep.dir)
         if not (marked := directory / "multirun.yaml").exists():  # Optuna's sweeper writes none
             directory.mkdir(parents=True, exist_ok=True)

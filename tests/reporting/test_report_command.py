@@ -59,6 +59,17 @@ def test_no_run_at_all_is_a_page_that_says_so(tmp_path):
     assert "no run: neither it nor a folder below it" in (tmp_path / "report.html").read_text()
 
 
+def test_no_run_at_all_takes_no_reports_place(tmp_path):
+    make_run(tmp_path / "runs" / "0", "data=cifar10")
+    (tmp_path / "empty").mkdir()
+    assert ask("runs", "--out", "kept", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "kept" / "report.html").read_bytes()
+    ended = ask("empty", "--out", "kept", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == ["error: there is no finished run in empty: the report in kept stays as it is"]
+    assert (tmp_path / "kept" / "report.html").read_bytes() == before
+
+
 @pytest.mark.slow
 def test_it_can_be_kept_in_wandb(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")

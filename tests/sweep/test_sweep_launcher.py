@@ -101,3 +101,12 @@ def test_a_wrong_sweep_ends_in_one_line_before_anything_starts(capsys, pretended
     assert only.startswith("error: ")
     assert line in only
     assert not pretended.calls
+
+
+@pytest.mark.parametrize("nothing", ["experiment=glob(nope*)", "seed=range(0,0)"])
+def test_a_sweep_over_nothing_is_said_in_one_line(capsys, pretended, nothing):
+    ended = lta_run(capsys, ["-m", "model=vgg", nothing])
+    assert ended.status == 1
+    (line,) = ended.err.splitlines()
+    assert line == f"error: the sweep has no job: nothing fits model=vgg, {nothing}"
+    assert not pretended.calls
