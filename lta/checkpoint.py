@@ -3,10 +3,8 @@
 import logging
 import os
 import pickle
-import re
 import zipfile
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +12,15 @@ import torch
 from omegaconf import OmegaConf
 
 from lta import processes
-from lta.config import CONF, build
+from lta.config import build
 from lta.run_directory import PREVIOUS, checkpoint, difference
 from lta.training.classifier import Classifier
+from lta.trust import check_names
 
 log = logging.getLogger(__name__)
 
 FORMAT = 2
 """Of the checkpoints' names and configuration; raised where older ones can't be read any more."""
-
-
-BUILT = ("model", "data", "preprocess", "augment", "recipe", "seed")
-"""The parts of a checkpoint's configuration that are built."""
-
-NAMED_BY = ("model", "compat", "head", "data", "preprocess", "augment", "recipe", "schedule")
-"""The groups of conf/ whose files name the classes and functions that may be."""
 
 
 class BrokenCheckpoint(ValueError):
@@ -82,25 +74,6 @@ def _built(hparams: dict[str, Any]) -> Classifier:
         seed=config.seed,
         hparams=hparams,
     )
-
-
-def _check_names(config: Any, path: Path) -> None:
-    """A checkpoint may come from anywhere: it names what conf/ names to build, and no other code to call. Its values are
-    taken as they are (OmegaConf would resolve a `${...}` in them)."""
-    if isinstance(config, dict):
-        target = config.get("_target_")
-        if target is not None and target not in _nameable():
-            raise ValueError(f"{path} asks for {target}, which is not a part of lta's networks: it is not loaded")
-    if isinstance(config, str) and "${" in config:
-        raise ValueError(f"{path} holds {config}, which would be computed: it is not loaded")
-    for part in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
-        _check_names(part, path)
-
-
-@cache
-def _nameable() -> frozenset[str]:
-    files = (path for group in NAMED_BY for path in (CONF / group).glob("*.yaml"))
-    return frozenset(name for file in files for name in re.findall(r"^ *_target_: *(\S+)", file.read_text(), re.MULTILINE))
 
 
 def to_resume(directory: Path) -> Path | None:
@@ -167,8 +140,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
     if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
         raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
-    for part in BUILT:
-        _check_names(content["hyper_parameters"]["config"].get(part), path)
+    check_names(content["hyper_parameters"]["config"], path)
     return content
 
 

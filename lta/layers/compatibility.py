@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.inner_product import inner_product
+from lta.layers.precision import full_precision
 
 
 class Compatibility(nn.Module, ABC):
@@ -128,7 +129,3 @@ class Scorer(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(channels))
         self.bias = nn.Parameter(torch.zeros(()))
-
-
-def full_precision(x: Tensor) -> Tensor:
-    return x if x.dtype == torch.float64 else x.float()

@@ -25,9 +25,9 @@ def orthogonalised(matrix: Float[Tensor, "rows columns"], rounds: int = 5) -> Fl
 
 class Muon(torch.optim.SGD):
     """SGD, but for groups with `orthogonal=True`, whose parameters are weights of convolutions: (out, in, ...), taken as
-    matrices of `out` rows. Their gradient and Nesterov's momentum (the group's `muon_momentum`) are replaced by the nearest
-    orthogonal matrix, larger by sqrt(rows / columns) where there are more rows than columns. At width 1 a step of a VGG
-    costs 200 GFLOP more, whatever the batch.
+    matrices of `out` rows. Their gradient and Nesterov's momentum (the group's `muon_momentum`; SGD's momentum and decay
+    are off) are replaced by the nearest orthogonal matrix, larger by sqrt(rows / columns) where there are more rows than
+    columns. At width 1 a step of a VGG costs 200 GFLOP more, whatever the batch.
 
     Before each step the weight is scaled to the norm sqrt(out), so that a step turns the filters by an angle that the rate
     alone decides. What a network computes doesn't depend on that norm where a batch norm follows the convolution; weight
@@ -38,6 +38,11 @@ class Muon(torch.optim.SGD):
     Where a gradient is nothing but rounding (the branch that acts on nothing, with softmax pc), its steps are as large as
     others'.
     """
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        if param_group.get("orthogonal"):  # SGD has only to take the step
+            param_group |= {"momentum": 0.0, "nesterov": False, "dampening": 0.0, "weight_decay": 0.0}
+        super().add_param_group(param_group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lta import checks
-from lta.layers.compatibility import full_precision
+from lta.layers.precision import full_precision
 from lta.models.bare import BareConv2d
 from lta.models.output import NetworkOutput
 from lta.models.whitening import WhitenedConv
@@ -137,9 +137,7 @@ class SGDRecipe(Recipe):
         normed = [module.weight for module in convolutions if not isinstance(module, BareConv2d)]
         weights = [weight for weight in normed if weight.requires_grad and weight[0, 0].numel() > 1]
         scale = (batch_size / self.lr_batch) ** 0.5 if self.lr_batch else 1.0
-        own = {"orthogonal": True, "muon_momentum": self.muon_momentum}
-        plain = {"momentum": 0.0, "nesterov": False, "dampening": 0.0, "weight_decay": 0.0}
-        return {"params": weights, "lr": self.muon_lr * scale, **plain, **own}
+        return {"params": weights, "orthogonal": True, "lr": self.muon_lr * scale, "muon_momentum": self.muon_momentum}
 
     def callbacks(self) -> list[pl.Callback]:
         return [Lookahead()] if self.lookahead else []
