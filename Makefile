@@ -37,7 +37,7 @@ test: lint  ## the fast tests, a process on each core
 test-all: lint  ## the fast and the slow tests, a process on each core
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
-BENCHMARKS := start dropout step attention_share precision memory framework panel processes resident input_pipeline preprocess sweep
+BENCHMARKS := start dropout step muon attention_share precision memory framework panel processes resident input_pipeline preprocess sweep
 
 bench: install  ## what lta claims about its speed, measured here (about an hour on two cores), kept below benchmarks/results
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

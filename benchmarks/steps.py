@@ -31,14 +31,16 @@ def waiting(device: str) -> Callable[[], None] | None:
 
 
 def step_of(
-    network: nn.Module, batch: int, device: str = "cpu", precision: str = "fp32", channels_last: bool = True, size: int = 32
-) -> Callable[[], None]:
-    """Forward, cross-entropy, backward, SGD with momentum, on made-up images of 10 classes that stay on the device."""
+    network: nn.Module, batch: int, device: str = "cpu", precision: str = "fp32", channels_last: bool = True, size: int = 32,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> Callable[[], None]:  # fmt: skip
+    """Forward, cross-entropy, backward, `optimizer` (else SGD with momentum), on made-up images of 10 classes that stay on
+    the device."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network = network.to(device, memory_format=layout)
     images = torch.randn(batch, 3, size, size, device=device).contiguous(memory_format=layout)
     labels = torch.randint(0, 10, (batch,), device=device)
-    optimizer = torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
+    optimizer = optimizer or torch.optim.SGD(network.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
 
     def step() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):

@@ -132,6 +132,7 @@ def test_a_wrong_value_ends_in_one_line(script, arguments, said):
     ("script", "arguments"),
     [
         ("step.py", ["--widths", 0.0625, "--batch", 2]),
+        ("muon.py", ["--widths", 0.0625, "--batch", 2]),
         ("attention_share.py", ["--widths", 0.0625, "--batch", 2]),
         ("dropout.py", []),
         ("framework.py", ["--width", 0.0625, "--batch", 2, "--steps", 2, "--small-repetitions", 1]),
