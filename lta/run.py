@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from lta import run_directory
 from lta.config import build, check, launch, plain, settings
+from lta.stopping import hinting
 
 
 def run(composed: DictConfig) -> None:
@@ -17,7 +18,7 @@ def run(composed: DictConfig) -> None:
 
         print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
         return
-    with run_directory.locked(directory):
+    with run_directory.locked(directory), hinting(lambda: run_directory.way_on(directory)):
         train(cfg, directory)
 
 

@@ -61,7 +61,7 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
     if not resumed:
         if (directory / "config.yaml").exists():
             raise ValueError(
-                f"hydra.run.dir={directory} already holds a run: go on with it by resume={directory}, or choose another"
+                f"{directory} already holds a run: go on with it by resume={directory}, or choose another hydra.run.dir"
             )
         write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     written = record.read_text() if record.is_file() else ""
@@ -108,6 +108,19 @@ def checkpoint(directory: Path, which: str) -> Path:
     if not path.is_file():
         raise ValueError(f"there is no {path} (without a validation set there is no best one)")
     return path
+
+
+def way_on(directory: Path) -> str:
+    """How to go on with a run that was stopped."""
+    name = os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else str(directory)
+    kept = directory / "checkpoints" / "last.ckpt"
+    if (directory / "results.json").is_file():
+        return f"its results are in {name}"
+    if kept.is_file() or kept.with_name(PREVIOUS[kept.name]).is_file():
+        return f"resume={name} goes on from the last complete epoch"
+    if (directory / "config.yaml").is_file():
+        return f"resume={name} begins it again: no epoch was complete"
+    return "nothing was begun"
 
 
 def results(directory: Path) -> dict[str, Any] | None:

@@ -30,14 +30,24 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class Stopped(SystemExit):
-    """A signal ended the program; `code`, its exit status, is 128 + `number`, as in a shell."""
+    """A signal ended the program; `code`, its exit status, is 128 + `number`, as in a shell. `hint` says how to go on."""
 
-    def __init__(self, number: int, hint: str = "resume= goes on from the last complete epoch"):
+    def __init__(self, number: int, hint: str = ""):
         super().__init__(128 + number)
         self.number, self.hint = number, hint
 
     def __str__(self) -> str:
-        return f"stopped by {NAMES[self.number]}; {self.hint}"
+        return "; ".join(filter(None, (f"stopped by {NAMES[self.number]}", self.hint)))
+
+
+@contextmanager
+def hinting(hint: Callable[[], str]) -> Iterator[None]:
+    """A program stopped inside says what `hint` then gives."""
+    try:
+        yield
+    except Stopped as stopped:
+        stopped.hint = hint()
+        raise
 
 
 class Signals:

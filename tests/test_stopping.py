@@ -14,6 +14,7 @@ from commands import TINY, command, environment
 
 from lta import stopping
 from lta.callbacks.stopping import Stopping
+from lta.run_directory import way_on
 from lta.stopping import Signals, Stopped
 
 
@@ -40,6 +41,30 @@ def test_a_program_that_looks_itself_is_ended_by_a_later_one(signals, monkeypatc
     monkeypatch.setattr(stopping, "INSISTS", -1.0)
     with pytest.raises(Stopped, match="Ctrl-C"):
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "runs/mine"
+    (run / "checkpoints").mkdir(parents=True)
+
+    def said():
+        with pytest.raises(Stopped) as stopped, stopping.hinting(lambda: way_on(run)):
+            raise Stopped(signal.SIGTERM)
+        return str(stopped.value)
+
+    assert str(Stopped(signal.SIGTERM)) == "stopped by SIGTERM", "what is no run has nothing to go on with"
+    assert said() == "stopped by SIGTERM; nothing was begun"
+    (run / "config.yaml").touch()
+    assert said() == "stopped by SIGTERM; resume=runs/mine begins it again: no epoch was complete"
+    (run / "checkpoints/previous.ckpt").touch()
+    assert said() == "stopped by SIGTERM; resume=runs/mine goes on from the last complete epoch"
+    (run / "results.json").touch()
+    assert said() == "stopped by SIGTERM; its results are in runs/mine"
+    monkeypatch.chdir(run)
+    assert said().endswith("in .")
+    monkeypatch.chdir(run / "checkpoints")
+    assert said().endswith(f"in {run}")
 
 
 def test_at_the_end_all_is_as_before():
@@ -181,7 +206,7 @@ def test_a_stopped_run_says_so(tmp_path, sent, status, says):
     os.kill(run.pid, sent)
     found, err = run.ended()
     assert found == status
-    assert err.count(f"stopped by {says}; resume= goes on from the last complete epoch") == 1
+    assert err.count(f"stopped by {says}; resume=run goes on from the last complete epoch\n") == 1
 
 
 @pytest.mark.slow

@@ -289,7 +289,9 @@ class TestWithARun:
 
     def test_a_second_run_in_the_same_directory(self, capsys, run):
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-        assert_refused(lta_run(capsys, [*TINY, f"hydra.run.dir={run}"]), f"hydra.run.dir={run} already holds a run")
+        assert_refused(
+            lta_run(capsys, [*TINY, f"hydra.run.dir={run}"]), f"{run} already holds a run: go on with it by resume={run}"
+        )
         after = {path: path.read_bytes() for path in before}
         log = run / "run.log"  # Hydra opens it before the run is asked
         assert after.pop(log).startswith(before.pop(log))
