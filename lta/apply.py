@@ -12,19 +12,23 @@ def apply(composed: DictConfig) -> None:
     if [cfg[source] for source in SOURCES].count(None) != len(SOURCES) - 1:
         raise ValueError("give one of checkpoint=RUN, whose attention is used, segmentation=CLASS (as person) and mask=FILE")
     # Imported here: `--help` and `--cfg job` need none of it.
+    import itertools
     from pathlib import Path
 
-    from lta import applying, attention_source, segmentation
-    from lta.effects.transparency import ending
+    from lta import applying, attention_source, checks, segmentation
+    from lta.effects import transparency
     from lta.pictures.find import find, name_out
     from lta.pictures.read import UnusablePicture
     from lta.training.devices import choose_device
 
     effects = {name: build(node) for name, node in cfg["effect"].items()}
+    transparency.check(effects)
     pictures = find(cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]])
     out = Path(cfg["out"])
-    files = {effect: name_out(out, pictures, effect, ending(effect)) for effect in effects}
+    files = {effect: name_out(out, pictures, effect, transparency.ending(effect)) for effect in effects}
     sheets = name_out(out, pictures, "sheet", ".png")
+    results = itertools.chain(*files.values(), sheets if len(effects) > 1 else ())
+    checks.not_there(results, cfg["overwrite"], "out=FOLDER")
     if cfg["mask"] is not None:
         source = attention_source.from_mask(cfg["mask"], cfg["attention"])
     elif cfg["segmentation"] is not None:

@@ -1,6 +1,7 @@
 """What a user can get wrong: each check raises ValueError in one line with the key, its value and what is allowed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 
@@ -33,3 +34,12 @@ def choice(key: str, value: Any, allowed: Collection[str]) -> None:
     """`value` is one of `allowed`."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{key}={value} is unknown; choose one of {', '.join(allowed)}")
+
+
+def not_there(files: Iterable[Path], overwrite: Any, other: str) -> None:
+    """None of `files` exists, or `overwrite` is true; `other` is the setting with which they get another place."""
+    flag("overwrite", overwrite)
+    there = [] if overwrite else [file for file in files if file.exists() or file.is_symlink()]
+    if there:
+        more = f", with {len(there) - 1} more of the results" if len(there) > 1 else ""
+        raise ValueError(f"{there[0]} is there{more}: overwrite=true replaces what is there, {other} writes elsewhere")

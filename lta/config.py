@@ -33,11 +33,14 @@ PARTS = {
 """What a configuration consists of."""
 
 EVALUATE_PARTS = ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb")
-APPLY_PARTS = ("checkpoint", "which", "segmentation", "segmenter", "mask", "images", "out", "effect", "attention", "device")
+APPLY_PARTS = (
+    "checkpoint", "which", "segmentation", "segmenter", "mask", "images", "out", "overwrite", "effect", "attention",
+    "device",
+)  # fmt: skip
 DEMO_PARTS = (
     "checkpoint", "compare", "which", "effect", "attention", "device", "host", "port", "open", "largest",
 )  # fmt: skip
-EXPORT_PARTS = ("checkpoint", "which", "format", "out")
+EXPORT_PARTS = ("checkpoint", "which", "format", "out", "overwrite")
 COMMANDS = {
     "evaluate": (EVALUATE_PARTS, ("evaluator", "data")),
     "apply": (APPLY_PARTS, ("effect",)),

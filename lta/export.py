@@ -23,6 +23,7 @@ def export(composed: DictConfig) -> None:
         raise ValueError(f"out={out} must end in {exporting.FORMATS[form]} with format={form}")
     if out.is_dir():
         raise ValueError(f"out={out} is a folder")
+    checks.not_there([out], cfg["overwrite"], "out=FILE")
     from lta.checkpoint import load
 
     classifier = load(checkpoint, cfg["which"])

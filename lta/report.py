@@ -14,7 +14,7 @@ from lta.reporting.groups import grouped
 from lta.reporting.page import as_html, as_markdown, report
 from lta.reporting.pairs import signed
 from lta.reporting.runs import read
-from lta.reporting.writing import say, write
+from lta.reporting.writing import check_place, say, write
 
 EPILOG = "A place is a run directory, or a folder with runs below it, such as a sweep's; links are followed."
 
@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         time = datetime.now(UTC).isoformat(" ", "minutes")
         made = report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
         texts = {"report.html": as_html(made), "report.md": as_markdown(made), "report.json": as_json(made)}
-        files = write(asked.out, {**texts, **(figure_files(made, asked.figures) if asked.figures else {})})
+        contents = {**texts, **(figure_files(made, asked.figures) if asked.figures else {})}
+        check_place(asked.out, contents)
+        files = write(asked.out, contents)
     except (ValueError, OSError) as error:
         say(f"error: {error}", sys.stderr)
         return 1

@@ -55,7 +55,7 @@ def test_a_network_attends_and_every_effect_is_made(capsys, flower, tmp_path):
     assert [line.strip() for line in ended.out.splitlines()[-8:]] == [f"effects/flower_{name}.png" for name in names]
     assert not torch.equal(read("effects/flower_autoblur.png").rgb, flower.rgb)
     assert read("effects/flower_sheet.png").rgb.shape[2] > 3 * 256
-    ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=crop", "attention.levels=[D]")
+    ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=crop", "attention.levels=[D]", "out=none")
     assert "attention.levels=D is unknown; choose one of A, B, C" in ended.err
 
 
@@ -83,7 +83,11 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
     (["mask=mask.png", "images=flower.png", "effect=smear"], "effect=smear is unknown; choose one of all, autoblur"),
     (["mask=mask.png", "images=nowhere.png", "effect=crop"], "nowhere.png: there is no such file or folder"),
     (["mask=none.png", "images=flower.png", "effect=crop"], "none.png: there is no such file"),
-    (["mask=mask.png", "images=flower.png", "effect=crop", "effect.crop.keep=2"], "keep=2 must be a number from 0 to 1"),
+    (["mask=mask.png", "images=flower.png", "effect=crop", "effect.crop.keep=2"], "effect.crop.keep=2 must be a number "),
+    (["mask=mask.png", "images=flower.png", "effect=all", "effect.crop.aspect=wide"], "effect.crop.aspect=wide must be "),
+    (["mask=mask.png", "images=flower.png", "effect=all", "effect.heatmap.colours=red"], "effect.heatmap.colours=red is "),
+    (["mask=mask.png", "images=flower.png", "effect=autoblur", "effect.autoblur.radius=far"], "effect.autoblur.radius=far"),
+    (["mask=mask.png", "images=flower.png", "effect=crop", "overwrite=yes"], "overwrite=yes must be true or false"),
     (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "of a network that attends; mask"),
     (["mask=mask.png", "images=flower.png", "effect=crop", "seed=1"], "there is no setting seed"),
     (["mask=mask.png", "images=flower.png", "effect=crop", "out=flower.png"], "can't be written"),
@@ -93,3 +97,23 @@ def test_what_can_be_wrong_is_one_line(capsys, flower, arguments, says):
     assert (ended.status, len(ended.err.splitlines())) == (1, 1), ended.err
     assert says in ended.err
     assert torch.equal(read("flower.png").rgb, flower.rgb)
+    assert not Path("effects").exists(), "all of it is found before the first picture"
+
+
+def test_nothing_is_written_over_unasked(capsys, flower):
+    def blurred(*more):
+        return lta_apply(capsys, "mask=mask.png", "images=flower.png", *more)
+
+    Path("effects").mkdir()
+    Path("effects/flower_autoblur.png").write_text("mine")
+    ended = blurred("effect=autoblur")
+    assert (ended.status, ended.err) == (
+        1, "error: effects/flower_autoblur.png is there: overwrite=true replaces what is there, "
+        "out=FOLDER writes elsewhere\n",
+    )  # fmt: skip
+    Path("effects/flower_sheet.png").write_text("mine too")
+    assert "flower_autoblur.png is there, with 1 more of the results: " in blurred("effect=autoblur,cutout").err
+    assert [file.read_text() for file in sorted(Path("effects").iterdir())] == ["mine", "mine too"]
+    assert blurred("effect=cutout").status == 0, "one effect makes no sheet"
+    assert blurred("effect=autoblur,cutout", "overwrite=true").status == 0
+    assert read("effects/flower_sheet.png").rgb.shape[0] == 3

@@ -47,6 +47,8 @@ def test_without_the_libraries(capsys, tmp_path, monkeypatch):
     (["checkpoint=run", "format=onx"], "format=onx is unknown; choose one of onnx, torch_export"),
     (["checkpoint=run", "out=net.pt2"], "out=net.pt2 must end in .onnx with format=onnx"),
     (["checkpoint=run", "out=folder.onnx"], "out=folder.onnx is a folder"),
+    (["checkpoint=run", "out=mine.onnx"], "mine.onnx is there: overwrite=true replaces what is there, out=FILE writes"),
+    (["checkpoint=run", "overwrite=1"], "overwrite=1 must be true or false"),
     (["checkpoint=run", "device=cpu"], "there is no setting device"),
     (["checkpoint=run", "+device=cpu"], "lta.export does not read device; it reads checkpoint, which, format, out"),
 ])  # fmt: skip
@@ -54,9 +56,11 @@ def test_what_can_be_wrong_is_one_line(capsys, tmp_path, monkeypatch, arguments,
     monkeypatch.chdir(tmp_path)
     Path("run").mkdir()
     Path("folder.onnx").mkdir()
+    Path("mine.onnx").write_text("mine")
     ended = lta_export(capsys, *arguments)
     assert (ended.status, len(ended.err.splitlines())) == (1, 1), ended.err
     assert says in ended.err
+    assert Path("mine.onnx").read_text() == "mine"
 
 
 def test_files_are_named_by_the_run(capsys, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from lta.attention_source import Attended, chosen_levels, mask_of
 from lta.demonstration.limits import Limits, decoded, preview
 from lta.demonstration.networks import Network, union
 from lta.demonstration.visits import Given, Visit
-from lta.effects.transparency import Effect, ending, made
+from lta.effects.transparency import Effect, check, ending, made
 from lta.pictures.find import name_out
 from lta.pictures.read import Picture
 from lta.pictures.write import write
@@ -47,9 +47,8 @@ class Workshop(NamedTuple):
         check_scales("attention.scales", self.scales)
         chosen_levels(attention["levels"], union(self.networks), "this network")
         nothing = Picture(None, torch.zeros(3, 8, 8, dtype=torch.uint8), None, None, "PNG", ())
-        mask, _ = mask_of({"": torch.ones(8, 8)}, nothing, {**attention, "levels": None})
-        for effect in self.effects.values():
-            made(effect, nothing.rgb, mask, nothing.alpha)
+        mask_of({"": torch.ones(8, 8)}, nothing, {**attention, "levels": None})
+        check(self.effects)
 
     def look(self, name: str, content: bytes) -> Given:
         """Raises UnusablePicture where it is no picture, or too large a one."""

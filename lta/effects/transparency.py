@@ -1,6 +1,6 @@
 """Effects on pictures with transparency, and results that have some."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float, UInt8
@@ -21,6 +21,15 @@ def made(
     """With four channels where the picture or the effect is transparent."""
     pixels = effect(picture, attention, alpha)
     return torch.cat([pixels, alpha[None]]) if pixels.shape[0] == 3 and alpha is not None else pixels
+
+
+def check(effects: Mapping[str, Effect]) -> None:
+    """Raises ValueError, with the setting's key, where one can't be made as it is set: tried on a tiny picture."""
+    for name, effect in effects.items():
+        try:
+            made(effect, torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(8, 8), None)
+        except ValueError as error:
+            raise ValueError(f"effect.{name}.{error}") from error
 
 
 def ending(effect: str) -> str | None:

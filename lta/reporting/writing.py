@@ -1,12 +1,28 @@
 """What leaves the report: files whole or not at all, and lines that are one line on any terminal."""
 
+import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from io import TextIOBase
 from pathlib import Path
+
+
+def check_place(folder: Path, names: Iterable[str]) -> None:
+    """Raises ValueError where files of these names are there that are no report's: a report's have its `report.json` beside
+    them, and may be replaced."""
+    there = [name for name in names if (folder / name).exists()]
+    if there and not _holds_report(folder / "report.json"):
+        raise ValueError(f"{folder / there[0]} is there and no report's (which has its report.json): choose another --out")
+
+
+def _holds_report(file: Path) -> bool:
+    try:
+        return {"title", "command", "configurations"} <= set(json.loads(file.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def write(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:

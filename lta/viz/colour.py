@@ -50,13 +50,13 @@ def upsample(
         for axis, (pixels, cells) in enumerate(zip(size, attn.shape, strict=True)):
             attn = attn.take((2 * np.arange(pixels) + 1) * cells // (2 * pixels), axis)
         return attn
-    raise ValueError(f"upsampling={upsampling!r} is unknown; choose one of {', '.join(UPSAMPLING)}")
+    raise ValueError(f"upsampling={upsampling} is unknown; choose one of {', '.join(UPSAMPLING)}")
 
 
 @lru_cache(None)
 def colour_table(colours: str) -> UInt8[np.ndarray, "256 3"]:
     if colours not in COLOURS:
-        raise ValueError(f"colours={colours!r} is unknown; choose one of {', '.join(COLOURS)}")
+        raise ValueError(f"colours={colours} is unknown; choose one of {', '.join(COLOURS)}")
     return colormaps[colours](np.arange(256), bytes=True)[:, :3]
 
 

@@ -59,6 +59,23 @@ def test_no_run_at_all_is_a_page_that_says_so(tmp_path):
     assert "no run: neither it nor a folder below it" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize("beside", [None, "{}", "[1]", "no JSON"])
+def test_a_file_of_somebody_else_stays(tmp_path, beside):
+    make_run(tmp_path / "runs" / "0", "data=cifar10")
+    (tmp_path / "report.md").write_text("# What I think\n")
+    if beside is not None:
+        (tmp_path / "report.json").write_text(beside)
+    ended = ask("runs", cwd=tmp_path)
+    (line,) = ended.stderr.splitlines()
+    assert (ended.returncode, line) == (
+        1, "error: report.md is there and no report's (which has its report.json): choose another --out"
+    )  # fmt: skip
+    assert (tmp_path / "report.md").read_text() == "# What I think\n"
+    assert not (tmp_path / "report.html").exists()
+    assert ask("runs", "--out", "out", cwd=tmp_path).returncode == 0
+    assert ask("runs", "--out", "out", cwd=tmp_path).returncode == 0, "a report takes the place of an older one"
+
+
 def test_no_run_at_all_takes_no_reports_place(tmp_path):
     make_run(tmp_path / "runs" / "0", "data=cifar10")
     (tmp_path / "empty").mkdir()

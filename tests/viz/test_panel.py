@@ -94,9 +94,9 @@ def picture_of_zeros_and_ones() -> np.ndarray:
 
 
 def test_what_a_user_can_get_wrong():
-    with pytest.raises(ValueError, match="upsampling='cubic' is unknown; choose one of nearest, bilinear"):
+    with pytest.raises(ValueError, match="upsampling=cubic is unknown; choose one of nearest, bilinear"):
         overlay(picture(), np.ones((2, 2)), upsampling="cubic")
-    with pytest.raises(ValueError, match="colours='jet' is unknown"):
+    with pytest.raises(ValueError, match="colours=jet is unknown"):
         overlay(picture(), np.ones((2, 2)), colours="jet")
     with pytest.raises(ValueError, match=r"strength=1\.5"):
         overlay(picture(), np.ones((2, 2)), strength=1.5)
