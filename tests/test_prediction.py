@@ -137,6 +137,11 @@ def test_floats_are_rounded_and_may_be_of_half_precision(classifier):
         alike(classifier.predict((torch.from_numpy(high) / 255).permute(2, 0, 1).to(half)), classifier.predict(high))
 
 
+def test_the_network_itself_takes_no_floats(classifier, shapes_unchecked):
+    with pytest.raises(ValueError, match=r"takes uint8 pictures, 0 to 255, and got torch.float32: predict takes floats"):
+        classifier(torch.rand(1, 3, 32, 32))
+
+
 def test_other_sizes_are_scaled_by_the_shortest_side_and_cut_in_the_centre(classifier):
     picture = photograph()
     by_hand = ImageOps.fit(picture, (32, 32), Image.Resampling.BICUBIC)

@@ -85,7 +85,15 @@ class Classifier(pl.LightningModule):
         copy_whitening(of.network, self.network)
 
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        """Pictures as they are stored, 0 to 255, no augmentation."""
+        """Pictures as they are stored, 0 to 255, no augmentation.
+
+        Raises ValueError for floats: whether they end at 1 or at 255 is not looked at. `predict` takes those that end at 1.
+        """
+        if images.dtype != torch.uint8:
+            raise ValueError(
+                f"the network takes uint8 pictures, 0 to 255, and got {images.dtype}: predict takes floats from 0 to 1, "
+                "network(preprocess(images)) floats from 0 to 255"
+            )
         return self.network(self.preprocess(images))
 
     def predict(self, images: Any, batch_size: int = 64) -> Prediction:
