@@ -23,7 +23,7 @@ from lta.run_directory import CHECKPOINTS, FREE, difference
 from lta.stopping import Stopped, requeue, signals
 from lta.sweep.names import job_name, sweep_name
 
-RESUME_MAY_CHANGE = ("trainer.",)
+RESUME_MAY_CHANGE = ("trainer=", "trainer.")
 """What a resumed run may be told beside its directory: where it runs, not what it computes."""
 
 PARTS = {
@@ -207,9 +207,11 @@ def settings(cfg: DictConfig) -> DictConfig:
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
-            f"(allowed beside it: {', '.join(prefix + '*' for prefix in RESUME_MAY_CHANGE)})"
+            "(allowed beside it: trainer=... and trainer.*=...)"
         )
     saved = OmegaConf.create(_saved(Path(cfg.resume) / "config.yaml"))
+    if any(override.startswith("trainer=") for override in asked):
+        saved.trainer, asked = cfg.trainer, []
     for override in asked:
         key, _, value = override.partition("=")
         if OmegaConf.select(saved, key) is None:
@@ -291,6 +293,9 @@ def _run_directory(resume: str | None, fresh: str) -> str:
 
         return agreed(fresh)
     directory = Path(resume)
+    if directory.is_file():
+        run = directory.parent.parent if directory.parent.name == "checkpoints" else "RUN"
+        raise RunError(f"resume={resume} is a file: resume={run}, the run's directory, goes on from its last checkpoint")
     if not directory.is_dir():
         raise RunError(f"resume={resume}: there is no such directory")
     if not (directory / "config.yaml").is_file():

@@ -49,6 +49,19 @@ def test_the_same_command_again_goes_on_in_its_directory(capsys, tmp_path):
     assert len(rows(tmp_path / "run")) == 2, "nothing was touched"
 
 
+def test_a_run_goes_on_elsewhere(capsys, tmp_path):
+    """`trainer=` takes the place of the whole part, with the settings that come with it; nothing else changes."""
+    run = tmp_path / "run"
+    ended = lta_run(capsys, [*TINY, "+trainer.log_every_n_steps=7", f"hydra.run.dir={run}"])
+    assert ended.status == 0, ended.err
+    (run / "results.json").unlink()
+    assert "bf16" not in (run / "run.log").read_text()
+    again = lta_run(capsys, [f"resume={run}", "trainer=cpu", "trainer.precision=bf16-mixed"])
+    assert again.status == 0, again.err
+    assert "epoch" not in again.out.split("== summary")[0]
+    assert "precision bf16-mixed" in (run / "run.log").read_text()
+
+
 def test_auto_needs_a_directory_that_stays(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ended = lta_run(capsys, [*TINY, "resume=auto"])

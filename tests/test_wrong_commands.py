@@ -289,9 +289,8 @@ class TestWithARun:
 
     def test_a_second_run_in_the_same_directory(self, capsys, run):
         before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-        assert_refused(
-            lta_run(capsys, [*TINY, f"hydra.run.dir={run}"]), f"{run} already holds a run: go on with it by resume={run}"
-        )
+        says = f"{run} already holds a run: go on with it by resume={run}, or"
+        assert_refused(lta_run(capsys, [*TINY, f"hydra.run.dir={run}"]), says)
         after = {path: path.read_bytes() for path in before}
         log = run / "run.log"  # Hydra opens it before the run is asked
         assert after.pop(log).startswith(before.pop(log))
@@ -300,6 +299,10 @@ class TestWithARun:
     def test_resume_of_nothing(self, capsys, tmp_path):
         assert_refused(lta_run(capsys, ["resume=nowhere"]), "error: resume=nowhere: there is no such directory")
         assert not (tmp_path / "nowhere").exists()
+
+    def test_resume_of_a_checkpoint(self, capsys, run):
+        file = f"{run}/checkpoints/last.ckpt"
+        assert_refused(lta_run(capsys, [f"resume={file}"]), f"error: resume={file} is a file: resume={run}, the run's dir")
 
     def test_resume_of_a_folder_that_is_no_run(self, capsys, tmp_path):
         (tmp_path / "pictures").mkdir()
@@ -316,6 +319,11 @@ class TestWithARun:
 
     def test_resume_with_an_unknown_trainer_setting(self, capsys, run):
         assert_refused(lta_run(capsys, [f"resume={run}", "+trainer.colour=red"]), "trainer.colour")
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+    def test_resume_on_a_device_that_is_not_there(self, capsys, run):
+        (run / "results.json").unlink()
+        assert_refused(lta_run(capsys, [f"resume={run}", "trainer=gpu"]), "trainer.accelerator=gpu: this machine has no")
 
     def test_resume_with_a_broken_configuration(self, capsys, run):
         (run / "config.yaml").write_text("model: [")
