@@ -1,6 +1,7 @@
 """What all data modules share: three splits in memory, whole batches out."""
 
 import getpass
+import logging
 import os
 from abc import ABC, abstractmethod
 from functools import cached_property
@@ -16,6 +17,11 @@ from torch.utils.data import DataLoader
 from lta import checks
 from lta.data.batches import EpochBatches, Split, batch_loader
 from lta.data.splits import balanced_choice
+
+log = logging.getLogger(__name__)
+
+NAMED = 12
+"""Classes that are named in full."""
 
 SAMPLE = 1000
 """Training images whose maps are looked at where there is no validation set."""
@@ -60,6 +66,16 @@ class ImageData(pl.LightningDataModule, ABC):
         self.setup()
         for loader in (self.train_dataloader, self.val_dataloader, self.test_dataloader):
             loader()
+        log.info("data: %s", self.described())
+
+    def described(self) -> str:
+        """Classes, pictures of each split and their size, in one line."""
+        names = self.class_names
+        named = ", ".join(names if len(names) <= NAMED else (*names[: NAMED - 2], "...", names[-1]))
+        splits = {"training": self.train, "validation": self.val, "test": self.test}
+        counts = ", ".join(f"{0 if split is None else len(split.labels):,} {name}" for name, split in splits.items())
+        height, width = self.image_size
+        return f"{len(names)} classes ({named}); {counts} images of {width} x {height}"
 
     @property
     def num_classes(self) -> int:

@@ -129,6 +129,11 @@ def list_images(root: Path, part: str = "") -> Listing:
     if len(class_names) < 2:
         found = f"only one class, {class_names[0]}" if class_names else "no class folders"
         raise DataError(f"{folder} holds {found}: put the pictures of each of two or more classes into a folder there")
+    if {"images", "masks"} <= set(class_names):
+        raise DataError(
+            f"{folder} holds images/ and masks/, which are no classes: python -m lta.evaluate data=mask_folder takes such a "
+            "folder; to train on its pictures, give each class a folder of its own"
+        )
     names: list[str] = []
     labels: list[int] = []
     empty, ignored = [], 0

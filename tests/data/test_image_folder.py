@@ -255,6 +255,12 @@ def test_only_one_class(root):
     assert "only one class, cat" in refused(root)
 
 
+def test_pictures_with_masks_are_no_classes(root):
+    add(root / "images", 10)
+    add(root / "masks", 10)
+    assert f"{root} holds images/ and masks/, which are no classes: python -m lta.evaluate data=mask" in refused(root)
+
+
 def test_classes_without_pictures_are_named(one_folder):
     (one_folder / "newt").mkdir()
     (one_folder / "owl").mkdir()

@@ -41,6 +41,17 @@ def test_one_process_of_a_machine_after_another_prepares_the_data():
     assert (Prepared.times, Prepared.most) == (4, 1)
 
 
+def test_what_is_trained_on_is_said(caplog):
+    data = Prepared()
+    with caplog.at_level("INFO"):
+        data.make_ready()
+    assert caplog.messages == ["data: 2 classes (a, b); 200 training, 4 validation, 3 test images of 8 x 8"]
+    data.val, data.class_names = None, tuple(map(str, range(100)))
+    assert data.described() == (
+        "100 classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..., 99); 200 training, 0 validation, 3 test images of 8 x 8"
+    )
+
+
 def attached(processes, device="cpu"):
     data = Prepared()
     strategy = SimpleNamespace(root_device=torch.device(device))
