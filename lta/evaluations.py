@@ -44,13 +44,23 @@ def find(asked: str | Sequence[str], which: str) -> list[Network]:
     """Of each path or pattern: the run directories or checkpoint files; raises ValueError where there is none."""
     found: list[Network] = []
     for entry in [asked] if isinstance(asked, str) else asked:
-        paths = [Path(path) for path in sorted(glob.glob(str(entry)))] if glob.has_magic(str(entry)) else [Path(entry)]
-        if glob.has_magic(str(entry)):  # a sweep's directory holds files beside its runs
-            paths = [path for path in paths if path.is_file() or (path / "config.yaml").is_file()]
-            if not paths:
-                raise ValueError(f"checkpoint={entry}: no run directory or file has such a name")
-        found += [_network(path, which) for path in paths]
+        found += _matching(str(entry), which) if glob.has_magic(str(entry)) else [_network(Path(entry), which)]
     return list(dict.fromkeys(found))
+
+
+def _matching(pattern: str, which: str) -> Iterator[Network]:
+    """Those of its runs that have the checkpoint; the others are named. A sweep's directory holds files beside its runs."""
+    paths = [Path(path) for path in sorted(glob.glob(pattern))]
+    paths = [path for path in paths if path.is_file() or (path / "config.yaml").is_file()]
+    if not paths:
+        raise ValueError(f"checkpoint={pattern}: no run directory or file has such a name")
+    lacking = [path for path in paths if path.is_dir() and not run_directory.has_checkpoint(path, which)]
+    if len(lacking) == len(paths):
+        raise ValueError(f"checkpoint={pattern}: none of {len(paths)} runs has a {which} checkpoint")
+    for path in lacking:
+        if processes.is_first():
+            print(f"left out: {path} has no {which} checkpoint")
+    yield from (_network(path, which) for path in paths if path not in lacking)
 
 
 def _network(path: Path, which: str) -> Network:

@@ -11,15 +11,15 @@ from lta.stopping import hinting
 
 
 def run(composed: DictConfig) -> None:
-    cfg = settings(composed)
     directory = Path(HydraConfig.get().runtime.output_dir)
-    if cfg.resume and (finished := run_directory.results(directory)):
-        from lta import summary
-
-        print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
-        return
     with run_directory.locked(directory), hinting(lambda: run_directory.way_on(directory)):
-        train(cfg, directory)
+        cfg = settings(composed)
+        if cfg.resume and (finished := run_directory.results(directory)):
+            from lta import summary
+
+            print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
+        else:
+            train(cfg, directory)
 
 
 def train(cfg: DictConfig, directory: Path) -> None:

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra
 def locked(directory: Path) -> Iterator[None]:
     """Inside, no other run gets into `directory`, until this process has ended, however it ends.
 
-    Only a run's first process asks. Raises ValueError where another run is in there.
+    If it ends by an error before anything was begun, what Hydra has made of the directory goes again. Only a run's first
+    process asks. Raises ValueError where another run is in there.
     """
     if not is_first():
         yield
@@ -44,9 +45,23 @@ def locked(directory: Path) -> Iterator[None]:
 
     try:
         with FileLock(directory / ".lock", timeout=0):
-            yield
+            try:
+                yield
+            except BaseException:
+                _remove_unbegun(directory)
+                raise
     except Timeout as error:
         raise ValueError(f"{directory} is being run by another process (which holds its .lock)") from error
+
+
+def _remove_unbegun(directory: Path) -> None:
+    """Where there are logs only, of a command that was refused or stopped before its run began."""
+    made = list(directory.iterdir())
+    if all(path.name == ".lock" or (path.name.startswith("run") and path.suffix == ".log") for path in made):
+        with suppress(OSError):  # another process of the run may still write there
+            for path in made:
+                path.unlink()
+            directory.rmdir()
 
 
 def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool) -> None:
@@ -103,11 +118,18 @@ def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def checkpoint(directory: Path, which: str) -> Path:
     """The `last` checkpoint, or the `best` of the validation set; raises ValueError where there is none."""
-    checks.choice("which checkpoint", which, CHECKPOINTS)
-    path = directory / "checkpoints" / f"{which}.ckpt"
-    if not path.is_file():
-        raise ValueError(f"there is no {path} (without a validation set there is no best one)")
-    return path
+    if not has_checkpoint(directory, which):
+        if not (directory / "config.yaml").is_file():
+            raise ValueError(f"{directory} is no run directory: it has no config.yaml")
+        why = "the first is written after an epoch" if which == "last" else "it needs a validation set (data.val_size)"
+        raise ValueError(f"{directory} has no {which} checkpoint: {why}")
+    return directory / "checkpoints" / f"{which}.ckpt"
+
+
+def has_checkpoint(directory: Path, which: str) -> bool:
+    """Raises ValueError where `which` is not of CHECKPOINTS."""
+    checks.choice("which", which, CHECKPOINTS)
+    return (directory / "checkpoints" / f"{which}.ckpt").is_file()
 
 
 def way_on(directory: Path) -> str:

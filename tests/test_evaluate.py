@@ -10,6 +10,7 @@ import pytest
 from commands import TINY, command, environment, lta_run, read_wandb
 
 from lta.evaluate import evaluate
+from lta.evaluations import find
 
 
 def asked(capsys, *arguments):
@@ -83,7 +84,7 @@ def test_other_data_and_several_checkpoints(run, capsys):
         (("evaluator=classification", "recipe.lr=1"), "error: recipe.lr=1: lta.evaluate does not read recipe; it reads "),
         (("evaluator=classification", "wandb=perhaps"), "error: wandb=perhaps must be true or false"),
         (("evaluator=classification", "logger=none"), "error: logger=none: this command chooses no logger"),
-        (("evaluator=classification", "which=first"), "error: which checkpoint=first is unknown; choose one of last, best"),
+        (("evaluator=classification", "which=first"), "error: which=first is unknown; choose one of last, best"),
         (("-m", "evaluator=classification"), "error: -m is for sweeps of lta.run; several checkpoints are given as"),
         (("evaluator=classification", "data=digit_scenes", "data.image_size=9"), "error: there is no setting data.image_s"),
     ],
@@ -101,7 +102,7 @@ def test_what_can_be_wrong_ends_in_one_line(run, capsys, arguments, says):
     [
         ("nothing", "error: checkpoint=nothing: there is no such file or run directory"),
         ("nothing*", "error: checkpoint=nothing*: no run directory or file has such a name"),
-        (".", "error: there is no checkpoints/last.ckpt"),
+        (".", "error: . is no run directory: it has no config.yaml"),
     ],
 )
 def test_a_checkpoint_that_is_not_there(tmp_path, capsys, monkeypatch, checkpoint, says):
@@ -109,6 +110,20 @@ def test_a_checkpoint_that_is_not_there(tmp_path, capsys, monkeypatch, checkpoin
     ended = asked(capsys, f"checkpoint={checkpoint}", "evaluator=classification")
     assert ended.status == 1
     assert ended.err.startswith(says)
+
+
+def test_of_a_pattern_runs_without_the_checkpoint_are_left_out(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "config.yaml").touch()
+    shutil.copytree(trained, tmp_path / "done")
+    found = find("*", "last")
+    assert [network.directory.name for network in found] == ["done"]
+    assert capsys.readouterr().out == "left out: begun has no last checkpoint\n"
+    with pytest.raises(ValueError, match="begun has no last checkpoint: the first is written after an epoch"):
+        find(["done", "begun"], "last")
+    with pytest.raises(ValueError, match=r"checkpoint=be\*: none of 1 runs has a last checkpoint"):
+        find("be*", "last")
 
 
 def test_images_of_another_size(run, capsys, tmp_path):

@@ -43,7 +43,7 @@ def test_without_the_libraries(capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("arguments", "says"), [
     ([], "checkpoint must be given"),
     (["checkpoint=nowhere"], "there is no checkpoint nowhere"),
-    (["checkpoint=run", "which=best"], "there is no run/checkpoints/best.ckpt"),
+    (["checkpoint=run", "which=best"], "run is no run directory: it has no config.yaml"),
     (["checkpoint=run", "format=onx"], "format=onx is unknown; choose one of onnx, torch_export"),
     (["checkpoint=run", "out=net.pt2"], "out=net.pt2 must end in .onnx with format=onnx"),
     (["checkpoint=run", "out=folder.onnx"], "out=folder.onnx is a folder"),

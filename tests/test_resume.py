@@ -62,6 +62,25 @@ def test_a_run_goes_on_elsewhere(capsys, tmp_path):
     assert "precision bf16-mixed" in (run / "run.log").read_text()
 
 
+@pytest.mark.parametrize(("also", "stays"), [((), False), (("run_rank1.log",), False), (("notes.txt",), True)])
+def test_of_what_never_began_nothing_stays(tmp_path, also, stays):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    for name in ("run.log", *also):
+        (directory / name).touch()
+    with pytest.raises(ValueError, match="refused"), run_directory.locked(directory):
+        raise ValueError("refused")
+    assert directory.exists() is stays
+    assert not stays or sorted(path.name for path in directory.iterdir()) == [".lock", *sorted(["run.log", *also])]
+
+
+def test_another_run_in_a_directory_keeps_it(tmp_path):
+    with run_directory.locked(tmp_path):
+        with pytest.raises(ValueError, match="is being run by another process"), run_directory.locked(tmp_path):
+            pass
+        assert (tmp_path / ".lock").exists()
+
+
 def test_auto_needs_a_directory_that_stays(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ended = lta_run(capsys, [*TINY, "resume=auto"])

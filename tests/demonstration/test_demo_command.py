@@ -30,7 +30,7 @@ def run(tmp_path_factory):
     ([], "checkpoint must be given"),
     (["checkpoint=nowhere"], "there is no checkpoint nowhere"),
     (["checkpoint=RUN", "compare=nowhere"], "there is no checkpoint nowhere"),
-    (["checkpoint=RUN", "which=first"], "which checkpoint=first is unknown"),
+    (["checkpoint=RUN", "which=first"], "which=first is unknown"),
     (["checkpoint=RUN", "effect=smear"], "effect=smear is unknown; choose one of all, autoblur"),
     (["checkpoint=RUN", "effect=[]"], "effect=... must be given"),
     (["checkpoint=RUN", "effect.crop.keep=2"], "keep=2 must be a number from 0 to 1"),
