@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from lta import checks, processes
 from lta.messages import CONF, RunError, groups, is_users, one_line
 from lta.run_directory import CHECKPOINTS, FREE, difference
+from lta.spelling import hint
 from lta.stopping import Stopped, requeue, signals
 from lta.sweep.names import job_name, sweep_name
 
@@ -57,6 +58,9 @@ HYDRA_FLAGS = {
     "--multirun", "-sc", "--shell-completion", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir",
     "--experimental-rerun", "-i", "--info",
 }  # fmt: skip
+
+TAKE_WORDS = HYDRA_FLAGS - {"-h", "--help", "--hydra-help", "--version", "--resolve", "-r", "--run", "-m", "--multirun"}
+"""Those that the next word on the command line may belong to."""
 
 
 def launch(
@@ -161,8 +165,10 @@ def _listed(argument: str, keys: Sequence[str]) -> str:
 
 def _check_flags(arguments: list[str], sweeps: bool) -> None:
     """Hydra's parser answers an unknown flag with its whole usage; settings are no flags."""
-    for argument in arguments:
-        flag = argument.partition("=")[0]
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        flag, equals, _ = argument.partition("=")
+        if not flag or not (equals or argument.startswith(("-", "~")) or before in TAKE_WORDS):
+            raise RunError(f"{argument}: settings are given as key=value, for example recipe.epochs=5; see --help")
         if flag.startswith("-") and flag not in HYDRA_FLAGS:
             raise RunError(f"{flag} is unknown: settings are given as key=value, for example recipe.epochs=5; see --help")
         if flag in ("-m", "--multirun") and not sweeps:
@@ -191,7 +197,8 @@ def settings(cfg: DictConfig) -> DictConfig:
     Raises RunError where something was asked for that nothing reads.
     """
     if unknown := set(cfg) - PARTS:
-        raise RunError(f"there is no setting {min(unknown)}; the settings are {', '.join(sorted(PARTS))}")
+        meant = hint(min(unknown), CONF) or f"; the settings are {', '.join(sorted(PARTS))}"
+        raise RunError(f"there is no setting {min(unknown)}{meant}")
     for part in ("compat", "head"):
         if part in cfg and part not in cfg.model:
             raise RunError(f"{part} is not used by this model, which has no attention")

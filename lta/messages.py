@@ -7,6 +7,8 @@ from pathlib import Path
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from lta.spelling import hint
+
 PACKAGE = Path(__file__).resolve().parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 """Inside the package in a wheel, beside it in a checkout."""
@@ -27,7 +29,14 @@ def groups() -> list[str]:
 def one_line(error: BaseException) -> str:
     """What went wrong, as one line: the cause where a library has wrapped it, and the key where it is known."""
     text = str(error)
-    if match := re.search(r"Could not find '([^']+)/([^'/]+)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return _of_file(error)
+    if match := re.search(r"got an unexpected keyword argument '(\w+)'", text):
+        return _not_taken(match[1])
+    if match := re.search(r"Multiple values for (\w+)\. To override a value use 'override \w+: (.*)'", text):
+        group, choice = match.groups()
+        return f"+{group}={choice} adds a second choice; {group}={choice} takes the place of the one that is there"
+    if match := re.search(r"Could not find '([^']+)/([^'/]*)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
         group, choice, listed = match.groups()
         if choice in EXTRAS:
             return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
@@ -42,7 +51,8 @@ def one_line(error: BaseException) -> str:
         entry = "" if "={" not in text else ", or it has no such entry"
         if swept := _swept_groups():
             entry += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{match[1].lstrip('+')}=..."
-        return f"there is no setting {match[1]} here{entry}; --cfg job prints them all"
+        meant = hint(match[1].lstrip("+"), CONF)
+        return f"there is no setting {match[1]} here{entry}{meant or '; --cfg job prints them all'}"
     if "Config group override must be a string or a list" in text:
         chosen = (argument for argument in sys.argv if argument.partition("=")[0] in groups())
         odd = next((argument for argument in chosen if argument.partition("=")[2] in ("null", "")), "a group")
@@ -66,6 +76,21 @@ def one_line(error: BaseException) -> str:
         if key and not isinstance(cause, ValueError):
             text = f"{key[1]}: {text}"
     return re.sub(r"\s*\n\s*", " ", text.strip()) or type(error).__name__
+
+
+def _of_file(error: OSError) -> str:
+    """With the setting that names the file."""
+    name = str(error.filename)
+    given = (argument for argument in sys.argv if argument.partition("=")[2] not in ("", ".", "/"))
+    asked = next((argument for argument in given if name.startswith(argument.partition("=")[2])), name)
+    return f"{asked}: {error.strerror}" if asked.endswith(name) else f"{asked}: {name}: {error.strerror}"
+
+
+def _not_taken(name: str) -> str:
+    """A setting that was added with + and that nothing takes."""
+    keys = (argument.lstrip("+").partition("=")[0] for argument in sys.argv if argument.startswith("+"))
+    key = next((key for key in keys if key.rpartition(".")[2] == name), name)
+    return f"there is no setting {key}{hint(key, CONF)}"
 
 
 def _swept_groups() -> list[str]:

@@ -35,9 +35,10 @@ MAY_IMPORT = {
     "processes": set(),
     "stopping": set(),
     "sweep": {"checks", "console", "run_directory", "stopping"},
-    "messages": set(),
+    "messages": {"spelling"},
+    "spelling": set(),
     "torchrun": {"messages", "processes"},
-    "config": {"checks", "messages", "processes", "run_directory", "stopping", "sweep", "torchrun"},
+    "config": {"checks", "messages", "processes", "run_directory", "spelling", "stopping", "sweep", "torchrun"},
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
     "trust": {"messages"},
@@ -90,7 +91,7 @@ def test_imports_go_in_the_allowed_directions():
                 assert part == "demonstration", f"{path} imports {library}"
 
 
-LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "config")
+LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "spelling", "config")
 """What runs in a sweep's own process, which has no torch in it, and what reads files only; Hydra's plugin is light too."""
 
 

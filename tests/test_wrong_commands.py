@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,9 +27,16 @@ WRONG = [
     (["logger=mlflow"], "logger=mlflow is unknown; choose one of csv, none, tensorboard, wandb"),
     (["recipe=slow"], "recipe=slow is unknown"),
     (["trainer=tpu"], "trainer=tpu is unknown"),
-    (["modle=vgg"], "there is no setting modle"),
-    (["model.widht=1"], "there is no setting model.widht"),
-    (["+modle=vgg"], "there is no setting modle; the settings are"),
+    (["modle=vgg"], "there is no setting modle here: did you mean model?"),
+    (["model.widht=1"], "there is no setting model.widht here: did you mean model.width?"),
+    (["+modle=vgg"], "there is no setting modle: did you mean model?"),
+    (["+nonsense=1"], "there is no setting nonsense; the settings are augment, author, callbacks, "),
+    (["++data.train_sizes=9"], "there is no setting data.train_sizes: did you mean data.train_size?"),
+    (["model="], "model= is unknown; choose one of air"),
+    (["+model=vgg"], "+model=vgg adds a second choice; model=vgg takes the place of the one that is there"),
+    (["foo"], "foo: settings are given as key=value, for example recipe.epochs=5; see --help"),
+    (["=3"], "=3: settings are given as key=value"),
+    (["-m", "foo"], "foo: settings are given as key=value"),
     (["--epochs=5"], "--epochs is unknown: settings are given as key=value"),
     (["model.init=author"], "model.init=author must be given by its parts"),
     (["model.levels=5"], "model.levels=5 must name"),
@@ -40,8 +48,8 @@ WRONG = [
     (["callbacks.telemetry.grad_every=0"], "callbacks.telemetry.grad_every=0 must be"),
     (["callbacks.last_checkpoint=null"], "test_checkpoint=last needs callbacks.last_checkpoint"),
     (["seed=99999999999"], "99999999999"),
-    (["+model.colour=red"], "unexpected keyword argument 'colour'"),
-    (["+trainer.colour=red"], "unexpected keyword argument 'colour'"),
+    (["+model.colour=red"], "there is no setting model.colour"),
+    (["+trainer.colour=red"], "there is no setting trainer.colour"),
     (["model.width=[1"], "'[1'"),
     (["model.width=0"], "model.width=0 must be a number in (0, 64)"),
     (["model.width=-1"], "model.width=-1 must be"),
@@ -163,6 +171,7 @@ def test_wrong_values_end_in_one_line(capsys, arguments, says):
     if "data" in given:
         kept = [argument for argument in kept if not argument.startswith("data.")]
     assert_refused(lta_run(capsys, [*kept, *arguments]), says)
+    assert all((run / "config.yaml").is_file() for run in Path().glob("runs/*")), "nothing is left of what never began"
 
 
 @pytest.mark.slow
@@ -184,7 +193,8 @@ def test_choices_that_the_model_does_not_use_are_refused(capsys, arguments, says
 
 def test_an_output_that_cannot_be_made(capsys, tmp_path):
     (tmp_path / "file").write_text("kept")
-    assert_refused(lta_run(capsys, [*TINY, f"hydra.run.dir={tmp_path}/file/run"]), f"{tmp_path}/file")
+    assert_refused(lta_run(capsys, [*TINY, f"hydra.run.dir={tmp_path}/file/run"]), f"hydra.run.dir={tmp_path}/file/run: ")
+    assert_refused(lta_run(capsys, ["-m", "seed=1", "hydra.sweep.dir=file"]), "hydra.sweep.dir=file: File exists")
     assert (tmp_path / "file").read_text() == "kept"
 
 
@@ -353,5 +363,5 @@ class TestWithARun:
         torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
         with pytest.raises(ValueError, match=r"foreign.ckpt is no checkpoint of lta"):
             load(tmp_path / "foreign.ckpt")
-        with pytest.raises(ValueError, match="which checkpoint=first is unknown"):
+        with pytest.raises(ValueError, match="which=first is unknown"):
             load(run, which="first")
