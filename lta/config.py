@@ -152,8 +152,12 @@ def _help(config_name: str) -> str:
     """The command's help text with the groups it chooses from, and their choices. Hydra's own takes a second: it loads
     every file several times."""
     text = (CONF / f"{config_name}_help.txt").read_text()
-    shown = COMMANDS[config_name][1] if config_name in COMMANDS else [name for name in groups() if name not in APPLY_PARTS]
-    choices = (f"{group}: {', '.join(_choices(group))}" for group in shown)
+    if config_name in COMMANDS:
+        listed = {group: _choices(group) for group in COMMANDS[config_name][1]}
+    else:
+        listed = {group: _choices(group) for group in groups() if group not in APPLY_PARTS}
+        listed["data"] = _choices("data/with_recipe/fast")  # there are others, without training images, to look at
+    choices = (f"{group}: {', '.join(names)}" for group, names in listed.items())
     return text.replace("GROUPS", "\n    ".join(choices)).rstrip()
 
 

@@ -33,6 +33,8 @@ def one_line(error: BaseException) -> str:
         return _of_file(error)
     if match := re.search(r"got an unexpected keyword argument '(\w+)'", text):
         return _not_taken(match[1])
+    if match := re.search(r"Ambiguous value for argument '(.*)'", text):
+        return f"{match[1]} gives several where one is taken (a sweep: python -m lta.run -m ...; a list: [one,other])"
     if match := re.search(r"Multiple values for (\w+)\. To override a value use 'override \w+: (.*)'", text):
         group, choice = match.groups()
         return f"+{group}={choice} adds a second choice; {group}={choice} takes the place of the one that is there"

@@ -164,6 +164,8 @@ def test_every_example_of_the_help_composes(tmp_path):
     out, _ = python("-m", "lta.run", "--help", cwd=tmp_path)
     examples = [line.split()[3:] for line in out.splitlines() if line.startswith("  python -m lta.run ")]
     assert len(examples) >= 5
+    (data,) = (line for line in out.splitlines() if line.strip().startswith("data: "))
+    assert data.strip() == "data: cifar10, cifar100, cub200, digit_scenes, image_folder, stl10, svhn", "those to train on"
     for example in examples:
         arguments = [argument for argument in example if argument != "-m" and not argument.startswith("resume=")]
         first = [argument.split(",")[0] for argument in arguments]  # of a sweep, its first run

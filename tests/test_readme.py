@@ -12,6 +12,11 @@ README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 IN_PYTHON = README.partition("### In Python\n")[2].partition("\n## ")[0]
 
 
+def test_the_contents_name_every_section():
+    anchors = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^## (.*)", README, re.M)]
+    assert re.findall(r"\]\(#([^)]+)\)", README.partition("\n## ")[0]) == anchors
+
+
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """A folder with the run and the two photographs that the README speaks of."""

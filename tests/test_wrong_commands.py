@@ -35,6 +35,7 @@ WRONG = [
     (["model="], "model= is unknown; choose one of air"),
     (["+model=vgg"], "+model=vgg adds a second choice; model=vgg takes the place of the one that is there"),
     (["foo"], "foo: settings are given as key=value, for example recipe.epochs=5; see --help"),
+    (["model=vgg,vgg_att2"], "model=vgg,vgg_att2 gives several where one is taken (a sweep: python -m lta.run -m"),
     (["=3"], "=3: settings are given as key=value"),
     (["-m", "foo"], "foo: settings are given as key=value"),
     (["--epochs=5"], "--epochs is unknown: settings are given as key=value"),
