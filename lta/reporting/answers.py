@@ -1,8 +1,7 @@
-"""What evaluators answered about runs: the figures that a reader looks at first, over seeds."""
+"""What evaluators answered about runs, over seeds: the figures that a reader looks at first (`wording`)."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -10,26 +9,7 @@ from lta.reporting.groups import Group
 from lta.reporting.names import names_of
 from lta.reporting.runs import Run
 from lta.reporting.statistics import Summary, summary
-
-FIRST: Mapping[str, Sequence[str]] = {
-    "classification": ("error", "error_*", "ece", "ece_*", "nll", "nll_*"),
-    "localisation": ("maps.*.iou", "maps.C.iou.controls.*", "maps.*.pointing"),
-    "roles": (
-        "levels.*.density.main", "levels.*.density.side", "levels.*.density.background", "levels.*.verdict.words",
-        "apart.words",
-    ),
-    "query": (
-        "levels.*.replaced_by.*.tv", "predictions.*.*.changed", "pairs.levels.*.energy.difference",
-        "levels.*.verdict.words",
-    ),
-    "robustness": ("attacks.*.*.error", "gradient_masking.verdict"),
-    "transfer": ("features.*.error",),
-    "faithfulness": ("error_sharp", "orders.*.deletion", "orders.*.insertion"),
-}  # fmt: skip
-"""By evaluator the names of its figures, `*` standing for one part of a name. All figures are in the run's own files."""
-
-ANY = ("*", "*.*")
-"""Of an evaluator that is not listed."""
+from lta.reporting.wording import first, fits
 
 
 class Cell(NamedTuple):
@@ -75,7 +55,7 @@ def _key(answer: Mapping[str, Any]) -> str:
 
 
 def _table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Table:
-    patterns = FIRST.get(evaluator, ANY)
+    patterns = tuple(first(evaluator))
     found: list[dict[str, list[tuple[Run, Any]]]] = []
     of_groups = []
     for group in groups:
@@ -84,13 +64,13 @@ def _table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Tabl
             answer = run.answers.get(evaluator)
             if answer is not None and _data(answer) == data and _key(answer) == key:
                 for name, value in _figures(answer["figures"]):
-                    if any(_fits(name, pattern) for pattern in patterns):
+                    if any(fits(name, pattern) for pattern in patterns):
                         values.setdefault(name, []).append((run, value))
         if values:
             of_groups.append(group)
             found.append(values)
     order = dict.fromkeys(name for values in found for name in values)
-    rank = {name: next(place for place, pattern in enumerate(patterns) if _fits(name, pattern)) for name in order}
+    rank = {name: next(place for place, pattern in enumerate(patterns) if fits(name, pattern)) for name in order}
     rows = {name: [_cell(values.get(name)) for values in found] for name in sorted(order, key=lambda name: rank[name])}
     return Table(evaluator, data, of_groups, rows)
 
@@ -104,11 +84,6 @@ def _figures(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _figures(value, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(node, str):
         yield prefix, node
-
-
-def _fits(name: str, pattern: str) -> bool:
-    parts, asked = name.split("."), pattern.split(".")
-    return len(parts) == len(asked) and all(fnmatchcase(part, one) for part, one in zip(parts, asked, strict=True))
 
 
 def _cell(values: Sequence[tuple[Run, Any]] | None) -> Cell | None:

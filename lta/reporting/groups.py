@@ -132,11 +132,10 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
         }  # fmt: skip
     labels = []
     for names, own in zip(all_names, all_settings, strict=True):
-        unlike = {
-            setting: own.get(setting) for setting, most in differing[names].items()
-            if most is TIE or _key(own.get(setting)) != _key(most)
-        }  # fmt: skip
-        said = [f"{_called(setting)}={_value(value)}" for setting, value in unlike.items()]
+        said = [
+            words for setting, most in differing[names].items()
+            if (most is TIE or _key(own.get(setting)) != _key(most)) and (words := _said(setting, own.get(setting), most))
+        ]  # fmt: skip
         labels.append(", ".join([str(names), *said[:4], *(["..."] if len(said) > 4 else [])]))
     keys = [(names.data, label) for names, label in zip(all_names, labels, strict=True)]
     repeated = Counter(keys)
@@ -146,6 +145,13 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
             counts[key] += 1
             labels[place] = f"{labels[place]} #{counts[key]}"
     return labels
+
+
+def _said(setting: str, value: Any, most: Any) -> str:
+    """Where as many have a switch on as off, by its name where it is on."""
+    if most is TIE and isinstance(value, bool):
+        return _called(setting) if value else ""
+    return f"{_called(setting)}={_value(value)}"
 
 
 def _called(setting: str) -> str:

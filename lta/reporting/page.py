@@ -21,6 +21,7 @@ from lta.reporting.published import TRUST, Figure, paper, published, rows
 from lta.reporting.runs import LeftOut, Run
 from lta.reporting.statistics import Summary
 from lta.reporting.verdict import RULE
+from lta.reporting.wording import in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -109,7 +110,7 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
         "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
         "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
         "cell": _cell, "spread": _spread, "signed": signed, "interval": _interval, "cost": _cost, "figures": _figures,
-        "text": _text,
+        "in_words": in_words, "text": _text,
     }  # fmt: skip
     environment.filters["cells"] = lambda value: _escape_markdown(str(value))
     return environment.get_template(template).render(

@@ -64,6 +64,18 @@ def test_where_no_value_is_the_usual_one_each_is_named(tmp_path):
     assert any("preprocess=Standardize" in label for label in labels), labels
 
 
+def test_a_switch_is_named_where_it_is_on_and_where_most_have_it_on_where_it_is_off(tmp_path):
+    make_run(tmp_path / "whole", "data=cifar10")
+    make_run(tmp_path / "pruned", "data=cifar10", "model.prune_inert_query=true")
+    assert [group.label for group in groups_of(tmp_path)[0]] == [
+        "vgg_att3 pc concat",
+        "vgg_att3 pc concat, prune_inert_query",
+    ]
+    make_run(tmp_path / "wide", "data=cifar10", "model.prune_inert_query=true", "model.width=2")
+    make_run(tmp_path / "wider", "data=cifar10", "model.prune_inert_query=true", "model.width=3")
+    assert "vgg_att3 pc concat, prune_inert_query=False" in [group.label for group in groups_of(tmp_path)[0]]
+
+
 def test_own_folders_of_one_name_are_two_data_sets_and_unseeded_runs_no_repeats(tmp_path):
     for number, root in enumerate(("/a/birds", "/b/birds", "/b/birds")):
         make_run(tmp_path / str(number), "data=image_folder", f"data.root={root}", seed=None)
