@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from lta.checks import choice, share
 from lta.effects.blend import blend
-from lta.effects.lens import defocus
+from lta.effects.lens import check_radius, defocus
 
 HOW = ("blur", "pixelate", "fill")
 
@@ -31,13 +31,18 @@ def blurout(
     """
     share("strength", strength)
     choice("how", how, HOW)
+    check_radius(radius)
+    if (
+        isinstance(colour, str)
+        or len(colour) != 3
+        or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour)
+    ):
+        raise ValueError(f"colour={colour} must be red, green and blue, whole numbers from 0 to 255")
     amount = strength * attention
     if how == "blur":
         return defocus(picture, amount, radius, alpha)
     if how == "pixelate":
         return blend(picture, pixelated(picture, radius, alpha), amount)
-    if len(colour) != 3 or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour):
-        raise ValueError(f"colour={list(colour)} must be red, green and blue, whole numbers from 0 to 255")
     return blend(picture, torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand_as(picture), amount)
 
 

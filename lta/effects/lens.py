@@ -36,14 +36,19 @@ def defocus(
     Discs of `radius`, a half of it, a quarter ... are drawn, and between them colours are mixed. Raises ValueError where
     `radius` lies outside.
     """
-    if not isinstance(radius, (int, float)) or not 0 < radius <= LARGEST:
-        raise ValueError(f"radius={radius} must be a share of the picture's shorter side, above 0 and at most {LARGEST}")
+    check_radius(radius)
     lens = _Lens(picture, amount.clamp(0, 1), radius * min(picture.shape[1:]), alpha)
     out = torch.empty_like(picture)
     for top, bottom in lens.bands():
         band = slice(top, bottom)
         torch.where(amount[band] <= 0, picture[:, band], _encoded(lens.light_of(top, bottom)), out=out[:, band])
     return out
+
+
+def check_radius(radius: float) -> None:
+    """Raises ValueError where it is no share of a picture's shorter side, above 0 and at most LARGEST."""
+    if not isinstance(radius, (int, float)) or isinstance(radius, bool) or not 0 < radius <= LARGEST:
+        raise ValueError(f"radius={radius} must be a share of the picture's shorter side, above 0 and at most {LARGEST}")
 
 
 class _Lens:

@@ -68,8 +68,11 @@ class Classifier(pl.LightningModule):
     def fit_input(self, images: Any) -> None:
         """Measures on the training pictures what preprocessing needs, and a whitened convolution where there is one.
 
-        `images`: uint8 (n, height, width, 3), an array or `lta.data.rows.Rows` of one.
+        `images`: uint8 (n, height, width, 3), an array or `lta.data.rows.Rows` of one. Raises ValueError where augmentation
+        can't be done to pictures of their size.
         """
+        with torch.random.fork_rng(devices=[]):
+            self.augment(torch.zeros(2, 3, *images.shape[1:3]))
         self.preprocess.fit(images)
         sample = np.linspace(0, len(images) - 1, min(MEASURED, len(images))).astype(int)
         parts = np.split(sample, range(PART, len(sample), PART))
