@@ -51,9 +51,9 @@ def find(asked: str | Sequence[str], which: str) -> list[Network]:
 def _matching(pattern: str, which: str) -> Iterator[Network]:
     """Those of its runs that have the checkpoint; the others are named. A sweep's directory holds files beside its runs."""
     paths = [Path(path) for path in sorted(glob.glob(pattern))]
-    paths = [path for path in paths if path.is_file() or (path / "config.yaml").is_file()]
+    paths = [path for path in paths if path.suffix == ".ckpt" or (path / "config.yaml").is_file()]
     if not paths:
-        raise ValueError(f"checkpoint={pattern}: no run directory or file has such a name")
+        raise ValueError(f"checkpoint={pattern}: no run directory or .ckpt file has such a name")
     lacking = [path for path in paths if path.is_dir() and not run_directory.has_checkpoint(path, which)]
     if len(lacking) == len(paths):
         raise ValueError(f"checkpoint={pattern}: none of {len(paths)} runs has a {which} checkpoint")
