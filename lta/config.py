@@ -1,5 +1,6 @@
 """How a command starts, which settings go together, and where runs and sweeps lie. Imports no torch."""
 
+import logging
 import os
 import signal
 import sys
@@ -18,37 +19,17 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from lta import checks, processes
-from lta.messages import CONF, RunError, groups, is_users, one_line
+from lta.commands import COMMANDS, CONF, PARTS, RUN, choices, groups_of
+from lta.messages import RunError, is_users, one_line
 from lta.run_directory import CHECKPOINTS, FREE, difference
 from lta.spelling import hint
 from lta.stopping import Stopped, requeue, signals
 from lta.sweep.names import job_name, sweep_name
 
+log = logging.getLogger(__name__)
+
 RESUME_MAY_CHANGE = ("trainer=", "trainer.")
 """What a resumed run may be told beside its directory: where it runs, not what it computes."""
-
-PARTS = {
-    "seed", "test_checkpoint", "test_each_epoch", "resume", "model", "compat", "head", "data", "preprocess", "augment",
-    "recipe", "schedule", "author", "trainer", "logger", "callbacks", "evaluator",
-}  # fmt: skip
-"""What a configuration consists of."""
-
-EVALUATE_PARTS = ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb")
-APPLY_PARTS = (
-    "checkpoint", "which", "segmentation", "segmenter", "mask", "images", "out", "overwrite", "effect", "attention",
-    "device",
-)  # fmt: skip
-DEMO_PARTS = (
-    "checkpoint", "compare", "which", "effect", "attention", "device", "host", "port", "open", "largest",
-)  # fmt: skip
-EXPORT_PARTS = ("checkpoint", "which", "format", "out", "overwrite")
-COMMANDS = {
-    "evaluate": (EVALUATE_PARTS, ("evaluator", "data")),
-    "apply": (APPLY_PARTS, ("effect",)),
-    "demo": (DEMO_PARTS, ("effect",)),
-    "export": (EXPORT_PARTS, ()),
-}
-"""What the commands beside lta.run read, and the groups that they choose from."""
 
 ENVIRONMENT: dict[str, str] = {}
 """What the program was started with, and what the jobs of a sweep get."""
@@ -64,7 +45,7 @@ TAKE_WORDS = HYDRA_FLAGS - {"-h", "--help", "--hydra-help", "--version", "--reso
 
 
 def launch(
-    task: Callable[[DictConfig], None], config_name: str = "config", lists: Sequence[str] = ("evaluator",),
+    task: Callable[[DictConfig], None], config_name: str = RUN, lists: Sequence[str] = ("evaluator",),
     sweeps: bool = True,
 ) -> None:  # fmt: skip
     """Composes the configuration from the command line and calls `task` with it; ends errors in one line, status 1.
@@ -84,7 +65,7 @@ def launch(
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _job_of_another_launcher(task, cfg)
         else:
-            with _errors_in_one_line(failed):
+            with _errors_in_one_line(failed, config_name):
                 task(cfg)
 
     ENVIRONMENT.clear()
@@ -92,8 +73,8 @@ def launch(
     started = processes.is_started_by_lightning()
     if started:
         processes.end_with_parent()
-    with signals.handled(tell=os.getppid() if started else None), _said_once(), _errors_in_one_line(failed):
-        _check_flags(sys.argv[1:], sweeps)
+    with signals.handled(tell=os.getppid() if started else None), _said_once(), _errors_in_one_line(failed, config_name):
+        sys.argv[1:] = _flags_first(sys.argv[1:], sweeps)
         if not {"-m", "--multirun"} & set(sys.argv[1:]):
             sys.argv[1:] = [_listed(argument, lists) for argument in sys.argv[1:]]
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
@@ -138,13 +119,13 @@ def _said_once() -> Iterator[None]:
 
 
 @contextmanager
-def _errors_in_one_line(failed: list[Exception]) -> Iterator[None]:
+def _errors_in_one_line(failed: list[Exception], config_name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_users(error):
             raise
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        print(f"error: {one_line(error, config_name)}", file=sys.stderr)
         failed.append(error)
 
 
@@ -152,13 +133,11 @@ def _help(config_name: str) -> str:
     """The command's help text with the groups it chooses from, and their choices. Hydra's own takes a second: it loads
     every file several times."""
     text = (CONF / f"{config_name}_help.txt").read_text()
-    if config_name in COMMANDS:
-        listed = {group: _choices(group) for group in COMMANDS[config_name][1]}
-    else:
-        listed = {group: _choices(group) for group in groups() if group not in APPLY_PARTS}
-        listed["data"] = _choices("data/with_recipe/fast")  # there are others, without training images, to look at
-    choices = (f"{group}: {', '.join(names)}" for group, names in listed.items())
-    return text.replace("GROUPS", "\n    ".join(choices)).rstrip()
+    listed = {group: choices(group) for group in groups_of(config_name)}
+    if config_name == RUN:  # there are other data, without training images, to look at
+        listed["data"] = choices("data/with_recipe/fast")
+    shown = (f"{group}: {', '.join(names)}" for group, names in listed.items())
+    return text.replace("GROUPS", "\n    ".join(shown)).rstrip()
 
 
 def _listed(argument: str, keys: Sequence[str]) -> str:
@@ -167,16 +146,23 @@ def _listed(argument: str, keys: Sequence[str]) -> str:
     return f"{key}=[{value}]" if key in keys and "," in value and value[0] not in "[{('\"" else argument
 
 
-def _check_flags(arguments: list[str], sweeps: bool) -> None:
-    """Hydra's parser answers an unknown flag with its whole usage; settings are no flags."""
+def _flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
+    """Hydra's parser answers an unknown flag, and settings before a flag and behind it, with its whole usage."""
+    flags, settings_given = [], []
     for before, argument in zip(["", *arguments], arguments, strict=False):
         flag, equals, _ = argument.partition("=")
-        if not flag or not (equals or argument.startswith(("-", "~")) or before in TAKE_WORDS):
-            raise RunError(f"{argument}: settings are given as key=value, for example recipe.epochs=5; see --help")
+        of_flag = before in TAKE_WORDS and not equals and not argument.startswith("-")
+        if not flag or not (equals or argument.startswith(("-", "~")) or of_flag):
+            shown = argument or "''"
+            raise RunError(f"{shown}: settings are given as key=value, for example recipe.epochs=5; see --help")
         if flag.startswith("-") and flag not in HYDRA_FLAGS:
             raise RunError(f"{flag} is unknown: settings are given as key=value, for example recipe.epochs=5; see --help")
         if flag in ("-m", "--multirun") and not sweeps:
             raise RunError(f"{flag} is for sweeps of lta.run; several checkpoints are given as checkpoint=one,other")
+        if argument == "hydra.run.dir=":
+            raise RunError("hydra.run.dir= must name a directory")
+        (flags if flag.startswith("-") or of_flag else settings_given).append(argument)
+    return [*flags, *settings_given]
 
 
 def settings_of(command: str, cfg: DictConfig) -> DictConfig:
@@ -187,12 +173,8 @@ def settings_of(command: str, cfg: DictConfig) -> DictConfig:
         if key not in parts:
             raise RunError(f"{override}: lta.{command} does not read {key}; it reads {', '.join(parts)}")
     if chosen and not cfg[chosen[0]]:
-        raise RunError(f"{chosen[0]}=... must be given; choose one or more of {', '.join(_choices(chosen[0]))}")
+        raise RunError(f"{chosen[0]}=... must be given; choose one or more of {', '.join(choices(chosen[0]))}")
     return cfg
-
-
-def _choices(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def settings(cfg: DictConfig) -> DictConfig:
@@ -201,7 +183,7 @@ def settings(cfg: DictConfig) -> DictConfig:
     Raises RunError where something was asked for that nothing reads.
     """
     if unknown := set(cfg) - PARTS:
-        meant = hint(min(unknown), CONF) or f"; the settings are {', '.join(sorted(PARTS))}"
+        meant = hint(min(unknown)) or f"; the settings are {', '.join(sorted(PARTS))}"
         raise RunError(f"there is no setting {min(unknown)}{meant}")
     for part in ("compat", "head"):
         if part in cfg and part not in cfg.model:
@@ -222,6 +204,10 @@ def settings(cfg: DictConfig) -> DictConfig:
         )
     saved = OmegaConf.create(_saved(Path(cfg.resume) / "config.yaml"))
     if any(override.startswith("trainer=") for override in asked):
+        dropped = {key: value for key, value in saved.trainer.items() if cfg.trainer.get(key) != value}
+        if dropped:
+            told = ", ".join(f"{key} was {value}" for key, value in dropped.items())
+            log.info("resume: another trainer than the run had until now: %s", told)
         saved.trainer, asked = cfg.trainer, []
     for override in asked:
         key, _, value = override.partition("=")
@@ -241,13 +227,16 @@ def check(cfg: DictConfig) -> None:
         raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
 
 
+def directory_given() -> bool:
+    """Whether the run's directory was named, and not made up for it."""
+    return any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra)
+
+
 def _begun_or_new(cfg: DictConfig) -> DictConfig:
     """`resume` becomes the run's directory where that already holds this very run, else None."""
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
-    if hydra_config.mode == RunMode.RUN and not any(
-        override.startswith("hydra.run.dir=") for override in hydra_config.overrides.hydra
-    ):
+    if hydra_config.mode == RunMode.RUN and not directory_given():
         raise RunError("resume=auto goes on in a directory that stays the same: give hydra.run.dir=...")
     path = directory / "config.yaml"
     begun = path.is_file()

@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lta.messages import CONF, RunError, is_users, one_line
+from lta.commands import CONF
+from lta.messages import RunError, is_users, one_line
 
 DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lta"}
 FLAGS = ("--dry-run", "--json", "--help", "-h")

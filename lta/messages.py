@@ -4,14 +4,12 @@ import re
 import sys
 from pathlib import Path
 
+import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from lta.spelling import hint
-
-PACKAGE = Path(__file__).resolve().parent
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
-"""Inside the package in a wheel, beside it in a checkout."""
+from lta.commands import CONF, RUN, choices, groups
+from lta.spelling import hint, near
 
 EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
 """Plugins of Hydra by the extra that brings them."""
@@ -21,28 +19,28 @@ class RunError(ValueError):
     """What a user can get wrong, found where no other exception fits."""
 
 
-def groups() -> list[str]:
-    """Names of the folders of conf/ from which a command chooses."""
-    return sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+def one_line(error: BaseException, config_name: str = RUN) -> str:
+    """What went wrong, as one line: the cause where a library has wrapped it, and the key where it is known.
 
-
-def one_line(error: BaseException) -> str:
-    """What went wrong, as one line: the cause where a library has wrapped it, and the key where it is known."""
+    `config_name` is that of the command's configuration.
+    """
     text = str(error)
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+    if isinstance(error, OSError) and error.filename and error.strerror:
         return _of_file(error)
-    if match := re.search(r"got an unexpected keyword argument '(\w+)'", text):
-        return _not_taken(match[1])
+    if (match := re.search(r"got an unexpected keyword argument '(\w+)'", text)) and (key := _added(match[1], text)):
+        return f"there is no setting {key}{hint(key, config_name)}"
     if match := re.search(r"Ambiguous value for argument '(.*)'", text):
-        return f"{match[1]} gives several where one is taken (a sweep: python -m lta.run -m ...; a list: [one,other])"
-    if match := re.search(r"Multiple values for (\w+)\. To override a value use 'override \w+: (.*)'", text):
-        group, choice = match.groups()
-        return f"+{group}={choice} adds a second choice; {group}={choice} takes the place of the one that is there"
+        sweep = "a sweep over them needs -m; " if config_name == RUN else ""
+        return f"{match[1]} gives several where one is taken ({sweep}a list is [one,other])"
+    if match := re.search(r"Multiple values for (\S+)\. To override a value use 'override \S+ (.*)'", text):
+        return _chosen_already(match[1], match[2])
+    if match := re.search(r"(\S+) appears more than once in the final defaults list", text):
+        return _chosen_already(match[1], "...")
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
-        group, choice, listed = match.groups()
+        group, choice, listed = match[1], match[2], match[3].split()
         if choice in EXTRAS:
             return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
-        return f"{group}={choice} is unknown; choose one of {', '.join(listed.split())}"
+        return f"{group}={choice} is unknown{near(choice, listed)}; choose one of {', '.join(listed)}"
     if match := re.search(r"Could not find 'data/with_recipe/([^'/]+)/([^'/]+)'", text):
         recipe, data = match.groups()
         fitting = sorted(path.stem for path in (CONF / "data" / "with_recipe" / recipe).glob("*.yaml"))
@@ -53,13 +51,14 @@ def one_line(error: BaseException) -> str:
         entry = "" if "={" not in text else ", or it has no such entry"
         if swept := _swept_groups():
             entry += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{match[1].lstrip('+')}=..."
-        meant = hint(match[1].lstrip("+"), CONF)
-        return f"there is no setting {match[1]} here{entry}{meant or '; --cfg job prints them all'}"
+        meant = hint(match[1].lstrip("+"), config_name)
+        return f"there is no setting {match[1]} here{meant or f'{entry}; --cfg job prints them all'}"
+    if match := re.search(r"Could not delete from config\. '([^']+)' does not exist", text):
+        return f"~{match[1]}: there is no setting {match[1]}{hint(match[1], config_name)}"
     if "Config group override must be a string or a list" in text:
         chosen = (argument for argument in sys.argv if argument.partition("=")[0] in groups())
         odd = next((argument for argument in chosen if argument.partition("=")[2] in ("null", "")), "a group")
-        allowed = sorted(path.stem for path in (CONF / odd.partition("=")[0]).glob("*.yaml"))
-        return f"{odd}: a choice is needed here; choose one of {', '.join(allowed)}"
+        return f"{odd}: a choice is needed here; choose one of {', '.join(choices(odd.partition('=')[0]))}"
     if match := re.search(r"Interpolation key '([^']+)' not found", text):
         return f"there is no setting {match[1]}, which this configuration reads"
     if match := re.search(r"Missing mandatory value: (\S+)", text):
@@ -81,18 +80,33 @@ def one_line(error: BaseException) -> str:
 
 
 def _of_file(error: OSError) -> str:
-    """With the setting that names the file."""
-    name = str(error.filename)
-    given = (argument for argument in sys.argv if argument.partition("=")[2] not in ("", ".", "/"))
-    asked = next((argument for argument in given if name.startswith(argument.partition("=")[2])), name)
-    return f"{asked}: {error.strerror}" if asked.endswith(name) else f"{asked}: {name}: {error.strerror}"
+    """With the setting that names the file, or a folder that it is in."""
+    file = Path(str(error.filename)).absolute()
+    named = {argument: Path(argument.partition("=")[2]).absolute() for argument in sys.argv[1:] if _gives_a_value(argument)}
+    holding = {argument: place for argument, place in named.items() if place == file or place in file.parents[:-1]}
+    holding = {argument: place for argument, place in holding.items() if place == file or place != Path.cwd()}
+    if not holding:
+        return f"{error.filename}: {error.strerror}"
+    asked = max(holding, key=lambda argument: len(holding[argument].parts))
+    return f"{asked}: {error.strerror}" if holding[asked] == file else f"{asked}: {error.filename}: {error.strerror}"
 
 
-def _not_taken(name: str) -> str:
-    """A setting that was added with + and that nothing takes."""
-    keys = (argument.lstrip("+").partition("=")[0] for argument in sys.argv if argument.startswith("+"))
-    key = next((key for key in keys if key.rpartition(".")[2] == name), name)
-    return f"there is no setting {key}{hint(key, CONF)}"
+def _gives_a_value(argument: str) -> bool:
+    return re.match(r"[\w+][^=]*=.", argument) is not None
+
+
+def _added(name: str, text: str) -> str | None:
+    """The key of a setting that nothing takes, as Hydra's error or the command line has it."""
+    if of := re.search(r"full_key: (\S+)", text):
+        return f"{of[1]}.{name}"
+    keys = (argument.lstrip("+").partition("=")[0] for argument in sys.argv[1:] if argument.startswith("+"))
+    parents = (key[: key.index(f".{name}")] for key in keys if f".{name}." in f"{key}.")
+    parent = next(parents, None)
+    return None if parent is None else f"{parent}.{name}"
+
+
+def _chosen_already(group: str, choice: str) -> str:
+    return f"+{group}={choice} adds a second choice; {group}={choice} takes the place of the one that is there"
 
 
 def _swept_groups() -> list[str]:
@@ -122,4 +136,4 @@ def is_users(error: BaseException) -> bool:
     if isinstance(error, TypeError):
         return "unexpected keyword argument" in str(error)  # a key added with + that the target does not take
     libraries = type(error).__name__ in ("MisconfigurationException", "OutOfMemoryError")
-    return libraries or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError))
+    return libraries or isinstance(error, (HydraException, OmegaConfBaseException, ValueError, OSError, yaml.YAMLError))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,11 +33,11 @@ LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path, own: bool = False) -> Iterator[None]:
     """Inside, no other run gets into `directory`, until this process has ended, however it ends.
 
-    If it ends by an error before anything was begun, what Hydra has made of the directory goes again. Only a run's first
-    process asks. Raises ValueError where another run is in there.
+    One of its `own`, that was made for this run and named by nobody, goes again if it ends by an error before the run has
+    begun. Only a run's first process asks. Raises ValueError where another run is in there.
     """
     if not is_first():
         yield
@@ -48,17 +49,18 @@ def locked(directory: Path) -> Iterator[None]:
             try:
                 yield
             except BaseException:
-                _remove_unbegun(directory)
+                if own:
+                    _remove_unbegun(directory)
                 raise
     except Timeout as error:
         raise ValueError(f"{directory} is being run by another process (which holds its .lock)") from error
 
 
 def _remove_unbegun(directory: Path) -> None:
-    """Where there are logs only, of a command that was refused or stopped before its run began."""
-    made = list(directory.iterdir())
-    if all(path.name == ".lock" or (path.name.startswith("run") and path.suffix == ".log") for path in made):
-        with suppress(OSError):  # another process of the run may still write there
+    """Where there are logs only (`processes.log_name`)."""
+    with suppress(OSError):  # another process of the run may still write there
+        made = list(directory.iterdir())
+        if all(path.name == ".lock" or re.fullmatch(r"run(_node\d+)?(_rank\d+)?\.log", path.name) for path in made):
             for path in made:
                 path.unlink()
             directory.rmdir()
@@ -118,12 +120,16 @@ def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def checkpoint(directory: Path, which: str) -> Path:
     """The `last` checkpoint, or the `best` of the validation set; raises ValueError where there is none."""
-    if not has_checkpoint(directory, which):
-        if not (directory / "config.yaml").is_file():
-            raise ValueError(f"{directory} is no run directory: it has no config.yaml")
-        why = "the first is written after an epoch" if which == "last" else "it needs a validation set (data.val_size)"
-        raise ValueError(f"{directory} has no {which} checkpoint: {why}")
-    return directory / "checkpoints" / f"{which}.ckpt"
+    path = directory / "checkpoints" / f"{which}.ckpt"
+    if has_checkpoint(directory, which):
+        return path
+    if not (directory / "config.yaml").is_file():
+        raise ValueError(f"{directory} is no run directory: it has no config.yaml")
+    before = path.with_name(PREVIOUS.get(path.name, path.name))
+    if before.is_file():
+        raise ValueError(f"{directory} has no {which} checkpoint; {before} is that of the epoch before it")
+    when = "an epoch" if which == "last" else "an epoch, where there is a validation set (data.val_size)"
+    raise ValueError(f"{directory} has no {which} checkpoint: it is written after {when}")
 
 
 def has_checkpoint(directory: Path, which: str) -> bool:

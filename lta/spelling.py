@@ -1,4 +1,4 @@
-"""Which setting somebody may have meant: those that the files of conf/ give, by their keys. Imports no torch."""
+"""Which setting or choice somebody may have meant: those that the files of conf/ give. Imports no torch."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,51 +8,69 @@ from typing import Any
 
 import yaml
 
-NOT_SETTINGS = ("experiment", "hydra", "with_recipe", "author")
-"""Folders whose files set what others have."""
+from lta.commands import CONF, RUN, groups_of
 
-LIKE, VERY_LIKE = 0.7, 0.9
-"""How alike two names beside each other, and two whole keys, are for one to be meant by the other (difflib: from 0 to 1)."""
+NOT_SETTINGS = ("with_recipe", "author")
+"""Folders below a group's own whose files set what others have."""
+
+LIKE, VERY_LIKE = 0.7, 0.85
+"""How alike two names beside each other, and two anywhere, are for one to be meant by the other (difflib: from 0 to 1)."""
 
 
-def hint(key: str, conf: Path) -> str:
-    """Where `key` is a setting, or which one it is like; empty if none is."""
-    known = _settings(conf)
+def hint(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+    """Where `key` is a setting of that command, or which one it is like; empty if none is."""
+    known = _settings(config_name, conf)
     if key in known:
-        choices = known[key]
-        return (
-            f": {key.partition('.')[0]}={', '.join(choices)} {'has' if len(choices) == 1 else 'have'} it" if choices else ""
-        )
+        choices = ", ".join(known[key])
+        return f": {key.partition('.')[0]}={choices} {'have' if ',' in choices else 'has'} it" if choices else ""
     parent, _, name = key.rpartition(".")
     beside = {one.rpartition(".")[2]: one for one in known if one.rpartition(".")[0] == parent}
     meant = [beside[like] for like in get_close_matches(name, beside, n=1, cutoff=LIKE)]
     meant = meant or sorted(one for one in known if one.rpartition(".")[2] == name)[:2]
-    meant = meant or get_close_matches(key, known, n=1, cutoff=VERY_LIKE)
+    if not meant:
+        by_name = {one.rpartition(".")[2]: one for one in sorted(known, reverse=True)}
+        meant = [by_name[like] for like in get_close_matches(name, by_name, n=1, cutoff=VERY_LIKE)]
     return f": did you mean {' or '.join(meant)}?" if meant else ""
 
 
-def _settings(conf: Path) -> dict[str, list[str]]:
-    """By dotted key, the choices of its group that have it; none of the groups themselves and of what all commands have."""
-    found: dict[str, list[str]] = {key: [] for key in _keys(conf / "config.yaml")}
-    for file in sorted(conf.glob("*/**/*.yaml")):
-        folder = file.relative_to(conf).parent
-        if set(folder.parts) & set(NOT_SETTINGS):
+def near(name: str, names: list[str]) -> str:
+    """Which of `names` is like `name`, as a question in brackets; empty if none is."""
+    meant = get_close_matches(name, names, n=1, cutoff=LIKE)
+    return f" (did you mean {meant[0]}?)" if meant else ""
+
+
+def _settings(config_name: str, conf: Path) -> dict[str, list[str]]:
+    """By dotted key, the choices of its group that have it; none of the groups themselves and of what is always there."""
+    found: dict[str, list[str]] = {key: [] for key in _keys(conf / f"{config_name}.yaml")}
+    for group in groups_of(config_name):
+        found.setdefault(group, [])
+        if group == "experiment":
             continue
-        found.setdefault(folder.parts[0], [])
-        package = re.match(r"# @package (\S+)", file.read_text())
-        prefix = package[1].removeprefix("_global_") if package else ".".join(folder.parts)
-        for key in (f"{prefix}.{key}".lstrip(".") for key in _keys(file)):
-            if key.startswith(f"{folder.parts[0]}."):  # a recipe also sets what other groups have
-                choices = found.setdefault(key, [])
-                choices += [] if file.stem in choices else [file.stem]
+        for file in sorted((conf / group).rglob("*.yaml")):
+            folder = file.relative_to(conf).parent
+            if set(folder.parts) & set(NOT_SETTINGS):
+                continue
+            package = _package(file)
+            prefix = ".".join(folder.parts) if package is None else package.removeprefix("_global_")
+            for key in (f"{prefix}.{key}".lstrip(".") for key in _keys(file)):
+                if key.startswith(f"{group}."):  # a recipe also sets what other groups have
+                    choices = found.setdefault(key, [])
+                    choices += [] if file.stem in choices else [file.stem]
     return found
+
+
+def _package(file: Path) -> str | None:
+    """Where a file says that its settings belong, if not to its folder's name."""
+    found = re.match(r"# @package (\S+)", file.read_text())
+    return found[1] if found else None
 
 
 def _keys(file: Path) -> Iterator[str]:
     content = yaml.safe_load(file.read_text()) or {}
     for other in content.get("defaults", ()):  # files beside it, on which it is based
-        if isinstance(other, str) and (file.parent / f"{other}.yaml").is_file():
-            yield from _keys(file.parent / f"{other}.yaml")
+        base = file.parent / f"{other}.yaml"
+        if isinstance(other, str) and base.is_file() and _package(base) == _package(file):
+            yield from _keys(base)
     for key, value in content.items():
         if key not in ("defaults", "hydra") and not key.startswith("_"):
             yield from _flat(key, value)

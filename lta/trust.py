@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lta.messages import CONF
+from lta.commands import CONF
 
 READ = ("model", "data", "preprocess", "augment", "recipe", "seed")
 """The parts of a checkpoint's configuration that are built or read."""

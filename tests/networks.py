@@ -6,8 +6,8 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
+from lta.commands import CONF
 from lta.config import build
-from lta.messages import CONF
 
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")
 TINY_AIR = ("model.width=0.25",)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from networks import composed
 
+from lta.commands import CONF
 from lta.config import build
 from lta.data.evaluation_data import EvaluationData
-from lta.messages import CONF
 
 
 def choices(group):

@@ -6,8 +6,8 @@ from networks import composed, network, tiny
 from sklearn.datasets import load_sample_image
 
 from lta import exported, exporting
+from lta.commands import CONF
 from lta.config import build
-from lta.messages import CONF
 
 AUTHOR = "model.init.scorer=author"
 """Maps that are not uniform."""

@@ -35,13 +35,14 @@ MAY_IMPORT = {
     "processes": set(),
     "stopping": set(),
     "sweep": {"checks", "console", "run_directory", "stopping"},
-    "messages": {"spelling"},
-    "spelling": set(),
+    "commands": set(),
+    "messages": {"commands", "spelling"},
+    "spelling": {"commands"},
     "torchrun": {"messages", "processes"},
-    "config": {"checks", "messages", "processes", "run_directory", "spelling", "stopping", "sweep", "torchrun"},
+    "config": {"checks", "commands", "messages", "processes", "run_directory", "spelling", "stopping", "sweep", "torchrun"},
     "run_directory": {"checks", "processes"},
     "summary": {"checkpoint", "console"},
-    "trust": {"messages"},
+    "trust": {"commands"},
     "checkpoint": {"config", "processes", "run_directory", "training", "trust"},
     "seeing": {"measures"},
     "queries": {"config", "pictures", "seeing"},
@@ -91,7 +92,7 @@ def test_imports_go_in_the_allowed_directions():
                 assert part == "demonstration", f"{path} imports {library}"
 
 
-LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "messages", "spelling", "config")
+LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "commands", "messages", "spelling", "config")
 """What runs in a sweep's own process, which has no torch in it, and what reads files only; Hydra's plugin is light too."""
 
 

@@ -8,7 +8,7 @@ import pytest
 from commands import TINY, lta_run
 from omegaconf import OmegaConf
 
-from lta.messages import PACKAGE
+from lta.commands import PACKAGE
 
 TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air", "small")
 

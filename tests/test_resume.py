@@ -52,31 +52,37 @@ def test_the_same_command_again_goes_on_in_its_directory(capsys, tmp_path):
 def test_a_run_goes_on_elsewhere(capsys, tmp_path):
     """`trainer=` takes the place of the whole part, with the settings that come with it; nothing else changes."""
     run = tmp_path / "run"
-    ended = lta_run(capsys, [*TINY, "+trainer.log_every_n_steps=7", f"hydra.run.dir={run}"])
+    ended = lta_run(capsys, [*TINY, "trainer.precision=32-true", "+trainer.log_every_n_steps=7", f"hydra.run.dir={run}"])
     assert ended.status == 0, ended.err
     (run / "results.json").unlink()
     assert "bf16" not in (run / "run.log").read_text()
     again = lta_run(capsys, [f"resume={run}", "trainer=cpu", "trainer.precision=bf16-mixed"])
     assert again.status == 0, again.err
     assert "epoch" not in again.out.split("== summary")[0]
-    assert "precision bf16-mixed" in (run / "run.log").read_text()
+    log = (run / "run.log").read_text()
+    assert "precision bf16-mixed" in log
+    assert "another trainer than the run had until now: precision was 32-true, log_every_n_steps was 7\n" in log
 
 
-@pytest.mark.parametrize(("also", "stays"), [((), False), (("run_rank1.log",), False), (("notes.txt",), True)])
-def test_of_what_never_began_nothing_stays(tmp_path, also, stays):
+@pytest.mark.parametrize(("also", "own", "stays"), [
+    ((), True, False), ((), False, True), (("run_rank1.log", "run_node1_rank0.log"), True, False),
+    (("notes.txt",), True, True), (("runner.log",), True, True), (("run_4711.log",), True, True),
+    (("config.yaml",), True, True),
+])  # fmt: skip
+def test_of_what_never_began_nothing_stays_but_what_others_wrote_or_named(tmp_path, also, own, stays):
     directory = tmp_path / "run"
     directory.mkdir()
     for name in ("run.log", *also):
         (directory / name).touch()
-    with pytest.raises(ValueError, match="refused"), run_directory.locked(directory):
+    with pytest.raises(ValueError, match="refused"), run_directory.locked(directory, own):
         raise ValueError("refused")
     assert directory.exists() is stays
     assert not stays or sorted(path.name for path in directory.iterdir()) == [".lock", *sorted(["run.log", *also])]
 
 
 def test_another_run_in_a_directory_keeps_it(tmp_path):
-    with run_directory.locked(tmp_path):
-        with pytest.raises(ValueError, match="is being run by another process"), run_directory.locked(tmp_path):
+    with run_directory.locked(tmp_path, own=True):
+        with pytest.raises(ValueError, match="is being run by another process"), run_directory.locked(tmp_path, own=True):
             pass
         assert (tmp_path / ".lock").exists()
 

@@ -19,7 +19,7 @@ MODELS = (
 
 # arguments, what the line must say
 WRONG = [
-    (["model=vgg_att9"], f"model=vgg_att9 is unknown; choose one of {MODELS}"),
+    (["model=vgg_att9"], f"model=vgg_att9 is unknown (did you mean vgg_att3?); choose one of {MODELS}"),
     (["data=imagenet"], "data=imagenet is unknown; choose one of"),
     (["compat=cosine"], "compat=cosine is unknown; choose one of additive, dp, frozen, pc, scaled_dp, uniform"),
     (["head=mean"], "head=mean is unknown; choose one of concat, indep"),
@@ -35,7 +35,7 @@ WRONG = [
     (["model="], "model= is unknown; choose one of air"),
     (["+model=vgg"], "+model=vgg adds a second choice; model=vgg takes the place of the one that is there"),
     (["foo"], "foo: settings are given as key=value, for example recipe.epochs=5; see --help"),
-    (["model=vgg,vgg_att2"], "model=vgg,vgg_att2 gives several where one is taken (a sweep: python -m lta.run -m"),
+    (["model=vgg,vgg_att2"], "model=vgg,vgg_att2 gives several where one is taken (a sweep over them needs -m; a list"),
     (["=3"], "=3: settings are given as key=value"),
     (["-m", "foo"], "foo: settings are given as key=value"),
     (["--epochs=5"], "--epochs is unknown: settings are given as key=value"),
@@ -49,7 +49,13 @@ WRONG = [
     (["callbacks.telemetry.grad_every=0"], "callbacks.telemetry.grad_every=0 must be"),
     (["callbacks.last_checkpoint=null"], "test_checkpoint=last needs callbacks.last_checkpoint"),
     (["seed=99999999999"], "99999999999"),
-    (["+model.colour=red"], "there is no setting model.colour"),
+    (["+model.colour=red"], "error: there is no setting model.colour\n"),
+    (["data=cifr10"], "data=cifr10 is unknown (did you mean cifar10?); choose one of cifar10, "),
+    (["~modle"], "~modle: there is no setting modle: did you mean model?"),
+    (["+hydra/launcher=basic"], "+hydra/launcher=... adds a second choice"),
+    (["seed=1", "-m", "model=vgg_att9"], "model=vgg_att9 is unknown"),
+    ([""], "'': settings are given as key=value"),
+    (["hydra.run.dir="], "hydra.run.dir= must name a directory"),
     (["+trainer.colour=red"], "there is no setting trainer.colour"),
     (["model.width=[1"], "'[1'"),
     (["model.width=0"], "model.width=0 must be a number in (0, 64)"),
@@ -157,7 +163,7 @@ def assert_refused(ended, says):
     assert ended.status != 0
     assert [line for line in lines if line.startswith("error: ")] == lines, f"more than the one line: {ended.err}"
     assert len(lines) == 1, ended.err
-    assert says in lines[0]
+    assert says in ended.err
     assert "Traceback" not in ended.out
 
 
@@ -172,7 +178,8 @@ def test_wrong_values_end_in_one_line(capsys, arguments, says):
     if "data" in given:
         kept = [argument for argument in kept if not argument.startswith("data.")]
     assert_refused(lta_run(capsys, [*kept, *arguments]), says)
-    assert all((run / "config.yaml").is_file() for run in Path().glob("runs/*")), "nothing is left of what never began"
+    begun = [argument for argument in arguments if argument.startswith("logger.")]  # they are built last
+    assert begun or not list(Path().glob("runs/*")), "nothing is left of what never began"
 
 
 @pytest.mark.slow

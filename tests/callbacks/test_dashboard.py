@@ -8,7 +8,7 @@ import pytest
 from wandb_commands import OFFLINE, environment, history, lta, parts
 
 from lta.callbacks.dashboard import EVALUATED, SECTIONS, keys, outline
-from lta.config import CONF
+from lta.commands import CONF
 
 RUN = [
     *OFFLINE, "model=vgg_att3_three_globals", "compat=dp", "recipe.epochs=2", "data.train_size=200", "data.test_size=64",

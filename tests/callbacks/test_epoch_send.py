@@ -17,7 +17,7 @@ from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.epoch_send import EpochSend
 from lta.callbacks.held import Held
 from lta.callbacks.run_logger import RunLogger
-from lta.config import CONF
+from lta.commands import CONF
 
 
 class Memory(DummyLogger):

@@ -18,7 +18,7 @@ from lta.callbacks import run_logger
 from lta.callbacks.run_logger import RunLogger
 from lta.callbacks.wandb_artifacts import log_report, send_checkpoints
 from lta.callbacks.wandb_run import setting, wandb_logger
-from lta.config import CONF
+from lta.commands import CONF
 
 
 class Run:

@@ -7,11 +7,11 @@ import torch
 from PIL import Image, ImageCms
 from untrained_run import untrained_run
 
+from lta.commands import CONF
 from lta.config import build, plain
 from lta.demonstration.limits import Limits
 from lta.demonstration.looking import Workshop
 from lta.demonstration.networks import load_networks
-from lta.messages import CONF
 
 ATTENTION = {
     "levels": ["A", "B", "C"], "combine": "product", "low": 0.5, "high": 0.95, "edges": 0.05, "feather": 0.0,

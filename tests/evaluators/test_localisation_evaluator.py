@@ -9,13 +9,13 @@ import torch
 from networks import network
 from omegaconf import OmegaConf
 
+from lta.commands import CONF
 from lta.data.batches import Split
 from lta.data.digit_scenes import DigitScenes
 from lta.evaluations import _plain
 from lta.evaluators import localisation
 from lta.evaluators.localisation import Localisation, explained_images
 from lta.measures.localisation import halves
-from lta.messages import CONF
 from lta.models.output import NetworkOutput
 from lta.transforms.normalize import Standardize
 

@@ -6,7 +6,7 @@ import scipy.stats
 from made_runs import config_of
 from networks import composed
 
-from lta.messages import CONF
+from lta.commands import CONF
 from lta.reporting.deviations import NOT_KNOWN, Deviation, deviations, trained_by_the_authors
 from lta.reporting.names import Names, names_of
 from lta.reporting.published import Figure, Published, published, rows

@@ -68,7 +68,7 @@ def test_a_file_of_somebody_else_stays(tmp_path, beside):
     ended = ask("runs", cwd=tmp_path)
     (line,) = ended.stderr.splitlines()
     assert (ended.returncode, line) == (
-        1, "error: report.md is there and no report's (which has its report.json): choose another --out"
+        1, "error: report.md is there, without a report's report.json beside it: move it away or choose another --out"
     )  # fmt: skip
     assert (tmp_path / "report.md").read_text() == "# What I think\n"
     assert not (tmp_path / "report.html").exists()

@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
+from lta.commands import CONF
 from lta.config import build
-from lta.messages import CONF
 from lta.training.schedules import Steps, WarmupCosine
 
 STEPS = 390  # of an epoch of 50,000 images in batches of 128
