@@ -53,7 +53,10 @@ PARTS: Mapping[str, Mapping[str, str]] = {
         "chance": "random pixels", "product": "product of levels", "mean": "mean of levels", "max": "maximum of levels",
     },
     "query": {"another": "another picture's query", "zero": "a query of 0", "noise": "noise for a query"},
-    "robustness": {"fgsm": "FGSM", "pgd": "PGD", "noise": "random signs", "uniform": "uniform noise"},
+    "robustness": {
+        "fgsm": "FGSM", "pgd": "PGD", "noise": "random signs", "uniform": "uniform noise",
+        "source_fgsm": "FGSM on another network", "source_pgd": "PGD on another network",
+    },
     "faithfulness": {"product": "product of levels", "random": "random pixels", "central": "central pixels"},
 }  # fmt: skip
 
@@ -81,6 +84,6 @@ def _parts(name: str, pattern: str) -> tuple[str, ...] | None:
 
 
 def _called(evaluator: str, part: str) -> str:
-    if re.fullmatch("[A-Z]", part):
+    if evaluator in FIRST and re.fullmatch("[A-Z]", part):
         return f"level {part}"
     return PARTS.get(evaluator, {}).get(part, part.replace("_", " "))

@@ -15,7 +15,9 @@ def check_place(folder: Path, names: Iterable[str]) -> None:
     them, and may be replaced."""
     there = [name for name in names if (folder / name).exists()]
     if there and not _holds_report(folder / "report.json"):
-        raise ValueError(f"{folder / there[0]} is there and no report's (which has its report.json): choose another --out")
+        raise ValueError(
+            f"{folder / there[0]} is there, without a report's report.json beside it: move it away or choose another --out"
+        )
 
 
 def _holds_report(file: Path) -> bool:
