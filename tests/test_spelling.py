@@ -14,6 +14,7 @@ from lta.spelling import hint, near
     ("logger.wandb.projct", ": did you mean logger.wandb.project?"),
     ("head.combine", ": head=indep has it"),
     ("recipe.muon_lr", ": recipe=muon has it"),
+    ("recipe.lookahead", ": recipe=air has it"),
     ("compat.scale", ": compat=frozen has it"),
     ("schedule.every", ": schedule=author has it"),
     ("seed", ""),
@@ -36,9 +37,10 @@ def test_a_file_without_settings(tmp_path):
     (tmp_path / "config.yaml").write_text("seed: 0\n")
     (tmp_path / "logger").mkdir()
     (tmp_path / "logger" / "none.yaml").write_text("# nothing\n")
+    (tmp_path / "logger" / "even.yaml").write_text("# @package logger.odd\ndefaults: [odd]\ninner: {size: 2}\n")
     (tmp_path / "logger" / "odd.yaml").write_text("# @package logger.odd\n_target_: a.b\ninner: {_target_: c.d, size: 1}\n")
     assert hint("logger.odd.inner.sise", conf=tmp_path) == ": did you mean logger.odd.inner.size?"
-    assert hint("logger.odd.inner", conf=tmp_path) == ": logger=odd has it"
+    assert hint("logger.odd.inner", conf=tmp_path) == ": logger=even, odd have it", "each once"
     assert hint("sede", conf=tmp_path) == ": did you mean seed?"
 
 

@@ -15,6 +15,7 @@ from lta.reporting.wording import FIRST, fits, in_words
     ("classification", "error_shifted", "error, shifted, %"),
     ("transfer", "features.raw pixels 16x16.error", "error of a linear SVM on raw pixels 16x16, %"),
     ("somebodys", "error_by_class.cat", "error by class: cat"),
+    ("somebodys", "A", "A"),
     ("somebodys", "deep.er.down", "deep.er.down"),
 ])  # fmt: skip
 def test_a_figure_is_called_as_a_reader_would(evaluator, name, words):
