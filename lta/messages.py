@@ -52,7 +52,10 @@ def one_line(error: BaseException, config_name: str = RUN) -> str:
         if swept := _swept_groups():
             entry += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{match[1].lstrip('+')}=..."
         meant = hint(match[1].lstrip("+"), config_name)
-        return f"there is no setting {match[1]} here{meant or f'{entry}; --cfg job prints them all'}"
+        if "did you mean" in meant:
+            return f"there is no setting {match[1]} here{meant}"
+        where = f"; {meant[2:]}" if meant else "; --cfg job prints them all"
+        return f"there is no setting {match[1]} here{entry}{where}"
     if match := re.search(r"Could not delete from config\. '([^']+)' does not exist", text):
         return f"~{match[1]}: there is no setting {match[1]}{hint(match[1], config_name)}"
     if "Config group override must be a string or a list" in text:

@@ -37,7 +37,8 @@ def blurout(
         or len(colour) != 3
         or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour)
     ):
-        raise ValueError(f"colour={colour} must be red, green and blue, whole numbers from 0 to 255")
+        shown = colour if isinstance(colour, str) else list(colour)
+        raise ValueError(f"colour={shown} must be red, green and blue, whole numbers from 0 to 255")
     amount = strength * attention
     if how == "blur":
         return defocus(picture, amount, radius, alpha)

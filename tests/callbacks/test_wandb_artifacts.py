@@ -79,10 +79,11 @@ def test_only_the_first_rank_sends(tmp_path, monkeypatch, caplog):
 
 def test_what_is_missing_or_refused_is_said_and_the_rest_is_sent(tmp_path, caplog):
     saved(tmp_path, "last")
+    (tmp_path / "config.yaml").touch()
     with caplog.at_level(logging.WARNING):
         assert [aliases[0] for _, aliases in sent_of(tmp_path, ["best", "last"], Run())] == ["last"]
     (line,) = caplog.messages
-    assert line.startswith("W&B: the best checkpoint is not sent as an artifact: there is no ")
+    assert line.startswith(f"W&B: the best checkpoint is not sent as an artifact: {tmp_path} has no best checkpoint: it is ")
     caplog.clear()
     run = Run(ValueError("refused\nby the server"))
     logger = RunLogger(tmp_path, "lta", run, checkpoints=["last"])
