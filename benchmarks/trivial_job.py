@@ -5,7 +5,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lta.config import launch
+from lta.config.launching import launch
 from lta.run_directory import write_json
 
 

@@ -12,7 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lta import processes
-from lta.config import build
+from lta.config.settings import build
 from lta.run_directory import PREVIOUS, checkpoint, difference
 from lta.training.classifier import Classifier
 from lta.trust import check_names

@@ -5,7 +5,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from lta.config import build, launch, plain, settings_of
+from lta.config.launching import launch
+from lta.config.settings import build, plain, settings_of
 from lta.stopping import Stopped
 
 SWEEP = 60.0

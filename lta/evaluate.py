@@ -2,7 +2,8 @@
 
 from omegaconf import DictConfig
 
-from lta.config import build, launch, plain, settings_of
+from lta.config.launching import launch
+from lta.config.settings import build, plain, settings_of
 
 
 def evaluate(composed: DictConfig) -> None:

@@ -22,7 +22,7 @@ from lta import processes, run_directory
 from lta.callbacks.run_logger import RunLogger
 from lta.callbacks.wandb_run import finish
 from lta.checkpoint import load, read_checkpoint
-from lta.config import build
+from lta.config.settings import build
 from lta.console import duration
 from lta.evaluators.evaluator import Evaluator, Result
 from lta.run_directory import read_json, write_json, write_text

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lta.config import launch, plain, settings_of
+from lta.config.launching import launch
+from lta.config.settings import plain, settings_of
 
 
 def export(composed: DictConfig) -> None:

@@ -9,7 +9,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from lta.commands import CONF, RUN, choices, groups
-from lta.spelling import hint, near
+from lta.spelling import hint, meant, near, owners
 
 EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
 """Plugins of Hydra by the extra that brings them."""
@@ -48,14 +48,7 @@ def one_line(error: BaseException, config_name: str = RUN) -> str:
     if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
         return _unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
-        entry = "" if "={" not in text else ", or it has no such entry"
-        if swept := _swept_groups():
-            entry += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{match[1].lstrip('+')}=..."
-        meant = hint(match[1].lstrip("+"), config_name)
-        if "did you mean" in meant:
-            return f"there is no setting {match[1]} here{meant}"
-        where = f"; {meant[2:]}" if meant else "; --cfg job prints them all"
-        return f"there is no setting {match[1]} here{entry}{where}"
+        return _not_here(match[1], "={" in text, config_name)
     if match := re.search(r"Could not delete from config\. '([^']+)' does not exist", text):
         return f"~{match[1]}: there is no setting {match[1]}{hint(match[1], config_name)}"
     if "Config group override must be a string or a list" in text:
@@ -80,6 +73,17 @@ def one_line(error: BaseException, config_name: str = RUN) -> str:
         if key and not isinstance(cause, ValueError):
             text = f"{key[1]}: {text}"
     return re.sub(r"\s*\n\s*", " ", text.strip()) or type(error).__name__
+
+
+def _not_here(given: str, has_entries: bool, config_name: str) -> str:
+    """A setting that this configuration has not, or, of one that `has_entries`, this entry."""
+    key = given.lstrip("+")
+    if like := meant(key, config_name):
+        return f"there is no setting {given} here: {like}"
+    or_else = ", or it has no such entry" if has_entries else ""
+    if swept := _swept_groups():
+        or_else += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{key}=..."
+    return f"there is no setting {given} here{or_else}; {owners(key, config_name) or '--cfg job prints them all'}"
 
 
 def _of_file(error: OSError) -> str:

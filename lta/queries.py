@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lta.config import build
+from lta.config.settings import build
 from lta.pictures.read import read
 from lta.seeing import see
 

@@ -6,14 +6,15 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lta import run_directory
-from lta.config import build, check, directory_given, launch, plain, settings
+from lta.config.directories import directory_given
+from lta.config.launching import launch
+from lta.config.settings import build, check, plain, settings
 from lta.stopping import hinting
 
 
 def run(composed: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
-    locked = run_directory.locked(directory, own=not directory_given())
-    with locked, hinting(lambda: run_directory.way_on(directory)):
+    with run_directory.locked(directory, own=not directory_given()), hinting(lambda: run_directory.way_on(directory)):
         cfg = settings(composed)
         if cfg.resume and (finished := run_directory.results(directory)):
             from lta import summary

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,39 @@ LIKE, VERY_LIKE = 0.7, 0.85
 
 
 def hint(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
-    """Where `key` is a setting of that command, or which one it is like; empty if none is."""
+    """What follows "there is no setting ...": where `key` is one of that command, or which one it is like, if any."""
+    said = owners(key, config_name, conf) or meant(key, config_name, conf)
+    return f": {said}" if said else ""
+
+
+def owners(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+    """Which choices of its group have the setting `key`; empty where none has, or where it is in every configuration."""
+    choices = ", ".join(_settings(config_name, conf).get(key, ()))
+    return f"{key.partition('.')[0]}={choices} {'have' if ',' in choices else 'has'} it" if choices else ""
+
+
+def meant(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+    """Which setting `key` is like, as a question; empty if none is, or it is one."""
     known = _settings(config_name, conf)
     if key in known:
-        choices = ", ".join(known[key])
-        return f": {key.partition('.')[0]}={choices} {'have' if ',' in choices else 'has'} it" if choices else ""
+        return ""
     parent, _, name = key.rpartition(".")
     beside = {one.rpartition(".")[2]: one for one in known if one.rpartition(".")[0] == parent}
-    meant = [beside[like] for like in get_close_matches(name, beside, n=1, cutoff=LIKE)]
-    meant = meant or sorted(one for one in known if one.rpartition(".")[2] == name)[:2]
-    if not meant:
+    alike = [beside[like] for like in get_close_matches(name, beside, n=1, cutoff=LIKE)]
+    alike = alike or sorted(one for one in known if one.rpartition(".")[2] == name)[:2]
+    if not alike:
         by_name = {one.rpartition(".")[2]: one for one in sorted(known, reverse=True)}
-        meant = [by_name[like] for like in get_close_matches(name, by_name, n=1, cutoff=VERY_LIKE)]
-    return f": did you mean {' or '.join(meant)}?" if meant else ""
+        alike = [by_name[like] for like in get_close_matches(name, by_name, n=1, cutoff=VERY_LIKE)]
+    return f"did you mean {' or '.join(alike)}?" if alike else ""
 
 
 def near(name: str, names: list[str]) -> str:
     """Which of `names` is like `name`, as a question in brackets; empty if none is."""
-    meant = get_close_matches(name, names, n=1, cutoff=LIKE)
-    return f" (did you mean {meant[0]}?)" if meant else ""
+    alike = get_close_matches(name, names, n=1, cutoff=LIKE)
+    return f" (did you mean {alike[0]}?)" if alike else ""
 
 
+@cache
 def _settings(config_name: str, conf: Path) -> dict[str, list[str]]:
     """By dotted key, the choices of its group that have it; none of the groups themselves and of what is always there."""
     found: dict[str, list[str]] = {key: [] for key in _keys(conf / f"{config_name}.yaml")}

@@ -47,7 +47,7 @@ def lta_run(
     capsys: pytest.CaptureFixture, arguments: Sequence[str], task: Callable | None = None, *launched: Any, **options: Any
 ) -> Ended:
     """Exit status, standard output and standard error of one command; of another entry point, its `task`."""
-    from lta.config import launch
+    from lta.config.launching import launch
     from lta.run import run
 
     before, handlers, environment = sys.argv, logging.root.handlers[:], dict(os.environ)
@@ -77,3 +77,13 @@ LEFT_BY_LIBRARIES = (
     "PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK",
     "PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR",
 )  # fmt: skip
+
+
+def assert_refused(ended: Ended, says: str) -> None:
+    """It ended by an error in one line, of which `says` is a part."""
+    lines = [line for line in ended.err.splitlines() if line]
+    assert ended.status != 0
+    assert [line for line in lines if line.startswith("error: ")] == lines, f"more than the one line: {ended.err}"
+    assert len(lines) == 1, ended.err
+    assert says in ended.err
+    assert "Traceback" not in ended.out

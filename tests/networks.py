@@ -7,7 +7,7 @@ import torch
 from omegaconf import DictConfig
 
 from lta.commands import CONF
-from lta.config import build
+from lta.config.settings import build
 
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")
 TINY_AIR = ("model.width=0.25",)

@@ -5,7 +5,7 @@ import torch
 from networks import composed
 
 from lta.commands import CONF
-from lta.config import build
+from lta.config.settings import build
 from lta.data.evaluation_data import EvaluationData
 
 

@@ -13,7 +13,7 @@ from commands import TINY, command, environment
 from omegaconf import OmegaConf
 
 import lta
-from lta.config import build
+from lta.config.settings import build
 
 OPTIONS = (
     *(argument for argument in TINY if argument != "trainer=cpu"), "trainer=ddp", "trainer.accelerator=cpu",

@@ -7,7 +7,7 @@ import yaml
 from experiment_files import FILES, LADDER, ROW_OF, ROWS, SMALL, TABLES, composed, experiment, header
 from omegaconf import OmegaConf
 
-from lta.config import plain
+from lta.config.settings import plain
 from lta.reporting import published
 from lta.reporting.deviations import NOT_KNOWN, deviations
 from lta.reporting.names import names_of

@@ -7,7 +7,7 @@ from sklearn.datasets import load_sample_image
 
 from lta import exported, exporting
 from lta.commands import CONF
-from lta.config import build
+from lta.config.settings import build
 
 AUTHOR = "model.init.scorer=author"
 """Maps that are not uniform."""

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from untrained_run import untrained_run
 
 import lta
-from lta.config import build
+from lta.config.settings import build
 from lta.data.image_folder import ImageFolder
 from lta.evaluators.classification import Classification
 from lta.pictures.read import read

@@ -8,7 +8,7 @@ from sklearn.datasets import load_sample_image
 from untrained_run import untrained_run
 
 from lta.checkpoint import load
-from lta.config import build
+from lta.config.settings import build
 from lta.measures.pixel_maps import density
 from lta.queries import asked_for
 from lta.seeing import check_scales, see

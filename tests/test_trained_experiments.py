@@ -12,7 +12,7 @@ from networks import COUNTS
 from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from lta.config import build, plain
+from lta.config.settings import build, plain
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.training.classifier import Classifier

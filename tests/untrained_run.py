@@ -7,7 +7,7 @@ import torch
 from networks import TINY_VGG, composed
 
 from lta.checkpoint import FORMAT, hparams
-from lta.config import build, plain
+from lta.config.settings import build, plain
 from lta.training.classifier import Classifier
 
 

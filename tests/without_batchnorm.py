@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from lta.config import launch
+from lta.config.launching import launch
 from lta.run import run
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ class ProcessLauncher(Launcher):
         hydra_context.config_loader.load_sweep_config = self._compose
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from lta.config import ENVIRONMENT, constant_and_swept
+        from lta.config.directories import constant_and_swept
+        from lta.config.launching import ENVIRONMENT
         from lta.sweep.session import check_options, objective, run_sweep
 
         check_options(self.slots, self.code, self.objective)
@@ -121,7 +122,7 @@ class ProcessLauncher(Launcher):
         return job
 
     def _compose(self, master_config: DictConfig, sweep_overrides: Sequence[str]) -> DictConfig:
-        from lta.config import plain
+        from lta.config.settings import plain
 
         composed = self.load(master_config, list(sweep_overrides))
         HydraConfig.instance().set_config(composed)  # settings may ask what was chosen

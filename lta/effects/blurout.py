@@ -32,11 +32,7 @@ def blurout(
     share("strength", strength)
     choice("how", how, HOW)
     check_radius(radius)
-    if (
-        isinstance(colour, str)
-        or len(colour) != 3
-        or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour)
-    ):
+    if len(colour) != 3 or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour):
         shown = colour if isinstance(colour, str) else list(colour)
         raise ValueError(f"colour={shown} must be red, green and blue, whole numbers from 0 to 255")
     amount = strength * attention

@@ -13,7 +13,7 @@ import time
 
 from lta.callbacks.checkpoints import RunCheckpoint
 from lta.callbacks.epoch_send import EpochSend
-from lta.config import launch
+from lta.config.launching import launch
 from lta.run import run
 
 WHILE = float(os.environ.get("WHILE", "2"))

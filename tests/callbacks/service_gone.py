@@ -9,7 +9,7 @@ import sys
 
 from lta.callbacks import run_logger
 from lta.callbacks.epoch_send import EpochSend
-from lta.config import launch
+from lta.config.launching import launch
 from lta.run import run
 
 name, epoch, *arguments = sys.argv[1:]

@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 from untrained_run import untrained_run
 
 from lta.commands import CONF
-from lta.config import build, plain
+from lta.config.settings import build, plain
 from lta.demonstration.limits import Limits
 from lta.demonstration.looking import Workshop
 from lta.demonstration.networks import load_networks

@@ -8,7 +8,7 @@ import torch
 from networks import composed, network
 from test_family import ATTENTION, PLAIN
 
-from lta.config import build
+from lta.config.settings import build
 from lta.data.cifar import CIFAR
 from lta.data.splits import balanced_choice
 from lta.training.gradients import average_at_junctions

@@ -5,7 +5,7 @@ import re
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lta.config import constant_and_swept
+from lta.config.directories import constant_and_swept
 from lta.sweep.names import LONGEST, check_distinct, job_name, sweep_name
 
 

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from networks import composed, network
 
-from lta.config import build
+from lta.config.settings import build
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.training.classifier import Classifier

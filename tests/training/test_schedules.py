@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lta.commands import CONF
-from lta.config import build
+from lta.config.settings import build
 from lta.training.schedules import Steps, WarmupCosine
 
 STEPS = 390  # of an epoch of 50,000 images in batches of 128
