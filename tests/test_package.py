@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import lta
+
 ROOT = Path(__file__).resolve().parent.parent
 
 ENTRY_POINTS = {"run", "evaluate", "report", "dashboard", "apply", "demo", "export"}
@@ -159,6 +161,11 @@ def test_a_reader_who_has_enough_of_the_help_ends_it_quietly(tmp_path):
     )
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_version_is_that_of_lta(tmp_path):
+    out, _ = python("-m", "lta.evaluate", "--version", cwd=tmp_path)
+    assert out.startswith(f"lta {lta.__version__}, Hydra ")
 
 
 def test_every_example_of_the_help_composes(tmp_path):

@@ -12,7 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-import lta.config.directories  # noqa: F401 - registers what conf/config.yaml asks for
+import lta
+import lta.config.directories  # registers what conf/config.yaml asks for
 from lta import processes
 from lta.commands import CONF, RUN, choices, groups_of
 from lta.messages import RunError, is_users, one_line
@@ -42,6 +43,9 @@ def launch(
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
         _print_to_whoever_reads(_help(config_name))
+        return
+    if "--version" in sys.argv[1:]:
+        _print_to_whoever_reads(f"lta {lta.__version__}, Hydra {hydra.__version__}")
         return
     full_error = os.environ.get("HYDRA_FULL_ERROR")
     failed = []
