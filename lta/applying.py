@@ -69,4 +69,4 @@ def _sheet(tiles: Sequence[Tile]) -> UInt8[Tensor, "3 height width"]:
     blank = Tile(np.full_like(tiles[0].image, 255))
     alike += [blank] * (-len(alike) % COLUMNS)
     rows = [alike[start : start + COLUMNS] for start in range(0, len(alike), COLUMNS)]
-    return torch.from_numpy(np.array(sheet(rows, [""] * COLUMNS, TILE))).permute(2, 0, 1)
+    return torch.from_numpy(np.array(sheet(rows, [""] * COLUMNS, tile=TILE))).permute(2, 0, 1)

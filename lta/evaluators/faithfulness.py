@@ -152,7 +152,9 @@ class Faithfulness(Evaluator):
         for name, mask in masks.items():
             seen = mix(images, blurred, mask.to(device))
             columns[f"{name} {100 * SHOWN:g} %"] = self._tiles(classifier, seen, labels[index])
-        return sheet(list(zip(*columns.values(), strict=True)), list(columns))
+        title = f"What is said with {100 * SHOWN:g} % of the pixels blurred"
+        parts = ("map", "right", "wrong") if levels else ("right", "wrong")
+        return sheet(list(zip(*columns.values(), strict=True)), list(columns), title, parts)
 
     def _tiles(self, classifier: Any, images: Tensor, labels: np.ndarray) -> list[Tile]:
         confidence, predicted = (part.cpu().numpy() for part in classifier(images).logits.float().softmax(1).max(1))

@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lta.evaluators.localisation_table import display_name
-from lta.viz.outline import outlined
-from lta.viz.panel import Example, enlarge, panel
+from lta.viz.panel import Example, panel
 
 STYLES = {"attention": "-", "class activation map": "-", "combination": "--", "explanation": ":"}
 
@@ -20,11 +19,10 @@ def sheet(
     images: np.ndarray, masks: np.ndarray, maps: Mapping[str, np.ndarray], labels: Sequence[str], predicted: Sequence[str],
     confidence: np.ndarray,
 ) -> Image.Image:  # fmt: skip
-    """A line a picture: the object outlined, and each of the maps."""
+    """A line a picture: it and each of the maps, the object outlined in all."""
     examples = [
         Example(
-            outlined(enlarge(image), mask), {name: one[k] for name, one in maps.items()}, labels[k], predicted[k],
-            float(confidence[k]),
+            image, {name: one[k] for name, one in maps.items()}, labels[k], predicted[k], float(confidence[k]), mask
         )
         for k, (image, mask) in enumerate(zip(images, masks, strict=True))
     ]  # fmt: skip

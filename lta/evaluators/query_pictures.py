@@ -16,6 +16,8 @@ from lta.viz.sheet import Tile, sheet
 
 HEADINGS = ("picture", "map, own g", "other picture", "map, its g", "moved", "map, g = 0", "moved")
 PAIR_HEADINGS = ("picture", "map, own g", "query of", "map", "query of", "map", "moved")
+LEGEND = ("map", "change")
+LEAST = 0.001  # per cent; below lies rounding
 
 
 @torch.no_grad()
@@ -58,6 +60,8 @@ def sheets(
                 for row, at in enumerate(shown.tolist())
             ],
             HEADINGS,
+            f"Level {level}: its map under other queries g",
+            LEGEND,
         )
     if donors is None:
         return pictures
@@ -77,6 +81,8 @@ def sheets(
                 for row, at in rows
             ],
             PAIR_HEADINGS,
+            f"Level {level}: its map under queries of the picture's two classes",
+            LEGEND,
         )
     return pictures
 
@@ -92,4 +98,5 @@ def _under(
 
 
 def _tv(found: Mapping[str, np.ndarray], kind: str, level: str, at: int) -> str:
-    return f"{100 * found[f'{kind} {level} tv'][at]:.2g} % moved"
+    moved = 100 * found[f"{kind} {level} tv"][at]
+    return f"{moved:.2g} % moved" if moved >= LEAST else f"< {LEAST:g} % moved"

@@ -5,12 +5,14 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from PIL import Image
 
 from lta.evaluators.robustness_figures import ATTACKS
 from lta.viz.colour import overlay
-from lta.viz.panel import RIGHT, WRONG, enlarge
+from lta.viz.sheet import Tile
+from lta.viz.sheet import sheet as tiles
 
 SHOWN = 6
 """Pictures of the sheet."""
@@ -51,40 +53,35 @@ def sheet(
 
     `images` uint8 and `attacked` 0 to 255, (n, height, width, 3); `outputs` of the network for both.
     """
-    said = [_said(output, names) for output in outputs]
     levels = list(outputs[0].attn)
     maps = {level: [output.attn[level].float().cpu().numpy() for output in outputs] for level in levels}
     after = np.rint(attacked).clip(0, 255).astype(np.uint8)
     changed = np.rint(127.5 + (attacked - images) * (127.5 / eps)).clip(0, 255).astype(np.uint8)
-    headings = ["picture", f"PGD, eps {eps:g}", f"difference, x {127.5 / eps:.0f}"]
+    headings = ["picture", "attacked", f"difference, {127.5 / eps:.0f} \u00d7"]
     headings += [f"map {level}, {when}" for level in levels for when in ("before", "after")]
-    figure = Figure(figsize=(1.55 * len(headings), 1.85 * len(images) + 0.2), dpi=100, layout="constrained")
-    grid = figure.subplots(len(images), len(headings), squeeze=False)
-    for row, number in zip(grid, range(len(images)), strict=True):
-        tiles = [images[number], after[number], changed[number]]
-        tiles += [
-            overlay(picture[number], maps[level][when][number])
+    said = [_said(output, pictures, labels, names) for output, pictures in zip(outputs, (images, after), strict=True)]
+    rows = [
+        [said[0][number], said[1][number], Tile(changed[number], f"is {names[labels[number]]}")]
+        + [
+            Tile(overlay(pictures[number], maps[level][when][number]))
             for level in levels
-            for when, picture in enumerate((images, after))
+            for when, pictures in enumerate((images, after))
         ]
-        for axes, tile in zip(row, tiles, strict=True):
-            axes.imshow(enlarge(tile), interpolation="nearest")
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-        for axes, output in zip(row, said, strict=False):
-            text, predicted = output[number]
-            axes.set_xlabel(text, fontsize=9, color=RIGHT if predicted == labels[number] else WRONG)
-        row[2].set_xlabel(f"is {names[labels[number]]}", fontsize=9)
-    for axes, heading in zip(grid[0], headings, strict=True):
-        axes.set_title(heading, fontsize=9)
-    return _picture(figure)
+        for number in range(len(images))
+    ]
+    title = f"Before and after PGD, eps {eps:g} of 255"
+    return tiles(rows, headings, title, ("map", "right", "wrong") if levels else ("right", "wrong"))
 
 
-def _said(output: Any, names: Sequence[str]) -> list[tuple[str, int]]:
-    """The predicted class in words and as a number."""
-    confidence, predicted = output.logits.float().softmax(1).cpu().max(1)
-    found = zip(predicted.tolist(), confidence.tolist(), strict=True)
-    return [(f"{names[k]} ({100 * sure:.0f} %)", k) for k, sure in found]
+def _said(
+    output: Any, pictures: UInt8[np.ndarray, "n height width 3"], labels: np.ndarray, names: Sequence[str]
+) -> list[Tile]:
+    """The pictures with their predicted classes."""
+    confidence, predicted = (part.cpu().numpy() for part in output.logits.float().softmax(1).max(1))
+    return [
+        Tile(picture, f"{names[k]}  {100 * sure:.0f} %", bool(k == label))
+        for picture, k, sure, label in zip(pictures, predicted, confidence, labels, strict=True)
+    ]
 
 
 def _picture(figure: Figure) -> Image.Image:

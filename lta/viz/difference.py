@@ -7,6 +7,8 @@ from lta.viz.colour import backdrop, upsample
 
 CAME, LEFT = np.array([213, 94, 0]), np.array([0, 114, 178])
 """Vermilion and blue of Okabe and Ito's palette, which colour-blind eyes tell apart."""
+DARKEST = 70
+"""Of the grey: both colours show on dark pictures too."""
 
 
 def difference(
@@ -23,5 +25,5 @@ def difference(
     change /= max(before.max(), after.max(), np.finfo(np.float64).tiny)
     strength = upsample(change, image.shape[:2])[..., None].clip(-1, 1)
     colour = np.where(strength > 0, CAME, LEFT)
-    grey = backdrop(image, 0.6)[..., None]
+    grey = DARKEST + backdrop(image, 0.4)[..., None].astype(np.float64)
     return np.rint(grey + np.abs(strength) * (colour - grey)).astype(np.uint8)

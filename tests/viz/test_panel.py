@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from lta.viz.colour import COLOURS, backdrop, colour_table, overlay, relative, upsample
+from lta.viz.outline import COLOUR
 from lta.viz.panel import PAGE, Example, enlarge, panel, strip
 
 RNG = np.random.default_rng(0)
@@ -156,6 +157,19 @@ def test_a_panel_holds_every_strip():
         tile = strip(one)[:, :128]
         corners = np.argwhere((sheet[:-127, :-127] == tile[0, 0]).all(-1))
         assert any((sheet[y : y + 128, x : x + strip(one).shape[1]] == strip(one)).all() for y, x in corners)
+
+
+def test_an_objects_border_is_drawn_into_picture_and_maps():
+    mask = np.zeros((8, 8), bool)
+    mask[2:6, 2:6] = True
+    plain, drawn = (strip(example(mask=one)._replace(image=picture())) for one in (None, mask))
+    border = (drawn == COLOUR).all(-1)
+    for tile in range(4):
+        found = np.argwhere(border[:, tile * 132 :][:, :128])
+        assert found.min(0).tolist() == [32, 32]
+        assert found.max(0).tolist() == [95, 95]
+        assert len(found) == 4 * 63
+    assert not (plain == COLOUR).all(-1).any()
 
 
 def test_right_and_wrong_differ_in_colour_and_sign():
