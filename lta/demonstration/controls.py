@@ -50,7 +50,7 @@ Control = Number | Choice | Several | Switch | Colour
 OF_EFFECTS: dict[str, Control] = {
     "strength": Number("Strength", 0, 1, 0.01),
     "radius": Number("Radius", 0.005, LARGEST, 0.005, "a share of the shorter side"),
-    "how": Choice("How", HOW, "only fill leaves nothing to win back"),
+    "how": Choice("How", HOW, "only fill leaves nothing to win back, where attention is half or more"),
     "colour": Colour("Colour"),
     "colours": Choice("Colours", COLOURS),
     "aspect": Choice("Aspect ratio", (AS_IT_IS, "1:1", "4:3", "3:2", "16:9", "3:4", "9:16"), "width:height", free=True),

@@ -12,6 +12,8 @@ from lta.effects.blend import blend
 from lta.effects.lens import check_radius, defocus
 
 HOW = ("blur", "pixelate", "fill")
+WHOLE = 0.5
+"""Attention from which squares and fill stand in for all of a pixel."""
 
 
 def blurout(
@@ -23,11 +25,12 @@ def blurout(
     radius: float = 0.06,
     colour: Sequence[int] = (128, 128, 128),
 ) -> UInt8[Tensor, "3 height width"]:
-    """Where `attention` is 0 the picture stays as it is to the bit; at 1 it is replaced by `strength` (0 to 1).
+    """Where `attention` is 0 the picture stays as it is to the bit; from `WHOLE` on it is replaced by `strength` (0 to 1).
 
-    `how`: "blur" by discs of `radius`, a share of the picture's shorter side; "pixelate" by squares of twice that side;
-    "fill" by `colour` (red, green, blue; 0 to 255). What blur and squares hide can in part be won back where much is known
-    of what may stand there, as of faces and number plates; "fill" at full strength leaves nothing.
+    `how`: "blur" by discs of `radius`, a share of the picture's shorter side, at 1; "pixelate" by squares of twice that
+    side; "fill" by `colour` (red, green, blue; 0 to 255). What blur and squares hide can in part be won back where much is
+    known of what may stand there, as of faces and number plates; "fill" at full strength leaves nothing from `WHOLE` on,
+    and below it, along borders, as much as is to be seen.
     """
     share("strength", strength)
     choice("how", how, HOW)
@@ -35,9 +38,9 @@ def blurout(
     if len(colour) != 3 or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour):
         shown = colour if isinstance(colour, str) else list(colour)
         raise ValueError(f"colour={shown} must be red, green and blue, whole numbers from 0 to 255")
-    amount = strength * attention
     if how == "blur":
-        return defocus(picture, amount, radius, alpha)
+        return defocus(picture, strength * attention, radius, alpha)
+    amount = strength * (attention / WHOLE).clamp(max=1)  # a network is hardly ever wholly sure, and a veil hides nothing
     if how == "pixelate":
         return blend(picture, pixelated(picture, radius, alpha), amount)
     return blend(picture, torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand_as(picture), amount)

@@ -18,25 +18,26 @@ def overlay(
     upsampling: str = "nearest",
     colours: str = "inferno",
     strength: float = 0.7,
+    highest: float | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The picture in grey under the map's colours, from 0 to the map's own maximum.
+    """The picture in grey under the map's colours, from 0 to `highest`, or where that is None to the map's own maximum.
 
     With the default colours black stands for no attention, so that the dimmed picture stays visible where none lies.
     `strength` is the share of the colour: 1 shows the map alone. The map is stretched over the whole picture: "nearest"
-    keeps one block per attention value, so that nobody takes 8x8 values for more; "bilinear" is for looking at. A map
-    that is zero everywhere counts as uniform and takes, as every uniform map, the colour of the maximum.
+    keeps one block per attention value, so that nobody takes 8x8 values for more; "bilinear" is for looking at. Without
+    `highest` a map that is zero everywhere counts as uniform and takes, as every uniform map, the colour of the maximum.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength={strength} must lie between 0 (picture alone) and 1 (map alone)")
     table = np.rint(strength * colour_table(colours)).astype(np.uint8)
-    shade = np.rint(upsample(relative(attn) * 255, image.shape[:2], upsampling)).astype(np.uint8)
+    shade = np.rint(upsample(relative(attn, highest) * 255, image.shape[:2], upsampling)).astype(np.uint8)
     return table.take(shade, axis=0) + backdrop(image, 1 - strength)[..., None]
 
 
-def relative(attn: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
-    """The map divided by its maximum, float32, 0 to 1."""
+def relative(attn: Float[np.ndarray, "rows columns"], highest: float | None = None) -> Float[np.ndarray, "rows columns"]:
+    """The map divided by `highest`, None: its maximum; float32, 0 to 1."""
     attn = np.asarray(attn, np.float32)
-    highest = attn.max()
+    highest = attn.max() if highest is None else highest
     return attn / highest if highest > 0 else np.ones_like(attn)
 
 

@@ -105,3 +105,19 @@ def test_the_crop_holds_the_attention_at_its_aspect():
 def test_what_can_be_wrong(call, says):
     with pytest.raises(ValueError, match=says):
         call()
+
+
+@pytest.mark.parametrize("how", ["pixelate", "fill"])
+def test_who_is_found_with_some_doubt_is_hidden_all_the_same(how):
+    """A network that finds a person gives 0.9 inside: a veil of 90 % would leave every contour to a stretch of contrast."""
+    sure = blurout(PICTURE, ALL, how=how)
+    assert torch.equal(blurout(PICTURE, 0.5 * ALL, how=how), sure)
+    assert torch.equal(blurout(PICTURE, 0.9 * ALL, how=how), sure)
+    at_the_border = blurout(PICTURE, 0.25 * ALL, how=how).float()
+    assert (at_the_border - (PICTURE.float() + sure) / 2).abs().max() <= 0.5
+
+
+def test_the_heatmap_of_a_weak_or_empty_mask_is_weak_or_empty():
+    table = colour_table("inferno")
+    assert heatmap(PICTURE, NONE, strength=1.0)[:, 5, 5].tolist() == table[0].tolist()
+    assert heatmap(PICTURE, 0.2 * ALL, strength=1.0)[:, 5, 5].tolist() == table[51].tolist()
