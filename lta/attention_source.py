@@ -42,7 +42,7 @@ def from_network(checkpoint: str, which: str, device: torch.device, attention: M
     queries, of_query = asked_for(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
 
     def attended(picture: Picture) -> Attended:
-        seen = see(classifier, picture.rgb, attention["scales"], queries)
+        seen = see(classifier, picture.on_white, attention["scales"], queries)
         share, index = seen.probabilities.max(0)
         mask, said = mask_of(seen.maps, picture, attention | {"levels": levels})
         named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
@@ -63,15 +63,22 @@ def mask_of(maps: Mapping[str, Float[Tensor, "rows columns"]], picture: Picture,
 
 
 def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
-    """The light of a picture. Raises ValueError where it can't be read, or where a picture has another size."""
+    """The light of a picture; nothing is attended where it is transparent.
+
+    Raises ValueError where it can't be read, or where a picture has another size.
+    """
     refuse_network_settings(attention, f"mask={path}")
-    mask = read(path).rgb.float().mean(0) / 255
+    drawn = read(path)
+    mask = drawn.rgb.float().mean(0) / 255
+    if drawn.alpha is not None:
+        mask *= drawn.alpha.float() / 255
+    said = () if mask.any() else (f"mask={path} is black or transparent everywhere: nothing counts as attended",)
 
     def attended(picture: Picture) -> Attended:
         if picture.rgb.shape[1:] != mask.shape:
             theirs, ours = (f"{shape[-1]} x {shape[-2]}" for shape in (picture.rgb.shape, mask.shape))
             raise UnusablePicture(f"{picture.path} has {theirs} pixels, mask={path} {ours}")
-        return Attended(finished(mask, picture, attention, 0), ())
+        return Attended(finished(mask, picture, attention, 0), said)
 
     return attended
 
@@ -100,5 +107,5 @@ def finished(mask: Tensor, picture: Picture, attention: Mapping[str, Any], edges
     """`mask` at the picture's own size, with the borders asked for (`edges` where nothing is), inverted if it is wanted."""
     checks.flag("attention.invert", attention["invert"])
     asked = attention["edges"]
-    mask = on_picture(mask, picture.rgb, edges if asked is None else asked, attention["feather"])
+    mask = on_picture(mask, picture.on_white, edges if asked is None else asked, attention["feather"])
     return 1 - mask if attention["invert"] else mask

@@ -84,8 +84,7 @@ def _pixels(given: Any, size: tuple[int, int], number: int) -> list[UInt8[Tensor
     if isinstance(given, (str, Path)):
         return [_of_file(path, size) for path in find([given])]
     if isinstance(given, Picture):
-        channels = [given.rgb, given.alpha[None]] if given.alpha is not None else [given.rgb]
-        given = torch.cat(channels).permute(1, 2, 0).numpy()
+        given = given.on_white.permute(1, 2, 0).numpy()
     if isinstance(given, Image.Image):
         try:
             return [_tensor(fit(upright_rgb(given), size))]

@@ -38,7 +38,7 @@ def asked_for(
     if str(query) in map(str, classifier.class_names):  # a class named 3 comes from a command line as a number
         queries, said = _of_class(classifier, str(query))
     elif Path(str(query)).is_file():
-        queries, said = see(classifier, read(Path(str(query))).rgb).queries, f"query of {query}"
+        queries, said = see(classifier, read(Path(str(query))).on_white).queries, f"query of {query}"
     else:
         names, more = classifier.class_names[:20], len(classifier.class_names) - 20
         classes = ", ".join(map(str, names)) + f" and {more} more" * (more > 0)

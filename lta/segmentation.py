@@ -47,7 +47,7 @@ def from_segmentation(name: str, segmenter: str, device: torch.device, attention
     @torch.inference_mode()
     def attended(picture: Picture) -> Attended:
         shorter, longer = sorted(picture.rgb.shape[1:])
-        seen = weights.transforms(resize_size=max(1, round(min(SHORTER, LONGER * shorter / longer))))(picture.rgb)
+        seen = weights.transforms(resize_size=max(1, round(min(SHORTER, LONGER * shorter / longer))))(picture.on_white)
         likely = network(seen[None].to(device))["out"][0].softmax(0)[classes.index(name)].cpu()
         share = f"{100 * (likely > 0.5).float().mean():.0f} %"
         said = f"{share} of it is {name}" if likely.max() > 0.5 else f"no {name} was found in it: nothing counts as attended"

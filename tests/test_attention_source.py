@@ -84,6 +84,37 @@ def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flow
         from_mask(str(tmp_path / "mask.png"), AS_USUAL)(flower._replace(rgb=flower.rgb[:, :9, :10]))
 
 
+def test_what_lies_hidden_below_transparency_is_not_seen(run, flower):
+    alpha = torch.full(flower.rgb.shape[1:], 255, dtype=torch.uint8)
+    alpha[:, 100:] = 0
+    hidden = flower._replace(alpha=alpha)
+    white = flower._replace(rgb=torch.where(alpha > 0, flower.rgb, torch.tensor(255, dtype=torch.uint8)))
+    for edges in (0.0, EDGES):
+        seen, other, opaque = (attended(run, picture, edges=edges) for picture in (hidden, white, flower))
+        assert torch.equal(seen.mask, other.mask)
+        assert seen.said == other.said
+        assert not torch.equal(seen.mask, opaque.mask)
+
+
+def test_a_mask_is_attended_where_it_is_light_and_not_transparent(flower, tmp_path):
+    rgba = np.full((*flower.rgb.shape[1:], 4), 255, np.uint8)
+    rgba[:50, :, 3] = 0
+    rgba[50:60, :, 3] = 51
+    rgba[:, :20, :3] = 0
+    Image.fromarray(rgba).save(tmp_path / "shape.png")
+    mask, said = from_mask(str(tmp_path / "shape.png"), AS_USUAL)(flower)
+    assert mask[:50].max() == 0
+    assert mask[:, :20].max() == 0
+    assert mask[50:60, 20:].unique().tolist() == pytest.approx([0.2])
+    assert mask[60:, 20:].min() == 1
+    assert said == ()
+    rgba[..., :3] = 0
+    Image.fromarray(rgba).save(tmp_path / "black.png")
+    mask, (said,) = from_mask(str(tmp_path / "black.png"), AS_USUAL)(flower)
+    assert mask.max() == 0
+    assert said == f"mask={tmp_path}/black.png is black or transparent everywhere: nothing counts as attended"
+
+
 def test_windows_and_a_query_asked_for_drive_the_mask_and_are_said(tmp_path, flower):
     run = untrained_run(tmp_path / "run", "compat=dp", image_size=SIZE)
     Image.fromarray(load_sample_image("china.jpg")).save(tmp_path / "china.png")

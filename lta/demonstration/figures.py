@@ -72,7 +72,7 @@ def prediction(network: Network, seen: Seen) -> str:
 
 def maps(one: Given, seen: Seen) -> str:
     """The map of every level over the picture."""
-    small = np.asarray(Image.fromarray(one.preview.rgb.permute(1, 2, 0).contiguous().numpy()).resize(_size(seen)))
+    small = np.asarray(Image.fromarray(one.preview.on_white.permute(1, 2, 0).contiguous().numpy()).resize(_size(seen)))
     drawn = []
     for level, values in seen.maps.items():
         highest = float(values.max())

@@ -53,7 +53,7 @@ class Workshop(NamedTuple):
     def look(self, name: str, content: bytes) -> Given:
         """Raises UnusablePicture where it is no picture, or too large a one."""
         picture = decoded(name, content, self.most)
-        seen = tuple(see(network.classifier, picture.rgb, self.scales) for network in self.networks)
+        seen = tuple(see(network.classifier, picture.on_white, self.scales) for network in self.networks)
         height, width = picture.rgb.shape[1:]
         return Given(name, content, preview(picture), (width, height), seen)
 
@@ -61,9 +61,9 @@ class Workshop(NamedTuple):
         """What each network sees in `given` with the query of `other`."""
         if not any(network.acting for network in self.networks):
             return ()
-        rgb = decoded(given.name, given.content, self.most).rgb
+        picture = decoded(given.name, given.content, self.most)
         return tuple(
-            see(network.classifier, rgb, self.scales, seen.queries) if network.acting else None
+            see(network.classifier, picture.on_white, self.scales, seen.queries) if network.acting else None
             for network, seen in zip(self.networks, other.seen, strict=True)
         )
 

@@ -100,6 +100,19 @@ def test_alpha_is_kept_and_the_colours_below_it_too():
     assert np.array_equal(picture.alpha.numpy(), ALPHA)
 
 
+def test_on_white_is_pillows_for_every_value_and_alpha():
+    values = np.dstack([*np.meshgrid(range(256), range(256))] * 2).astype(np.uint8)[..., [0, 2, 0, 1]]
+    stored = Image.fromarray(values, "RGBA")
+    file = io.BytesIO()
+    stored.save(file, "PNG")
+    picture = read(file)
+    expected = Image.alpha_composite(Image.new("RGBA", stored.size, "white"), stored).convert("RGB")
+    assert torch.equal(picture.on_white, torch.from_numpy(np.array(expected)).permute(2, 0, 1))
+    assert torch.equal(picture.rgb[0], torch.from_numpy(values[..., 0].copy())), "below it all is as stored"
+    opaque = picture._replace(alpha=None)
+    assert opaque.on_white is opaque.rgb
+
+
 def test_alpha_is_turned_with_the_picture():
     exif = Image.Exif()
     exif[0x0112] = 8
