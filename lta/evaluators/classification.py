@@ -45,14 +45,14 @@ class Classification(Evaluator):
 
         found = look_at(classifier, data.test, look, data.eval_batch_size, "classification")
         predicted = found["predicted"]
-        wrong = predicted != labels
+        wrong, sources = predicted != labels, data.test.sources
         confusion = np.zeros((len(names), len(names)), np.int64)
         np.add.at(confusion, (labels, predicted), 1)
-        error = share(int(wrong.sum()), len(labels))
+        error = share(wrong, sources)
         calibration = calibration_error(found["confidence"], ~wrong, self.bins)
-        nll = mean(found["nll"])
+        nll = mean(found["nll"], sources)
         per_class = {
-            name: share(int(wrong[labels == k].sum()), int((labels == k).sum()))
+            name: share(wrong[labels == k], None if sources is None else sources[labels == k])
             for k, name in enumerate(names)
             if k in labels
         }

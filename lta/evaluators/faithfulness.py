@@ -79,8 +79,8 @@ class Faithfulness(Evaluator):
         figures = {
             "images": len(labels), "of": len(data.test.labels), "areas": self.areas, "pixels_blurred": blurred,
             "sigma_pixels": self.sigma * min(split.images.shape[1:3]),
-            "error_sharp": share(int((found["predicted"] != labels).sum()), len(labels)),
-            "error_wholly_blurred": share(int((found["predicted_blurred"] != labels).sum()), len(labels)),
+            "error_sharp": share(found["predicted"] != labels, split.sources),
+            "error_wholly_blurred": share(found["predicted_blurred"] != labels, split.sources),
             "probability_sharp": sharp, "probability_wholly_blurred": wholly_blurred,
             "orders": _measured(names, [count / pixels for count in blurred], self.areas, found, labels, split.sources),
         }  # fmt: skip
@@ -189,14 +189,14 @@ def _measured(
     columns = np.concatenate([values, beyond_random], 3)
     figures = np.array(means(columns.reshape(len(labels), -1), sources), object).reshape(columns.shape[1:])
     return {
-        name: _of_order(figures[number], wrong[:, number], areas, is_control=name == RANDOM)
+        name: _of_order(figures[number], wrong[:, number], sources, areas, is_control=name == RANDOM)
         for number, name in enumerate(names)
     }
 
 
 def _of_order(
-    figures: Shaped[np.ndarray, "sides columns"], wrong: Bool[np.ndarray, "images sides areas"], areas: Sequence[float],
-    is_control: bool,
+    figures: Shaped[np.ndarray, "sides columns"], wrong: Bool[np.ndarray, "images sides areas"],
+    sources: np.ndarray | None, areas: Sequence[float], is_control: bool,
 ) -> dict[str, Any]:  # fmt: skip
     count, beyond = len(areas), figures.shape[1] // 2
 
@@ -210,7 +210,7 @@ def _of_order(
             {
                 "area": area,
                 "probability": figure(side, 1 + k),
-                "error": figure(side, 1 + count + k, share(int(wrong[:, side, k].sum()), len(wrong))),
+                "error": figure(side, 1 + count + k, share(wrong[:, side, k], sources)),
             }
             for k, area in enumerate(areas)
         ]

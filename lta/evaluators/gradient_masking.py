@@ -46,7 +46,7 @@ def masking_checks(asked: Asked, flat: np.ndarray, unbounded: Unbounded) -> dict
 def _gradient(flat: np.ndarray) -> dict[str, Any]:
     count = int(flat.sum())
     says = f"the gradient of {count:,} of {len(flat):,} images is zero" if count else "no image's gradient is zero"
-    return {"passed": not count, "says": says, "zero": share(count, len(flat))}
+    return {"passed": not count, "says": says, "zero": share(flat)}
 
 
 def _not_weaker(asked: Asked, attacks: tuple[str, ...], other: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _not_weaker(asked: Asked, attacks: tuple[str, ...], other: str) -> dict[str,
 
 def _falls(unbounded: Unbounded) -> dict[str, Any]:
     fallen = np.isfinite(unbounded.fell)
-    error = share(int(fallen.sum()), len(fallen))
+    error = share(fallen)
     says = (
         f"without bound all {len(fallen)} images fall (the last at eps {unbounded.fell.max():g})"
         if fallen.all()

@@ -119,7 +119,7 @@ def _changes(
 def _predictions(found: Mapping[str, np.ndarray], source: str, sources: np.ndarray | None) -> dict[str, Any]:
     changed = {kind: found[f"{kind} g_{source} changed"] for kind in KINDS}
     return {
-        kind: {"changed": share(int(flags.sum()), len(flags)), "tv": mean(found[f"{kind} g_{source} tv"], sources)}
+        kind: {"changed": share(flags, sources), "tv": mean(found[f"{kind} g_{source} tv"], sources)}
         for kind, flags in changed.items()
     }
 

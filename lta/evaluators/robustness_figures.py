@@ -44,22 +44,23 @@ def figures_of(asked: Asked) -> dict[str, Any]:
     for (attack, eps), shown in asked.seen.items():
         if attack not in ATTACKS:
             continue
-        figure: dict[str, Any] = {"error": share(int(shown.wrong.sum()), len(shown.wrong))}
+        figure: dict[str, Any] = {"error": share(shown.wrong, _groups(asked, shown.at))}
         if attack != "noise" and eps:
             figure["minus_noise"] = compared(asked, attack, "noise", eps)
         if attack == "fgsm":  # the only one that looks at all images: on the others' its error can be set beside theirs
             same = np.isin(shown.at, asked.seen["pgd", eps].at)
-            figure["error_on_sample"] = share(int(shown.wrong[same].sum()), int(same.sum()))
+            figure["error_on_sample"] = share(shown.wrong[same], _groups(asked, shown.at[same]))
         if shown.moved and eps:
             groups = _groups(asked, shown.at)
             figure["moved"] = {level: mean(values, groups) for level, values in shown.moved.items()}
         attacks.setdefault(attack, {})[f"{eps:g}"] = figure
     figures = {"error": attacks["fgsm"]["0"]["error"], "attacks": attacks}
     if asked.source is not None:
-        itself = {eps: asked.seen["source_itself", eps].wrong for eps in (0.0, *asked.eps)}
+        itself = {eps: asked.seen["source_itself", eps] for eps in (0.0, *asked.eps)}
         figures["source"] = {
-            "path": asked.source, "pgd": {f"{eps:g}": share(int(w.sum()), len(w)) for eps, w in itself.items()}
-        }  # fmt: skip
+            "path": asked.source,
+            "pgd": {f"{eps:g}": share(shown.wrong, _groups(asked, shown.at)) for eps, shown in itself.items()},
+        }
     return figures
 
 

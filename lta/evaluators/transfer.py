@@ -81,7 +81,7 @@ class Transfer(Evaluator):
         table = []
         for name, (of_train, of_test) in self._features(classifier, baselines, train, data):
             fitted = self._fit(of_train, train.labels, of_test, test.labels)
-            error = share(int(fitted.wrong.sum()), len(test.labels))
+            error = share(fitted.wrong, test.sources)
             own_wrong = fitted.wrong if own_wrong is None else own_wrong
             beside = None if name == OWN else difference(100.0 * own_wrong, 100.0 * fitted.wrong, test.sources)
             figures["features"][name] = {
@@ -96,7 +96,7 @@ class Transfer(Evaluator):
             if not fitted.converged:
                 notes.append(f"note            {name}: the SVM had not converged after its largest number of steps")
         largest = np.bincount(train.labels).argmax()
-        figures["largest_class"] = share(int((test.labels != largest).sum()), len(test.labels))
+        figures["largest_class"] = share(test.labels != largest, test.sources)
         if unknown.any():
             notes.append(
                 f"note            {unknown.sum():,} test images are of classes that the SVM was not trained on: wrong"

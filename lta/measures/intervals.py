@@ -1,16 +1,19 @@
 """How sure a figure is: Wilson's interval for a share, bootstrap intervals for means and for differences of pairs."""
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 RESAMPLES = 2000
 Z95 = 1.959963984540054
+BLOCK = 100  # resamples that are drawn at a time
+KEPT = 200_000_000  # bytes: the draws of more images are made anew each time
 
 
-def wilson(hits: int, n: int, z: float = Z95) -> tuple[float, float]:
+def wilson(hits: int | float, n: int | float, z: float = Z95) -> tuple[float, float]:
     """Wilson's score interval for a share of `hits` in `n`, 95 % by default; (0, 1) of nothing."""
     if n == 0:
         return 0.0, 1.0
@@ -21,10 +24,34 @@ def wilson(hits: int, n: int, z: float = Z95) -> tuple[float, float]:
     return float(min(low, share)), float(max(high, share))  # at 0 and 1 they are equal, but for rounding
 
 
-def share(hits: int, n: int) -> dict[str, Any]:
-    """A share in percent as a figure: value, interval, n."""
-    low, high = wilson(hits, n)
-    return {"value": 100 * hits / n if n else None, "interval": [100 * low, 100 * high], "n": n}
+def share(hit: Bool[np.ndarray, " images"], groups: Int[np.ndarray, " images"] | None = None) -> dict[str, Any]:
+    """The share of images that are `hit`, in percent, as a figure: value, 95 % interval (Wilson's), n.
+
+    `groups`: images with one number are not independent (scenes of one drawing); the interval is that of as many
+    independent images as would vary as much as the groups do (Korn and Graubard 1998), at most all of them.
+    """
+    n = len(hit)
+    if not n:
+        return {"value": None, "interval": [0.0, 100.0], "n": 0}
+    value = np.count_nonzero(hit) / n
+    counting = n if groups is None else _independent(hit, groups)
+    low, high = wilson(value * counting, counting)
+    return {"value": 100 * value, "interval": [100 * low, 100 * high], "n": n}
+
+
+def _independent(hit: Bool[np.ndarray, " images"], groups: Int[np.ndarray, " images"]) -> float:
+    """Where all are hit or none is, nothing tells how alike a group's images are: it counts as one."""
+    of = np.unique(groups, return_inverse=True)[1]
+    sizes, hits = np.bincount(of), np.bincount(of, hit)
+    n, count = len(hit), len(sizes)
+    value = hits.sum() / n
+    if count == n:
+        return float(n)
+    if count == 1 or value in (0, 1):
+        return float(count)
+    of_groups = count / (count - 1) * ((hits - value * sizes) ** 2).sum()
+    of_images = n * value * (1 - value)
+    return n * min(1.0, of_images / of_groups) if of_groups else float(n)
 
 
 def mean(
@@ -41,16 +68,33 @@ def mean(
     if not len(values):
         return {"value": None, "interval": [None, None], "n": 0}
     of = np.arange(len(values)) if groups is None else np.unique(groups[kept], return_inverse=True)[1]
-    totals, sizes = np.bincount(of, values), np.bincount(of)
-    drawn = _drawn(len(sizes), seed)
-    low, high = np.percentile((drawn @ totals) / (drawn @ sizes), [2.5, 97.5])
+    low, high = _percentiles(np.bincount(of, values)[:, None], np.bincount(of), seed)[:, 0]
     return {"value": float(values.mean()), "interval": [float(low), float(high)], "n": len(values)}
 
 
+def _percentiles(
+    totals: Float[np.ndarray, "groups figures"], sizes: Int[np.ndarray, " groups"], seed: int
+) -> Float[np.ndarray, "2 figures"]:
+    """Of the resampled means: where 95 % of them begin and end."""
+    found = [(drawn @ totals) / (drawn @ sizes)[:, None] for drawn in _draws(len(sizes), seed)]
+    return np.percentile(np.concatenate(found), [2.5, 97.5], axis=0)
+
+
+def _draws(count: int, seed: int) -> Iterable[Float[np.ndarray, "resamples groups"]]:
+    """How often each group is drawn, some resamples at a time."""
+    return _kept(count, seed) if 8 * RESAMPLES * count <= KEPT else _drawn(count, seed)
+
+
 @lru_cache(2)
-def _drawn(count: int, seed: int) -> Float[np.ndarray, "resamples groups"]:
-    """How often each group is drawn; kept, since an evaluator asks for hundreds of figures of the same images."""
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
+def _kept(count: int, seed: int) -> list[Float[np.ndarray, "resamples groups"]]:
+    """An evaluator asks for hundreds of figures of the same images."""
+    return list(_drawn(count, seed))
+
+
+def _drawn(count: int, seed: int) -> Iterator[Float[np.ndarray, "resamples groups"]]:
+    rng, equal = np.random.default_rng(seed), np.full(count, 1 / count)
+    for _ in range(RESAMPLES // BLOCK):
+        yield rng.multinomial(count, equal, size=BLOCK).astype(np.float64)
 
 
 def difference(
@@ -66,10 +110,8 @@ def means(
 ) -> list[dict[str, Any]]:
     """`mean` of every column, without NaN: one set of draws for all of them, which is what takes the time."""
     of = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    sizes = np.bincount(of)
     totals = np.stack([np.bincount(of, column) for column in np.asarray(values, np.float64).T], 1)
-    drawn = _drawn(len(sizes), seed)
-    low, high = np.percentile((drawn @ totals) / (drawn @ sizes)[:, None], [2.5, 97.5], axis=0)
+    low, high = _percentiles(totals, np.bincount(of), seed)
     return [
         {"value": float(value), "interval": [float(bottom), float(top)], "n": len(values)}
         for value, bottom, top in zip(np.asarray(values, np.float64).mean(0), low, high, strict=True)
