@@ -6,7 +6,7 @@ from typing import Any
 from lta.evaluators.explanations import EXPLANATIONS
 from lta.evaluators.scored_maps import CONTROLS, MEASURES
 
-NAMES = {"iou": "IoU", "iou_mean": "mean IoU", "pointing": "pointing", "energy": "energy", "auc": "AUC"}
+NAMES = {"iou": "IoU", "iou_mean": "IoU averaged", "pointing": "pointing", "energy": "energy", "auc": "AUC"}
 CONTROL_NAMES = {"uniform": "uniform", "centre_prior": "centre", "shuffled": "shuffled", "chance": "chance"}
 
 
@@ -41,14 +41,15 @@ def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
         controls = " ".join(f"{figure['controls'][control]['value']:8.3f}" for control in CONTROLS)
         said.append(f"{names[name]:{wide}} {figure['value']:.3f} ({low:.3f} to {high:.3f})   {controls}   {_over(figure)}")
     others = [key for key in MEASURES if key != "iou"]
-    said.append(f"{'':{wide}} " + " ".join(f"{NAMES[key] + ' (over best)':>22}" for key in others))
+    said.append(f"{'':{wide}} " + " ".join(f"{NAMES[key] + ' (over best)':>26}" for key in others))
     for name, one in found.items():
         cells = (f"{one[key]['value']:.3f} ({_best(one[key])[1]['value']:+.3f}){_mark(one[key])}" for key in others)
-        said.append(f"{names[name]:{wide}} " + " ".join(f"{cell:>22}" for cell in cells))
+        said.append(f"{names[name]:{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
     for control in ("uniform", "centre_prior"):
         first = next(iter(found.values()))
         cells = (f"{first[key]['controls'][control]['value']:.3f}" + 10 * " " for key in others)
-        said.append(f"{control.replace('_', ' '):{wide}} " + " ".join(f"{cell:>22}" for cell in cells))
+        said.append(f"{control.replace('_', ' '):{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
+    said.append(f"IoU averaged: over {len(figures['curves']['threshold'])} thresholds, where IoU is at one")
     said.append("* above every control, with a 95 % interval that excludes 0")
     if left_out:
         said.append("explanations are left out: captum and grad-cam are not installed (pip install lta[explain])")

@@ -145,7 +145,9 @@ def _verdict(change: Mapping[str, Any]) -> str:
         return "moves to the object of the query's class"
     if high < -NOTHING:
         return "moves away from the object of the query's class"
-    return "does not move to the object of the query's class"
+    if high - low <= NOTHING:
+        return "does not move to the object of the query's class"
+    return "is not shown to move to the object of the query's class"
 
 
 NOTHING = 1e-6

@@ -65,7 +65,7 @@ def _verdict(of_level: Mapping[str, Any], margin: float) -> str:
     if verdict["beyond_controls"]:
         return f"{verdict['words']}: above {WORDS[next_role]} {by}, and above shuffled maps and centre prior"
     not_above = " and ".join(CONTROLS[name] for name, (low, _) in verdict["ahead_of_control"].items() if low <= margin)
-    return f"{verdict['words']}, but not clearly above {not_above}: position alone explains it"
+    return f"{verdict['words']}, but not clearly above {not_above}: position alone may explain it"
 
 
 def picture(found: Mapping[str, Any]) -> Image.Image:
@@ -93,7 +93,7 @@ def picture(found: Mapping[str, Any]) -> Image.Image:
         labelled.add(role)
     ticks = [
         f"{level}  {of['map'][0]}\u00d7{of['map'][1]}\n{of['verdict']['words']}"
-        + (", by position alone" if of["verdict"]["beyond_controls"] is False else "")
+        + (", perhaps by position alone" if of["verdict"]["beyond_controls"] is False else "")
         for level, of in found["levels"].items()
     ]
     axes.set_xticks(range(len(levels)), ticks)

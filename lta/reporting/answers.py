@@ -76,12 +76,13 @@ def _table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Tabl
 
 
 def _figures(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every figure's value, and every text, by dotted name."""
+    """Every figure's value, and every text, by dotted name; a part with a dot of its own stands in brackets."""
     if isinstance(node, Mapping):
         if isinstance(node.get("value"), (int, float)) and isfinite(node["value"]):
             yield prefix, float(node["value"])
         for key, value in node.items():
-            yield from _figures(value, f"{prefix}.{key}" if prefix else str(key))
+            part = f"[{key}]" if "." in str(key) else str(key)
+            yield from _figures(value, f"{prefix}.{part}" if prefix else part)
     elif isinstance(node, str):
         yield prefix, node
 

@@ -41,8 +41,8 @@ FIRST: Mapping[str, Mapping[str, str]] = {
         "orders.*.insertion": "insertion: {0}",
     },
 }
-"""By evaluator the names of its figures, `*` standing for one part of a name, which the words call by `{0}`, `{1}`. All
-figures are in the run's own files."""
+"""By evaluator the names of its figures, `*` standing for one part of a name, which the words call by `{0}`, `{1}`. A part
+with a dot of its own stands in brackets (`attacks.pgd.[0.5].error`). All figures are in the run's own files."""
 
 ANY: Mapping[str, str] = {"*": "{0}", "*.*": "{0}: {1}"}
 """Of an evaluator that is not listed."""
@@ -79,8 +79,8 @@ def in_words(evaluator: str, name: str) -> str:
 
 def _parts(name: str, pattern: str) -> tuple[str, ...] | None:
     """What each `*` stands for; None where the pattern does not fit."""
-    found = re.fullmatch(re.escape(pattern).replace(r"\*", r"([^.]*)"), name)
-    return found.groups() if found else None
+    found = re.fullmatch(re.escape(pattern).replace(r"\*", r"(\[.*?\]|[^.]*)"), name)
+    return tuple(re.sub(r"^\[(.*)\]$", r"\1", part) for part in found.groups()) if found else None
 
 
 def _called(evaluator: str, part: str) -> str:

@@ -124,6 +124,13 @@ def test_answers_stand_together_where_the_question_was_the_same(tmp_path):
     assert list(found["mine"].rows) == ["score"]
 
 
+def test_a_figure_whose_name_has_a_dot_is_not_left_out(tmp_path):
+    eps = {"attacks": {"pgd": {"0.5": {"error": figure(40)}, "1": {"error": figure(60)}}}}
+    make_run(tmp_path / "run", "data=cifar10", answers={"robustness": eps})
+    (table,) = tables(groups_of(tmp_path)[0])
+    assert [cell.summary.mean for (cell,) in table.rows.values()] == [40, 60]
+
+
 def test_other_questions_of_one_name_are_other_tables(tmp_path):
     for seed in (0, 1):
         run = make_run(tmp_path / str(seed), "data=cifar10", seed=seed, answers={"classification": {"error": figure(5)}})

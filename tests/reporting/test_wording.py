@@ -11,6 +11,7 @@ from lta.reporting.wording import FIRST, fits, in_words
     ("localisation", "maps.C.iou.controls.uniform", "IoU, beside level C: uniform map"),
     ("query", "levels.B.replaced_by.zero.tv", "attention moved by a query of 0: level B"),
     ("robustness", "attacks.uniform.8.error", "error, uniform noise, eps 8 of 255, %"),
+    ("robustness", "attacks.pgd.[0.5].error", "error, PGD, eps 0.5 of 255, %"),
     ("classification", "error", "error, %"),
     ("classification", "error_shifted", "error, shifted, %"),
     ("transfer", "features.raw pixels 16x16.error", "error of a linear SVM on raw pixels 16x16, %"),
