@@ -24,7 +24,12 @@ CHECKPOINTS = ("last", "best")
 PREVIOUS = {"last.ckpt": "previous.ckpt"}
 """What a checkpoint is kept as when the next one of its name is written."""
 
-FREE = ("resume", "trainer")
+WHERE = frozenset({
+    "accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm", "precision", "compile", "profiler", "benchmark",
+    "deterministic", "detect_anomaly", "log_every_n_steps",
+})  # fmt: skip
+"""Options of `trainer` that say where and how a run is computed; any other (`limit_train_batches`, `gradient_clip_val`) is a
+setting of the experiment."""
 
 ABSENT = "nothing"
 """How a setting is named that is not there."""
@@ -96,14 +101,19 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
     write_json(record, {"starts": starts})
 
 
+def is_free(key: str) -> bool:
+    """Whether a setting, by its dotted key, may change without making another run of it: what it goes on with, and where and
+    how it is computed."""
+    part, _, option = key.lstrip("+").partition(".")
+    return part == "resume" or (part == "trainer" and option.partition(".")[0] in {"", "_target_", *WHERE})
+
+
 def difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
     """The first setting in which two configurations differ, as (key, saved value, asked value); None if in none.
 
-    Where a run is computed, and what it goes on with, makes no other run of it (FREE).
+    What is free (`is_free`) is not looked at.
     """
-    one, other = (
-        dict(_leaves({key: value for key, value in config.items() if key not in FREE})) for config in (saved, asked)
-    )
+    one, other = ({key: value for key, value in _leaves(config) if not is_free(key)} for config in (saved, asked))
     for key in dict.fromkeys([*other, *one]):
         if one.get(key, ABSENT) != other.get(key, ABSENT):
             return key, one.get(key, ABSENT), other.get(key, ABSENT)

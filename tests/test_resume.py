@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 import torch
+import yaml
 from commands import TINY, command, environment, lta_run
 
 from lta import run_directory
@@ -43,6 +44,9 @@ def test_the_same_command_again_goes_on_in_its_directory(capsys, tmp_path):
     assert "this run is complete" in complete.out
     elsewhere = lta_run(capsys, [*options, "+trainer.log_every_n_steps=7"])
     assert "this run is complete" in elsewhere.out, "where it runs makes no other run of it"
+    shorter = lta_run(capsys, [*options, "+trainer.limit_train_batches=1"])
+    assert shorter.status == 1, "but what it computes does"
+    assert "another configuration: trainer.limit_train_batches is nothing there, 1 here" in shorter.err
     other = lta_run(capsys, [*options, "recipe.epochs=3"])
     assert other.status == 1
     assert f"{tmp_path}/run holds a run of another configuration: recipe.epochs is 2 there, 3 here" in other.err
@@ -62,6 +66,22 @@ def test_a_run_goes_on_elsewhere(capsys, tmp_path):
     log = (run / "run.log").read_text()
     assert "precision bf16-mixed" in log
     assert "another trainer than the run had until now: precision was 32-true, log_every_n_steps was 7\n" in log
+
+
+def test_what_is_computed_stays_the_runs_own_wherever_it_goes_on(capsys, tmp_path):
+    run = tmp_path / "run"
+    ended = lta_run(capsys, [*TINY, "+trainer.limit_train_batches=2", f"hydra.run.dir={run}"])
+    assert ended.status == 0, ended.err
+    (run / "results.json").unlink()
+    for asked in ("+trainer.limit_train_batches=1", "trainer=cpu +trainer.limit_train_batches=1"):
+        refused = lta_run(capsys, [f"resume={run}", *asked.split()])
+        assert refused.status == 1
+        assert f"trainer.limit_train_batches is 2 in {run}, 1 here: a run may go on elsewhere, but not as" in refused.err
+    more = lta_run(capsys, [f"resume={run}", "trainer=cpu", "+trainer.accumulate_grad_batches=4"])
+    assert f"trainer.accumulate_grad_batches is nothing in {run}, 4 here" in more.err
+    assert lta_run(capsys, [f"resume={run}", "trainer=cpu"]).status == 0
+    assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["limit_train_batches"] == 2
+    assert "limit_train_batches" not in (run / "run.log").read_text().partition("resume:")[2], "nothing was dropped"
 
 
 @pytest.mark.parametrize(("also", "own", "stays"), [

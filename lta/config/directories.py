@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from lta import processes
 from lta.messages import RunError
-from lta.run_directory import FREE
+from lta.run_directory import is_free
 from lta.sweep.names import job_name, sweep_name
 
 
@@ -59,10 +59,22 @@ def _run_directory(resume: str | None, fresh: str) -> str:
     if resume not in (None, "auto"):
         return existing_run(resume)
     if "TORCHELASTIC_RUN_ID" not in os.environ:
+        if by := _started_apart():
+            raise RunError(f"give hydra.run.dir=...: the processes that {by} can't agree on a directory otherwise")
         return fresh
     from lta.torchrun import agreed
 
     return agreed(fresh)
+
+
+def _started_apart() -> str:
+    """By whom several processes of this run were started that know nothing of each other yet; "" where there is one."""
+    if "LOCAL_RANK" in os.environ:  # by Lightning, with the first one's command
+        return ""
+    if "NODE_RANK" in os.environ:
+        return "are started on several machines"
+    in_step = "SLURM_STEP_ID" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+    return "srun starts" if in_step and int(os.environ.get("SLURM_NTASKS", 1)) > 1 else ""
 
 
 def _of_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -71,7 +83,7 @@ def _of_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> dic
 
 
 def _sweep_directory(sweep: Mapping[str, Any]) -> str:
-    computed = {key: value for key, value in sweep["constant"].items() if key.lstrip("+").partition(".")[0] not in FREE}
+    computed = {key: value for key, value in sweep["constant"].items() if not is_free(key)}
     return f"multirun/{sweep_name(computed, sweep['swept'])}"
 
 

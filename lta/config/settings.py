@@ -14,7 +14,7 @@ from lta import checks
 from lta.commands import COMMANDS, PARTS, choices
 from lta.config.directories import directory_given, existing_run
 from lta.messages import RunError
-from lta.run_directory import CHECKPOINTS, difference
+from lta.run_directory import CHECKPOINTS, difference, is_free
 from lta.spelling import hint
 
 log = logging.getLogger(__name__)
@@ -54,24 +54,31 @@ def settings(cfg: DictConfig) -> DictConfig:
     asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
     if Path(HydraConfig.get().runtime.output_dir).resolve() != Path(cfg.resume).resolve():
         raise RunError(f"resume={cfg.resume} goes on in its own directory, one run at a time: no -m and no hydra.run.dir")
-    refused = [override for override in asked if not override.startswith(RESUME_MAY_CHANGE)]
+    refused = [override for override in asked if not override.lstrip("+").startswith(RESUME_MAY_CHANGE)]
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
             "(allowed beside it: trainer=... and trainer.*=...)"
         )
-    saved = OmegaConf.create(_saved(Path(cfg.resume) / "config.yaml"))
+    before = _saved(Path(cfg.resume) / "config.yaml")
+    saved = OmegaConf.create(before)
     if any(override.startswith("trainer=") for override in asked):
-        dropped = {key: value for key, value in saved.trainer.items() if cfg.trainer.get(key) != value}
+        kept = {key: value for key, value in before["trainer"].items() if not is_free(f"trainer.{key}")}
+        dropped = {key: value for key, value in saved.trainer.items() if key not in kept and cfg.trainer.get(key) != value}
         if dropped:
             told = ", ".join(f"{key} was {value}" for key, value in dropped.items())
             log.info("resume: another trainer than the run had until now: %s", told)
-        saved.trainer, asked = cfg.trainer, []
+        saved.trainer, asked = {**kept, **plain(cfg.trainer)}, []
     for override in asked:
-        key, _, value = override.partition("=")
-        if OmegaConf.select(saved, key) is None:
+        key, _, value = override.lstrip("+").partition("=")
+        if OmegaConf.select(saved, key) is None and not is_free(key):
             raise RunError(f"{override}: the run in {cfg.resume} has no setting {key}")
         OmegaConf.update(saved, key, yaml.safe_load(value))
+    if found := difference({"trainer": before["trainer"]}, {"trainer": plain(saved.trainer)}):
+        key, there, here = found
+        raise RunError(
+            f"{key} is {there} in {cfg.resume}, {here} here: a run may go on elsewhere, but not as another experiment"
+        )
     saved.resume = cfg.resume
     return saved
 

@@ -28,8 +28,11 @@ TIE = object()
 """No value is the usual one."""
 
 
-WHERE = {"_target_", "accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm", "precision"}
-"""Of the trainer's: on what it ran. How precise that was stands in the results; any other option is a setting."""
+WHERE = {
+    "_target_", "accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm", "precision", "compile", "profiler",
+    "benchmark", "deterministic", "detect_anomaly", "log_every_n_steps",
+}  # fmt: skip
+"""Of the trainer's: where and how it was computed. How precise that was stands in the results; any other is a setting."""
 
 
 class Group(NamedTuple):

@@ -5,8 +5,9 @@ import shutil
 import pytest
 from made_runs import figure, make_run
 
+from lta import run_directory
 from lta.reporting.answers import tables
-from lta.reporting.groups import best, differences, grouped, usual
+from lta.reporting.groups import WHERE, best, differences, grouped, usual
 from lta.reporting.runs import read
 
 
@@ -137,6 +138,10 @@ def test_other_questions_of_one_name_are_other_tables(tmp_path):
     answer = run / "evaluations" / "classification.json"
     answer.write_text(answer.read_text().replace('"images": 9', '"images": 8'))
     assert [len(table.rows["error"][0].runs) for table in tables(groups_of(tmp_path)[0])] == [1, 1]
+
+
+def test_what_makes_no_other_run_makes_no_other_row():
+    assert run_directory.WHERE | {"_target_"} == WHERE
 
 
 def test_runs_of_another_precision_or_trainer_are_another_row(tmp_path):
