@@ -93,6 +93,18 @@ def test_pictures_too_small_are_named():
         built(torch.zeros(1, 3, 8, 32))
 
 
+def test_whitening_is_computed_as_exactly_under_autocast():
+    """Its filters subtract almost equal pixels: rounded to 8 bits they would be others than in evaluation."""
+    built = network("model=air")
+    images = torch.rand(4, 3, 32, 32).cumsum(3) / 32  # neighbours are alike
+    fit_whitening(built, lambda: [images])
+    (whitened,) = (module for module in built.modules() if isinstance(module, WhitenedConv))
+    exact = whitened(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(whitened(images), exact)
+        assert torch.equal(whitened(images.bfloat16()), whitened(images.bfloat16().float()))
+
+
 def test_whitened_patches_are_white():
     torch.manual_seed(0)
     images = torch.randn(200, 3, 9, 9) @ torch.randn(9, 9) + 0.3 * torch.randn(200, 3, 1, 1)
