@@ -57,7 +57,7 @@ def untrained(classifier: Classifier, seed: int = 0) -> Classifier:
     What was measured on the training pictures is the trained one's. The global random numbers are left as they were.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach GPUs' generators too
         fresh = _built(dict(classifier.hparams))
     fresh.take_measured(classifier)
     return fresh.to(classifier.device).eval()

@@ -20,7 +20,9 @@ def evaluate(composed: DictConfig) -> None:
     checks.flag("wandb", cfg.wandb)
     evaluators = {name: build(node) for name, node in cfg.evaluator.items()}
     device = choose_device(cfg.device)
-    if cfg.precision == "bf16" and not bfloat16_is_faster({"cuda": "gpu"}.get(device.type, device.type)):
+    if cfg.precision == "bf16" and not bfloat16_is_faster(
+        {"cuda": "gpu"}.get(device.type, device.type), [device.index or 0]
+    ):
         raise ValueError(f"precision=bf16: {device.type} here computes it slower than float32")
     settings = plain(cfg)
     found = evaluations.find(settings["checkpoint"], cfg.which)

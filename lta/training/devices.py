@@ -57,15 +57,17 @@ def choose_sync_batchnorm(asked: Any, accelerator: str, processes: int) -> bool:
     return asked
 
 
-def bfloat16_is_faster(accelerator: str) -> bool:
-    """Whether bfloat16 is faster than float32 there: Ampere or newer, or a CPU with AMX.
+def bfloat16_is_faster(accelerator: str, devices: int | Sequence[int] = 1) -> bool:
+    """Whether bfloat16 is faster than float32 on all of this machine's `devices`: Ampere or newer, or a CPU with AMX.
 
     Elsewhere torch emulates it, at half of float32's speed or less. AVX512-BF16 without AMX is no gain either: a step of
     vgg_att3 at widths 0.125 and 0.25 took 1.25 and 1.37 times as long in it (torch 2.14, an Intel Xeon, measured by
     `benchmarks/precision.py`).
     """
     if accelerator == "gpu":
-        return torch.cuda.get_device_capability() >= (8, 0)
+        there = torch.cuda.device_count()
+        chosen = range(min(devices, there)) if isinstance(devices, int) else [index for index in devices if index < there]
+        return all(torch.cuda.get_device_capability(index) >= (8, 0) for index in chosen)
     if accelerator == "cpu":
         features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         return bool(features.get("amx_bf16"))

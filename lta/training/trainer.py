@@ -64,7 +64,7 @@ def build_trainer(
     if precision == "16-mixed" and accelerator == "cpu":
         raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU bf16-mixed or 32-true")
     if precision == "auto":
-        precision = "bf16-mixed" if bfloat16_is_faster(accelerator) else "32-true"
+        precision = "bf16-mixed" if bfloat16_is_faster(accelerator, devices) else "32-true"
     _quieten_lightning()
     trainer = pl.Trainer(
         max_epochs=epochs,

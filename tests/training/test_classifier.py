@@ -51,6 +51,15 @@ def test_bfloat16_only_where_it_is_faster(monkeypatch, features, native):
     assert bfloat16_is_faster("cpu") is native
 
 
+@pytest.mark.parametrize(("devices", "native"), [
+    (1, True), (2, False), ([0], True), ([1], False), ([0, 2], True), ([2, 1], False), (3, False), ([0, 7], True),
+])  # fmt: skip
+def test_bfloat16_only_where_all_chosen_gpus_have_it(monkeypatch, devices, native):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: [(8, 0), (7, 5), (9, 0)][index])
+    assert bfloat16_is_faster("gpu", devices) is native
+
+
 def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
     given = {}
     real = trainer_module.pl.Trainer
