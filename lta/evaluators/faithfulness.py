@@ -1,6 +1,7 @@
 """Does the class hang on the pixels that the map names? Insertion and deletion, and blurring what it attends to."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,13 @@ from lta.evaluators.sample import balanced_sample, said
 from lta.measures.intervals import means, share
 from lta.measures.pixel_maps import on_pixels, product
 from lta.measures.pixel_order import centrality, highest, lowest, ranks, tie_order
+from lta.measures.roles import derangement
 from lta.viz.colour import overlay
 from lta.viz.sheet import Tile, sheet
 
-RANDOM, CENTRAL = "random", "central"
+RANDOM, CENTRAL, SHUFFLED = "random", "central", "shuffled"
+"""Controls: scattered pixels, the middle of the picture, and another image's map, with blobs as large as the map's own."""
+PRODUCT = "product"
 BATCH = 50
 """Images at once, at most: small enough that several processes have something to share."""
 EXAMPLES, SHOWN = 8, 0.25
@@ -31,14 +35,17 @@ SIDES = {"most": highest, "least": lowest}
 
 
 class Faithfulness(Evaluator):
-    """Pixels are blurred in the order of each level's map and of the maps' product, and, as controls, by chance and from
-    the middle outwards. Equal pixels follow in an order drawn for each image, the same for all maps: a uniform map is the
-    random control.
+    """Pixels are blurred in the order of each level's map and of the maps' product, and, as controls, by chance, from the
+    middle outwards, and in the order that another image's map has: of the product, or of the only level (`joint`). Equal
+    pixels follow in an order drawn for each image, the same for all maps: a uniform map is the random control.
 
     - deletion (Petsiuk et al. 2018, with a blur in the place of grey): area under the probability of the class predicted
       for the sharp picture, over the share of the pixels that is blurred, the most attended first: low for a faithful map.
     - insertion: the same, over the share that is shown sharp in the blurred picture, the most attended first: high.
-    - the error after blurring the most and the least attended `areas` of the pixels, minus that of random ones.
+    - the error after blurring the most and the least attended `areas` of the pixels.
+
+    All also minus that of random pixels, and the joint map's minus that of another image's: scattered pixels hurt a network
+    otherwise than blobs do, whatever the map says.
 
     `images` test images are looked at (None: all). `sigma` is the blur's standard deviation as a share of the picture's
     shorter side.
@@ -67,12 +74,15 @@ class Faithfulness(Evaluator):
         split = data.test.take(balanced_sample(data.test.labels, self.images, self.seed))
         labels = labels_for(classifier, data, split)
 
-        def look(images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
-            return self._look(classifier, images, index)
+        levels, batch_size = classifier.network.levels, min(BATCH, data.eval_batch_size)
+        others = self._maps_of_others(classifier, split, batch_size)
 
-        found = look_at(classifier, split, look, min(BATCH, data.eval_batch_size), "faithfulness")
-        levels = classifier.network.levels
-        names = [*levels, *(["product"] if len(levels) > 1 else []), RANDOM, CENTRAL]
+        def look(images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
+            return self._look(classifier, images, index, {level: maps[index] for level, maps in others.items()})
+
+        found = look_at(classifier, split, look, batch_size, "faithfulness")
+        names = [*levels, *([PRODUCT] if len(levels) > 1 else []), *([SHUFFLED] if others else []), RANDOM, CENTRAL]
+        joint = _joint(levels) if others else None
         pixels = split.images.shape[1] * split.images.shape[2]
         blurred = [round(area * pixels) for area in self.areas]
         sharp, wholly_blurred = means(np.stack([found["sharp"], found["blurred"]], 1), split.sources)
@@ -82,14 +92,32 @@ class Faithfulness(Evaluator):
             "error_sharp": share(found["predicted"] != labels, split.sources),
             "error_wholly_blurred": share(found["predicted_blurred"] != labels, split.sources),
             "probability_sharp": sharp, "probability_wholly_blurred": wholly_blurred,
-            "orders": _measured(names, [count / pixels for count in blurred], self.areas, found, labels, split.sources),
+            "joint": joint,
+            "orders": _measured(
+                names, joint, [count / pixels for count in blurred], self.areas, found, labels, split.sources
+            ),
         }  # fmt: skip
         lines = text(figures, said(len(labels), len(data.test.labels), "images"))
         pictures = {"curves": curve_charts(figures), "examples": self._examples(classifier, split, labels)}
         return Result(figures, table(figures), lines, pictures)
 
     @torch.no_grad()
-    def _look(self, classifier: Any, images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
+    def _maps_of_others(self, classifier: Any, split: Any, batch_size: int) -> dict[str, Float[Tensor, "images _ _"]]:
+        """By level the map of another image for each; {} where there are no maps, or is no other image."""
+        if not classifier.network.levels or len(split.labels) < 2:
+            return {}
+
+        def look(images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
+            return dict(classifier(images).attn)
+
+        found = look_at(classifier, split, look, batch_size, "maps")
+        partner = derangement(len(split.labels), self.seed).numpy()
+        return {level: torch.from_numpy(maps[partner]) for level, maps in found.items()}
+
+    @torch.no_grad()
+    def _look(
+        self, classifier: Any, images: Tensor, index: Int[np.ndarray, " batch"], others: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """`probability` (batch, orders, 2, areas) of the class predicted for the sharp picture, and the `classes` predicted;
         2 is for the highest and the lowest pixels of an order blurred."""
         out = classifier(images)
@@ -97,7 +125,7 @@ class Faithfulness(Evaluator):
         whole = classifier(blurred).logits.float().softmax(1)
         sharp, predicted = out.logits.float().softmax(1).max(1)
         probability, classes = [], []
-        for ranked in self._ranked(out.attn, images, index).values():
+        for ranked in self._ranked(out.attn, images, index, others).values():
             for blur_where in SIDES.values():
                 for area in self.areas:
                     seen = mix(images, blurred, blur_where(ranked, area).to(images.device))
@@ -112,13 +140,17 @@ class Faithfulness(Evaluator):
         }  # fmt: skip
 
     def _ranked(
-        self, attn: Mapping[str, Tensor], images: Tensor, index: Int[np.ndarray, " batch"]
-    ) -> dict[str, Int[Tensor, "batch height width"]]:
+        self, attn: Mapping[str, Tensor], images: Tensor, index: Int[np.ndarray, " batch"],
+        others: Mapping[str, Tensor] = MappingProxyType({}),
+    ) -> dict[str, Int[Tensor, "batch height width"]]:  # fmt: skip
         """Each order's ranks of the pixels, on the CPU."""
         size = tuple(images.shape[2:])
         orders = {level: on_pixels(values.cpu(), size) for level, values in attn.items()}
         if len(orders) > 1:
-            orders["product"] = product(list(orders.values()))
+            orders[PRODUCT] = product(list(orders.values()))
+        if others:
+            theirs = [on_pixels(values, size) for values in others.values()]
+            orders[SHUFFLED] = product(theirs) if len(theirs) > 1 else theirs[0]
         orders[RANDOM] = torch.zeros(len(images), *size)
         orders[CENTRAL] = centrality(size).expand(len(images), *size)
         ties = tie_order(len(images), size[0] * size[1], generator(index, self.seed))
@@ -133,7 +165,7 @@ class Faithfulness(Evaluator):
         out = classifier(images)
         ranked = self._ranked(out.attn, images, index)
         levels = classifier.network.levels
-        chosen = "product" if len(levels) > 1 else levels[0] if levels else CENTRAL
+        chosen = _joint(levels) if levels else CENTRAL
         most, least = ("most attended", "least attended") if levels else ("central", "outermost")
         masks = {
             most: highest(ranked[chosen], SHOWN), least: lowest(ranked[chosen], SHOWN),
@@ -165,6 +197,11 @@ class Faithfulness(Evaluator):
         ]
 
 
+def _joint(levels: Sequence[str]) -> str:
+    """The order that all levels make together."""
+    return PRODUCT if len(levels) > 1 else levels[0]
+
+
 def area_under(
     shares: Sequence[float], sharp: Float[np.ndarray, "..."], between: Float[np.ndarray, "... areas"],
     blurred: Float[np.ndarray, "..."],
@@ -176,8 +213,8 @@ def area_under(
 
 
 def _measured(
-    names: Sequence[str], shares: Sequence[float], areas: Sequence[float], found: Mapping[str, np.ndarray],
-    labels: np.ndarray, sources: np.ndarray | None,
+    names: Sequence[str], joint: str | None, shares: Sequence[float], areas: Sequence[float],
+    found: Mapping[str, np.ndarray], labels: np.ndarray, sources: np.ndarray | None,
 ) -> dict[str, Any]:  # fmt: skip
     """By order: `deletion` and `insertion`, the areas under the curves, and `most` and `least`, a list over the areas."""
     probability = found["probability"]
@@ -185,24 +222,31 @@ def _measured(
     sharp, blurred = (np.broadcast_to(found[end][:, None, None], probability.shape[:3]) for end in ("sharp", "blurred"))
     # Of each image, order and side: the area under the curve, then at each area the probability, then the error.
     values = np.concatenate([area_under(shares, sharp, probability, blurred)[..., None], probability, 100.0 * wrong], 3)
-    beyond_random = values - values[:, [names.index(RANDOM)]]
-    columns = np.concatenate([values, beyond_random], 3)
+    controls = [RANDOM, *([SHUFFLED] if joint else [])]
+    columns = np.concatenate([values, *(values - values[:, [names.index(control)]] for control in controls)], 3)
     figures = np.array(means(columns.reshape(len(labels), -1), sources), object).reshape(columns.shape[1:])
     return {
-        name: _of_order(figures[number], wrong[:, number], sources, areas, is_control=name == RANDOM)
+        name: _of_order(figures[number], wrong[:, number], sources, areas, _beside(name, joint))
         for number, name in enumerate(names)
     }
 
 
+def _beside(name: str, joint: str | None) -> tuple[str, ...]:
+    """The controls that an order's figures are set beside."""
+    return () if name == RANDOM else (RANDOM, SHUFFLED) if name == joint else (RANDOM,)
+
+
 def _of_order(
     figures: Shaped[np.ndarray, "sides columns"], wrong: Bool[np.ndarray, "images sides areas"],
-    sources: np.ndarray | None, areas: Sequence[float], is_control: bool,
+    sources: np.ndarray | None, areas: Sequence[float], controls: Sequence[str],
 ) -> dict[str, Any]:  # fmt: skip
-    count, beyond = len(areas), figures.shape[1] // 2
+    count = len(areas)
+    wide = 1 + 2 * count
 
     def figure(side: int, column: int, own: dict[str, Any] | None = None) -> dict[str, Any]:
         own = own or figures[side, column]
-        return own if is_control else own | {"minus_random": figures[side, beyond + column]}
+        differences = {f"minus_{name}": figures[side, k * wide + column] for k, name in enumerate(controls, start=1)}
+        return own | differences
 
     found: dict[str, Any] = {"deletion": figure(0, 0), "insertion": figure(1, 0)}
     for side, kind in enumerate(SIDES):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from lta.viz.curves import Chart, Line, charts
 
-CONTROLS = ("random", "central")
+CONTROLS = ("shuffled", "random", "central")
 LISTED = 0.25
 """The area nearest to this one is listed in the lines."""
 
@@ -21,7 +21,7 @@ def text(figures: Mapping[str, Any], images: str) -> list[str]:
         f"error           {_percent(sharp)} sharp, {_percent(blurred)} wholly blurred; {images}, Gaussian blur of "
         f"{figures['sigma_pixels']:.1f} pixels",
     ]
-    if set(orders) == set(CONTROLS):
+    if not set(orders) - set(CONTROLS):
         lines.append("no maps         this network has none: random and central pixels only")
     lines.append("probability of the predicted class, area under the curve")
     lines += _columns(
@@ -29,6 +29,7 @@ def text(figures: Mapping[str, Any], images: str) -> list[str]:
         ((name, *(part for kind in ("deletion", "insertion") for part in _cells(order[kind], ".3f")))
          for name, order in orders.items()),
     )  # fmt: skip
+    lines += _beside_another(figures)
     lines.append(f"error in % with {100 * areas[at]:g} % of the pixels blurred")
     lines += _columns(
         ("", "first in the order", "minus random", "last in the order", "minus random"),
@@ -46,7 +47,9 @@ def table(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             for point in order[kind]:
                 row = {"order": name, "blurred": kind, "area": point["area"]}
                 for what in ("error", "probability"):
-                    row |= _named(what, point[what]) | _named(f"{what}_minus_random", point[what].get("minus_random"))
+                    row |= _named(what, point[what])
+                    for control in ("random", "shuffled"):
+                        row |= _named(f"{what}_minus_{control}", point[what].get(f"minus_{control}"))
                 rows.append(row | {"n": point["error"]["n"]})
     return rows
 
@@ -83,6 +86,16 @@ def curve_charts(figures: Mapping[str, Any]) -> Image.Image:
     ])  # fmt: skip
 
 
+def _beside_another(figures: Mapping[str, Any]) -> list[str]:
+    """Whether the map says more of its picture than another picture's does."""
+    joint = figures["joint"]
+    if joint is None:
+        return []
+    differences = {kind: figures["orders"][joint][kind]["minus_shuffled"] for kind in ("deletion", "insertion")}
+    told = ", ".join(f"{kind} {_signed(difference, '.3f')}" for kind, difference in differences.items())
+    return [f"{joint} minus another image's ('shuffled'): {told}"]
+
+
 def _percent(figure: Mapping[str, Any]) -> str:
     low, high = figure["interval"]
     return f"{figure['value']:.1f} % ({low:.1f} to {high:.1f})"
@@ -95,8 +108,12 @@ def _cells(figure: Mapping[str, Any], form: str) -> tuple[str, str]:
     beyond = figure.get("minus_random")
     if beyond is None:
         return own, ""
-    low, high = beyond["interval"]
-    return own, f"{beyond['value']:+{form}} ({low:+{form}} to {high:+{form}})"
+    return own, _signed(beyond, form)
+
+
+def _signed(figure: Mapping[str, Any], form: str) -> str:
+    low, high = figure["interval"]
+    return f"{figure['value']:+{form}} ({low:+{form}} to {high:+{form}})"
 
 
 def _columns(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -57,7 +57,10 @@ PARTS: Mapping[str, Mapping[str, str]] = {
         "fgsm": "FGSM", "pgd": "PGD", "noise": "random signs", "uniform": "uniform noise",
         "source_fgsm": "FGSM on another network", "source_pgd": "PGD on another network",
     },
-    "faithfulness": {"product": "product of levels", "random": "random pixels", "central": "central pixels"},
+    "faithfulness": {
+        "product": "product of levels", "random": "random pixels", "central": "central pixels",
+        "shuffled": "another picture's map",
+    },
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -75,10 +76,12 @@ def test_a_uniform_map_is_the_random_control():
     orders = asked("U", areas=(0.01, 0.03, 0.1)).figures["orders"]
     uniform = deepcopy(orders["U"])
     for kind in ("deletion", "insertion"):
-        assert uniform[kind].pop("minus_random") == {"value": 0, "interval": [0, 0], "n": 20}
+        for control in ("random", "shuffled"):
+            assert uniform[kind].pop(f"minus_{control}") == {"value": 0, "interval": [0, 0], "n": 20}
     for kind in ("most", "least"):
         for point in uniform[kind]:
-            del point["error"]["minus_random"], point["probability"]["minus_random"]
+            for what, control in product(("error", "probability"), ("random", "shuffled")):
+                del point[what][f"minus_{control}"]
     assert uniform == orders["random"]
     assert 0 < orders["random"]["most"][0]["error"]["value"] < 100
 
@@ -105,6 +108,46 @@ def test_areas_under_the_curve_by_hand_on_four_pixels():
     assert uneven == pytest.approx([0.075 + 0.2 + 0.125])
 
 
+def own_place(images):
+    """The class hangs on one pixel, another in each image, and the map is on it."""
+    place = images[:, 1].flatten(1).float().argmax(1)
+    seen = images[:, 1].flatten(1).float().gather(1, place[:, None])[:, 0] == 255
+    maps = torch.nn.functional.one_hot(place, 256).float().view(-1, 16, 16)
+    return torch.where(seen[:, None], torch.tensor([50.0, 0.0]), torch.tensor([0.0, 50.0])), {"C": maps}
+
+
+def test_a_map_of_its_own_picture_beats_another_pictures_and_one_of_all_pictures_does_not():
+    dots = np.zeros((12, 16, 16), np.uint8)
+    for number, dot in enumerate(dots):
+        dot[1 + number, 3 + number] = 255
+    figures = Faithfulness(images=None, areas=(0.1, 0.9)).run(
+        Stand(SimpleNamespace(levels=("C",)), own_place), data(split(dots))
+    ).figures  # fmt: skip
+    found, shuffled = figures["orders"]["C"], figures["orders"]["shuffled"]
+    assert figures["joint"] == "C"
+    assert found["most"][0]["error"]["value"] == 100
+    assert shuffled["most"][0]["error"]["value"] < 50, "only by chance, among equal pixels"
+    assert found["deletion"]["minus_shuffled"]["interval"][1] < 0
+    assert found["insertion"]["minus_shuffled"]["interval"][0] > 0
+    assert found["deletion"]["minus_shuffled"]["value"] == pytest.approx(
+        found["deletion"]["value"] - shuffled["deletion"]["value"]
+    )
+    fixed = asked("R").figures["orders"]["R"]["deletion"]
+    assert fixed["minus_shuffled"] == {"value": 0, "interval": [0, 0], "n": 20}, "the same map in every picture says nothing"
+    assert fixed["minus_random"]["interval"][1] < 0
+    several = asked("R", "U", "O")
+    assert several.figures["joint"] == "product"
+    assert "minus_shuffled" in several.figures["orders"]["product"]["deletion"]
+    assert "minus_shuffled" not in several.figures["orders"]["R"]["deletion"]
+    assert sum(line.startswith("product minus another image's") for line in several.lines) == 1
+
+
+def test_one_image_has_no_other():
+    assert (
+        "shuffled" not in Faithfulness(images=1, areas=AREAS).run(region_network("R"), data(chequered())).figures["orders"]
+    )
+
+
 def test_a_network_without_maps_has_its_controls_and_says_so():
     found = asked()
     assert list(found.figures["orders"]) == ["random", "central"]
@@ -116,7 +159,7 @@ def test_the_sample_is_said_and_the_rows_are_one_table():
     found = Faithfulness(images=6, areas=AREAS).run(region_network("R"), data(chequered()))
     assert "6 of 20 images (class-balanced)" in found.lines[0]
     assert found.figures["orders"]["R"]["deletion"]["n"] == 6
-    assert len(found.rows) == 3 * 2 * 2
+    assert len(found.rows) == 4 * 2 * 2
     assert len({tuple(row) for row in found.rows}) == 1
 
 
