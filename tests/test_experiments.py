@@ -227,7 +227,8 @@ def test_a_control_differs_in_what_it_controls_alone(control):
 STUDIED = {
     "small_vgg": ("vgg",), "small_vgg_late": ("vgg_late",), "small_vgg_gap": ("vgg_gap",),
     "small_vgg_att1_pc": ("vgg_att1", "pc"), "small_vgg_att2_pc": ("vgg_att2", "pc"),
-    "small_vgg_att2_dp": ("vgg_att2", "dp"), "small_vgg_att3_pc": ("vgg_att3", "pc"),
+    "small_vgg_att2_dp": ("vgg_att2", "dp"), "small_vgg_att2_uniform": ("vgg_att2", "uniform"),
+    "small_vgg_att3_pc": ("vgg_att3", "pc"),
     "small_vgg_att3_dp": ("vgg_att3", "dp"),
     "small_vgg_att3_additive": ("vgg_att3", "additive"), "small_vgg_att3_uniform": ("vgg_att3", "uniform"),
     "small_vgg_att3_frozen": ("vgg_att3", "frozen"), "small_vgg_att3_pruned": ("vgg_att3", "pc"),
