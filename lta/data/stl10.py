@@ -51,7 +51,6 @@ class STL10(ImageData):
         """On one process a node: what is downloaded or unpacked here, the others find ready."""
         if self.train is None:
             provide(_packed(), self.root, self.download)
-            self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
         with unpacked(_packed(), self.root, self.download) as folder:

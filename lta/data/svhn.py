@@ -46,11 +46,9 @@ class SVHN(ImageData):
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded here, the others find."""
-        if self.train is None:
-            if self.download:
-                for file in self._missing():
-                    download(file, self._place(), self._what_is_missing(), TIMEOUT)
-            self.setup()
+        if self.train is None and self.download:
+            for file in self._missing():
+                download(file, self._place(), self._what_is_missing(), TIMEOUT)
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
         if self._missing():
