@@ -27,6 +27,7 @@ from lta.training.devices import (
     choose_nodes,
     choose_sync_batchnorm,
 )
+from lta.training.shared_directory import SharedDirectory
 from lta.training.unprofiled import Unprofiled
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def build_trainer(
     trainer = pl.Trainer(
         max_epochs=epochs,
         default_root_dir=directory,
-        callbacks=[*callbacks, *([Compiled()] if compile else [])],
+        callbacks=[SharedDirectory(directory), *callbacks, *([Compiled()] if compile else [])],
         logger=False,  # given when the run directory is begun
         plugins=[WholeFiles(PREVIOUS), *_slurm()],
         accelerator=accelerator,
