@@ -8,7 +8,6 @@ import pytorch_lightning as pl
 
 from lta.training.shared_directory import SharedDirectory
 
-
 MODULE = Mock(spec=pl.LightningModule)
 
 
