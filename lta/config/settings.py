@@ -50,6 +50,20 @@ def settings(cfg: DictConfig) -> DictConfig:
         return _begun_or_new(cfg)
     if cfg.resume is None:
         return cfg
+    return _resumed(cfg)
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises ValueError where a setting of the run itself can't be."""
+    checks.whole("seed", cfg.seed)
+    checks.flag("test_each_epoch", cfg.test_each_epoch)
+    checks.choice("test_checkpoint", cfg.test_checkpoint, CHECKPOINTS)
+    if not cfg.callbacks.get(f"{cfg.test_checkpoint}_checkpoint"):
+        raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
+
+
+def _resumed(cfg: DictConfig) -> DictConfig:
+    """The run's own configuration; of what was asked for, where and how it is computed."""
     existing_run(cfg.resume)
     asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
     if Path(HydraConfig.get().runtime.output_dir).resolve() != Path(cfg.resume).resolve():
@@ -81,15 +95,6 @@ def settings(cfg: DictConfig) -> DictConfig:
         )
     saved.resume = cfg.resume
     return saved
-
-
-def check(cfg: DictConfig) -> None:
-    """Raises ValueError where a setting of the run itself can't be."""
-    checks.whole("seed", cfg.seed)
-    checks.flag("test_each_epoch", cfg.test_each_epoch)
-    checks.choice("test_checkpoint", cfg.test_checkpoint, CHECKPOINTS)
-    if not cfg.callbacks.get(f"{cfg.test_checkpoint}_checkpoint"):
-        raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
 
 
 def _begun_or_new(cfg: DictConfig) -> DictConfig:

@@ -1,7 +1,6 @@
 """Does the class hang on the pixels that the map names? Insertion and deletion, and blurring what it attends to."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -141,7 +140,7 @@ class Faithfulness(Evaluator):
 
     def _ranked(
         self, attn: Mapping[str, Tensor], images: Tensor, index: Int[np.ndarray, " batch"],
-        others: Mapping[str, Tensor] = MappingProxyType({}),
+        others: Mapping[str, Tensor],
     ) -> dict[str, Int[Tensor, "batch height width"]]:  # fmt: skip
         """Each order's ranks of the pixels, on the CPU."""
         size = tuple(images.shape[2:])
@@ -163,7 +162,7 @@ class Faithfulness(Evaluator):
         device = next(classifier.parameters()).device
         images = torch.from_numpy(split.images[index]).permute(0, 3, 1, 2).to(device)
         out = classifier(images)
-        ranked = self._ranked(out.attn, images, index)
+        ranked = self._ranked(out.attn, images, index, {})
         levels = classifier.network.levels
         chosen = _joint(levels) if levels else CENTRAL
         most, least = ("most attended", "least attended") if levels else ("central", "outermost")

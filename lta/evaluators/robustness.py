@@ -14,7 +14,7 @@ from lta.evaluators.evaluator import Evaluator, Result, labels_for
 from lta.evaluators.gradient_masking import Unbounded, masking_checks
 from lta.evaluators.passes import generator, look_at
 from lta.evaluators.robustness_figures import Asked, Attacked, figures_of, lines_of, rows_of
-from lta.evaluators.robustness_pictures import SHOWN, curve, sheet
+from lta.evaluators.robustness_pictures import SHOWN, before_and_after, curve
 from lta.measures.map_statistics import total_variation
 
 BATCH = 100
@@ -210,7 +210,7 @@ class Robustness(Evaluator):
             outputs = [own.see(pictures) for pictures in (clean, best.pictures)]
         attacked = best.pictures.permute(0, 2, 3, 1).cpu().numpy()
         names = [str(name) for name in own.classifier.class_names]
-        return sheet(images, attacked, outputs, labels.cpu().numpy(), names, eps)
+        return before_and_after(images, attacked, outputs, labels.cpu().numpy(), names, eps)
 
 
 class _Network:

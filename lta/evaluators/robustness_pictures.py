@@ -11,8 +11,7 @@ from PIL import Image
 
 from lta.evaluators.robustness_figures import ATTACKS
 from lta.viz.colour import overlay
-from lta.viz.sheet import Tile
-from lta.viz.sheet import sheet as tiles
+from lta.viz.sheet import Tile, sheet
 
 SHOWN = 6
 """Pictures of the sheet."""
@@ -46,7 +45,7 @@ def curve(attacks: Mapping[str, Any], title: str) -> Image.Image:
     return _picture(figure)
 
 
-def sheet(
+def before_and_after(
     images: np.ndarray, attacked: np.ndarray, outputs: Sequence[Any], labels: np.ndarray, names: Sequence[str], eps: float
 ) -> Image.Image:
     """A row for each picture: as it is, attacked, their difference, and each level's map before and after.
@@ -70,7 +69,7 @@ def sheet(
         for number in range(len(images))
     ]
     title = f"Before and after PGD, eps {eps:g} of 255"
-    return tiles(rows, headings, title, ("map", "right", "wrong") if levels else ("right", "wrong"))
+    return sheet(rows, headings, title, ("map", "right", "wrong") if levels else ("right", "wrong"))
 
 
 def _said(

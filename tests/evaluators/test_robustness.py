@@ -30,7 +30,7 @@ NAMES = ("no", "yes")
 @pytest.fixture
 def undrawn(monkeypatch):
     """Drawing takes most of the time of a tiny network's evaluation."""
-    for name in ("curve", "sheet"):
+    for name in ("curve", "before_and_after"):
         monkeypatch.setattr(f"lta.evaluators.robustness.{name}", lambda *args: None)
 
 
