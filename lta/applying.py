@@ -31,7 +31,8 @@ def apply(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_file: Pat
     mask, said = source(picture)
     yield f"{path}: " + "; ".join([f"{picture.rgb.shape[2]} x {picture.rgb.shape[1]}", *said, *picture.notes])
     several = len(wanted) > 1
-    tiles = [_tile("picture", picture.rgb), _tile("attention", heatmap(picture.rgb, mask))] if several else []
+    seen = picture.on_white
+    tiles = [_tile("picture", seen), _tile("attention", heatmap(seen, mask))] if several else []
     for effect, (function, file) in wanted.items():
         pixels = made(function, picture.rgb, mask, picture.alpha)
         _write(file, pixels, picture)

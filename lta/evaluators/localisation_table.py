@@ -49,7 +49,10 @@ def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
         first = next(iter(found.values()))
         cells = (f"{first[key]['controls'][control]['value']:.3f}" + 10 * " " for key in others)
         said.append(f"{control.replace('_', ' '):{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
-    said.append(f"IoU averaged: over {len(figures['curves']['threshold'])} thresholds, where IoU is at one")
+    thresholds = len(figures["curves"]["threshold"])
+    said.append(
+        f"IoU: at a threshold chosen on the other half of the images; averaged: the mean over {thresholds} thresholds"
+    )
     said.append("* above every control, with a 95 % interval that excludes 0")
     if left_out:
         said.append("explanations are left out: captum and grad-cam are not installed (pip install lta[explain])")
