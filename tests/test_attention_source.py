@@ -127,6 +127,17 @@ def test_windows_and_a_query_asked_for_drive_the_mask_and_are_said(tmp_path, flo
     assert found.said[1:] == ("level B", f"query of {query}")
 
 
+def test_a_query_is_of_what_can_be_seen_of_its_picture(tmp_path, flower):
+    run = untrained_run(tmp_path / "run", "model.init.scorer=author", "compat=dp", image_size=SIZE)
+    rgba = np.dstack([load_sample_image("china.jpg"), np.full((427, 640), 255, np.uint8)])
+    rgba[:, 200:, 3] = 0
+    Image.fromarray(rgba).save(tmp_path / "hidden.png")
+    rgba[:, 200:] = 255
+    Image.fromarray(rgba[..., :3]).save(tmp_path / "white.png")
+    hidden, white = (attended(run, flower, query=str(tmp_path / f"{name}.png")).mask for name in ("hidden", "white"))
+    assert torch.equal(hidden, white)
+
+
 @pytest.mark.parametrize(("key", "value"), [("levels", "B"), ("query", "dog.jpg")])
 def test_what_only_a_network_has_is_refused_of_a_mask(key, value):
     with pytest.raises(ValueError, match=rf"attention.{key}={value} is of a network that attends; mask=m.png is none"):

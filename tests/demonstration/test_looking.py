@@ -1,10 +1,13 @@
 """What the page computes, beside lta.apply and by hand."""
 
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from commands import lta_run
+from PIL import Image
 from pretended_page import ATTENTION, photograph, workshop
 
 from lta.apply import apply
@@ -47,6 +50,22 @@ def test_the_preview_is_small_and_its_effect_is_that_of_the_whole_pictures_maps(
         mask = mask_of(visit.given.seen[number].maps, visit.given.preview, ATTENTION).mask
         assert torch.equal(pixels, made.effects["spotlight"](visit.given.preview.rgb, mask, strength=0.5))
         assert said == ()
+
+
+def test_what_lies_hidden_below_transparency_is_not_looked_at(made):
+    rgba = np.random.default_rng(0).integers(0, 256, (40, 60, 4), dtype=np.uint8)
+    rgba[:, 20:, 3] = 0
+    rgba[:, :20, 3] = 255
+    white = rgba[..., :3].copy()
+    white[:, 20:] = 255
+    files = [BytesIO(), BytesIO()]
+    for file, pixels in zip(files, (rgba, white), strict=True):
+        Image.fromarray(pixels).save(file, "PNG")
+    hidden, shown = (made.look("a.png", file.getvalue()) for file in files)
+    other = made.look("other.png", photograph(seed=7))
+    for number in range(2):
+        assert torch.equal(hidden.seen[number].probabilities, shown.seen[number].probabilities)
+    assert torch.equal(made.swap(hidden, other)[1].probabilities, made.swap(shown, other)[1].probabilities)
 
 
 def test_moving_an_effects_values_makes_no_mask_and_asks_no_network(made, visit, monkeypatch):

@@ -12,6 +12,7 @@ from lta.training import trainer as trainer_module
 from lta.training.classifier import Classifier, _mix
 from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.recipes import Recipe
+from lta.training.shared_directory import SharedDirectory
 from lta.training.trainer import bfloat16_is_faster, build_trainer
 
 
@@ -69,12 +70,16 @@ def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
         return Mock(spec=real, world_size=1)
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: [(8, 0), (7, 5)][index])
     monkeypatch.setattr(trainer_module.pl, "Trainer", spy)
     with caplog.at_level(logging.INFO):
         build_trainer(epochs=3, directory=".")
     assert (given["accelerator"], given["devices"], given["precision"]) == ("gpu", 1, "bf16-mixed")
     assert "device: gpu x 1, precision bf16-mixed" in caplog.text
+    assert any(isinstance(callback, SharedDirectory) for callback in given["callbacks"])
+    build_trainer(epochs=3, directory=".", devices=[1])
+    assert given["precision"] == "32-true", "the other emulates bfloat16"
 
 
 @pytest.mark.parametrize(
