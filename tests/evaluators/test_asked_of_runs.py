@@ -52,7 +52,7 @@ def test_one_process_and_two_give_the_same_figures(runs):
     assert set(one["transfer"]["features"]) == {
         "this network", "baseline plain", "untrained copy", "raw pixels 16x16"
     }  # fmt: skip
-    assert set(one["faithfulness"]["orders"]) == {"B", "C", "product", "random", "central"}
+    assert set(one["faithfulness"]["orders"]) == {"B", "C", "product", "shuffled", "random", "central"}
     for path in ("transfer.csv", "faithfulness.csv", "faithfulness/curves.png", "faithfulness/examples.png"):
         assert (runs / "att" / "evaluations" / path).is_file()
     ended = ask(runs, "att", baseline, processes=2)
