@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta import checks
+from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
 from lta.models.whitening import WhitenedConv
 from lta.models.widths import scaled_channels
@@ -94,7 +95,7 @@ class AirTrunk(nn.Module):
 
 def global_branch(channels: int) -> nn.Sequential:
     """From level C to g, the raw output of a linear layer: what the source's classifier reads, and a linear layer."""
-    return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, channels))
+    return nn.Sequential(GlobalMax(), nn.Flatten(), nn.Linear(channels, channels))
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

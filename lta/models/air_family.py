@@ -13,6 +13,7 @@ from torch import nn
 
 from lta import checks
 from lta.layers.compatibility import Compatibility
+from lta.layers.global_max import GlobalMax
 from lta.layers.heads import ConcatHead
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.air import AirStyle, AirTrunk, global_branch
@@ -30,7 +31,7 @@ def air(num_classes: int, taps: str = "late", output_scale: float = 1 / 9, init:
     parameters for 10 classes, beside 1,152 gains that stay 1 and 288 measured weights."""
     trunk = AirTrunk(AirStyle(**style).check(), taps)
     linear = ScaledLinear(trunk.channels["C"], num_classes, _scale(output_scale), bias=False)
-    network = PlainNet(trunk, nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), linear))
+    network = PlainNet(trunk, nn.Sequential(GlobalMax(), nn.Flatten(), linear))
     return initialised(network, DIRAC | dict(init or {}))
 
 

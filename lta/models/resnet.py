@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.dropout import Layers
+from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
 from lta.models.vgg import DROPOUT_KINDS, Style
 
@@ -91,6 +92,6 @@ def global_branch(channels: int, style: Style, dropout: bool) -> Layers:
     return Layers(
         nn.BatchNorm2d(channels, eps=style.bn_eps), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
         nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels, eps=eps), nn.ReLU(), *drop,
-        nn.AdaptiveMaxPool2d(1), nn.Flatten(), *([style.vector_dropout(0.5)] if dropout else []),
+        GlobalMax(), nn.Flatten(), *([style.vector_dropout(0.5)] if dropout else []),
         nn.Linear(channels, channels),
     )  # fmt: skip

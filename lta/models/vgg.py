@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.dropout import Layers
+from lta.layers.global_max import GlobalMax
 from lta.models.widths import scaled_channels
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
@@ -96,19 +97,19 @@ BRANCHES = {"A": (4, 3), "B": (4, 2), "C": (2, 2)}
 def global_branch(level: str, channels: int, style: Style) -> Layers:
     """From the features of a level to g, the raw output of a linear layer.
 
-    The last pool is adaptive, so that other picture sizes work; at 32x32 it is the authors' 2x2 pool.
+    The last pool is over all positions, so that other picture sizes work; at 32x32 it is the authors' 2x2 pool.
     """
     first_pool, convolutions = BRANCHES[level]
     layers: list[nn.Module] = []
     for number in range(convolutions):
         layers += [nn.MaxPool2d(2 if number else first_pool, ceil_mode=True), *style.conv_block(channels, channels, 0.4)]
-    return Layers(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), style.vector_dropout(0.5), nn.Linear(channels, channels))
+    return Layers(*layers, GlobalMax(), nn.Flatten(), style.vector_dropout(0.5), nn.Linear(channels, channels))
 
 
 def baseline_classifier(channels: int, num_classes: int, style: Style) -> Layers:
     """What follows conv 13 in `vgg_bn_drop`, the paper's baseline."""
     return Layers(OrderedDict(
-        pool=nn.AdaptiveMaxPool2d(1), flatten=nn.Flatten(), drop=style.vector_dropout(0.5),
+        pool=GlobalMax(), flatten=nn.Flatten(), drop=style.vector_dropout(0.5),
         fc1=nn.Linear(channels, channels), bn=nn.BatchNorm1d(channels), relu=nn.ReLU(), drop2=style.vector_dropout(0.5),
         fc2=nn.Linear(channels, num_classes),
     ))  # fmt: skip

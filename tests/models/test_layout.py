@@ -5,6 +5,7 @@ import torch
 from networks import network
 from torch import nn
 
+from lta.layers.global_max import GlobalMax
 from lta.models.resnet import Bottleneck
 
 
@@ -23,7 +24,7 @@ def layout(module):
             words.append(f"max {leaf.kernel_size}/{leaf.stride}")
         elif isinstance(leaf, nn.Linear):
             words.append(f"linear {leaf.in_features}>{leaf.out_features}")
-        elif type(leaf) in (nn.ReLU, nn.Upsample, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, nn.Flatten):
+        elif type(leaf) in (nn.ReLU, nn.Upsample, GlobalMax, nn.AdaptiveAvgPool2d, nn.Flatten):
             words.append(type(leaf).__name__.lower())
     return words
 
@@ -44,7 +45,7 @@ TO_A = [
 ]  # fmt: skip
 TO_B = ["max 2/2", *cbr(256, 512, 0.4), *cbr(512, 512, 0.4), *cbr(512, 512)]
 TO_C = ["max 2/2", *cbr(512, 512, 0.4), *cbr(512, 512, 0.4), *cbr(512, 512)]
-LAST = ["adaptivemaxpool2d", "flatten"]
+LAST = ["globalmax", "flatten"]
 G512_8 = ["max 2/2", *cbr(512, 512, 0.4), "max 2/2", *cbr(512, 512, 0.4), *LAST, "drop 0.5", "linear 512>512"]
 G512_16 = ["max 4/4", *cbr(512, 512, 0.4), "max 2/2", *cbr(512, 512, 0.4), *LAST, "drop 0.5", "linear 512>512"]
 G256_32 = [
@@ -68,13 +69,13 @@ def test_the_trunk_of_all_attention_networks():
 def test_the_global_branches(model, branches):
     built = on_paper(f"model={model}")
     assert {level: layout(branch) for level, branch in built.branches.items()} == branches
-    with torch.no_grad():  # the last, adaptive pool is the authors' 2x2 at 32x32
+    with torch.no_grad():  # the last pool, over all positions, is the authors' 2x2 at 32x32
         sizes = {"A": 32, "B": 16, "C": 8}
         small = network(f"model={model}", "model.width=0.0625").eval()
         for level, branch in small.branches.items():
             x = torch.zeros(1, small.trunk.channels[level], sizes[level], sizes[level])
             for layer in branch:
-                if isinstance(layer, nn.AdaptiveMaxPool2d):
+                if isinstance(layer, GlobalMax):
                     assert x.shape[2:] == (2, 2)
                 x = layer(x)
 
