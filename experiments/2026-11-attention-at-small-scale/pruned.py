@@ -1,4 +1,4 @@
-"""What trained networks of `pc` say with and without their inert branch, on the test pictures. pruned.py CIFAR_ROOT RUN ..."""
+"""What trained networks of `pc` say with and without their inert branch, on test pictures. pruned.py CIFAR_ROOT RUN ..."""
 
 import sys
 

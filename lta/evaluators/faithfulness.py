@@ -43,8 +43,9 @@ class Faithfulness(Evaluator):
     - insertion: the same, over the share that is shown sharp in the blurred picture, the most attended first: high.
     - the error after blurring the most and the least attended `areas` of the pixels.
 
-    All also minus that of random pixels, and the joint map's minus that of another image's: scattered pixels hurt a network
-    otherwise than blobs do, whatever the map says.
+    All also minus that of random pixels; each map's minus that of the middle outwards, which knows only where objects tend
+    to be; the joint map's minus that of another image's: scattered pixels hurt a network otherwise than blobs do, whatever
+    the map says.
 
     `images` test images are looked at (None: all). `sigma` is the blur's standard deviation as a share of the picture's
     shorter side.
@@ -221,7 +222,7 @@ def _measured(
     sharp, blurred = (np.broadcast_to(found[end][:, None, None], probability.shape[:3]) for end in ("sharp", "blurred"))
     # Of each image, order and side: the area under the curve, then at each area the probability, then the error.
     values = np.concatenate([area_under(shares, sharp, probability, blurred)[..., None], probability, 100.0 * wrong], 3)
-    controls = [RANDOM, *([SHUFFLED] if joint else [])]
+    controls = [RANDOM, CENTRAL, *([SHUFFLED] if joint else [])]
     columns = np.concatenate([values, *(values - values[:, [names.index(control)]] for control in controls)], 3)
     figures = np.array(means(columns.reshape(len(labels), -1), sources), object).reshape(columns.shape[1:])
     return {
@@ -231,8 +232,12 @@ def _measured(
 
 
 def _beside(name: str, joint: str | None) -> tuple[str, ...]:
-    """The controls that an order's figures are set beside."""
-    return () if name == RANDOM else (RANDOM, SHUFFLED) if name == joint else (RANDOM,)
+    """The controls that an order's figures are set beside, in the order of `_measured`."""
+    if name == RANDOM:
+        return ()
+    if name in (CENTRAL, SHUFFLED):
+        return (RANDOM,)
+    return (RANDOM, CENTRAL, SHUFFLED) if name == joint else (RANDOM, CENTRAL)
 
 
 def _of_order(

@@ -29,7 +29,7 @@ def text(figures: Mapping[str, Any], images: str) -> list[str]:
         ((name, *(part for kind in ("deletion", "insertion") for part in _cells(order[kind], ".3f")))
          for name, order in orders.items()),
     )  # fmt: skip
-    lines += _beside_another(figures)
+    lines += _beside_controls(figures)
     lines.append(f"error in % with {100 * areas[at]:g} % of the pixels blurred")
     lines += _columns(
         ("", "first in the order", "minus random", "last in the order", "minus random"),
@@ -48,7 +48,7 @@ def table(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
                 row = {"order": name, "blurred": kind, "area": point["area"]}
                 for what in ("error", "probability"):
                     row |= _named(what, point[what])
-                    for control in ("random", "shuffled"):
+                    for control in ("random", "central", "shuffled"):
                         row |= _named(f"{what}_minus_{control}", point[what].get(f"minus_{control}"))
                 rows.append(row | {"n": point["error"]["n"]})
     return rows
@@ -86,14 +86,17 @@ def curve_charts(figures: Mapping[str, Any]) -> Image.Image:
     ])  # fmt: skip
 
 
-def _beside_another(figures: Mapping[str, Any]) -> list[str]:
-    """Whether the map says more of its picture than another picture's does."""
+def _beside_controls(figures: Mapping[str, Any]) -> list[str]:
+    """Whether the map says more of its picture than another picture's does, and than the middle of any picture."""
     joint = figures["joint"]
     if joint is None:
         return []
-    differences = {kind: figures["orders"][joint][kind]["minus_shuffled"] for kind in ("deletion", "insertion")}
-    told = ", ".join(f"{kind} {_signed(difference, '.3f')}" for kind, difference in differences.items())
-    return [f"{joint} minus another image's ('shuffled'): {told}"]
+    lines = []
+    for control, what in (("shuffled", "another image's"), ("central", "the middle of the picture")):
+        differences = {kind: figures["orders"][joint][kind][f"minus_{control}"] for kind in ("deletion", "insertion")}
+        told = ", ".join(f"{kind} {_signed(difference, '.3f')}" for kind, difference in differences.items())
+        lines.append(f"{joint} minus {what} ('{control}'): {told}")
+    return lines
 
 
 def _percent(figure: Mapping[str, Any]) -> str:

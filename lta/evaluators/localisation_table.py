@@ -1,6 +1,7 @@
 """What localisation says in words and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from lta.evaluators.explanations import EXPLANATIONS
@@ -49,10 +50,14 @@ def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
         first = next(iter(found.values()))
         cells = (f"{first[key]['controls'][control]['value']:.3f}" + 10 * " " for key in others)
         said.append(f"{control.replace('_', ' '):{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
-    thresholds = len(figures["curves"]["threshold"])
+    grid = figures["curves"]["threshold"]
     said.append(
-        f"IoU: at a threshold chosen on the other half of the images; averaged: the mean over {thresholds} thresholds"
+        f"IoU: at a threshold chosen on the other half of the images; averaged: the mean over {len(grid)} thresholds"
     )
+    chosen = "; ".join(f"{names[name]} {_thresholds(one, grid)}" for name, one in found.items())
+    said += wrap(f"thresholds, shares of a map's range: {chosen}", 125, subsequent_indent="  ")
+    if any(_at_the_edge(one, grid) for one in found.values()):
+        said.append("! the lowest or the highest of them: the lowest takes all but a map's minimum, whatever the map says")
     said.append("* above every control, with a 95 % interval that excludes 0")
     if left_out:
         said.append("explanations are left out: captum and grad-cam are not installed (pip install lta[explain])")
@@ -65,6 +70,16 @@ def display_name(name: str, one: Mapping[str, Any]) -> str:
     if one["kind"] == "combination":
         return name
     return f"{name} {one['map'][0]}x{one['map'][1]}" + (" (CAM)" if one["kind"] == "class activation map" else "")
+
+
+def _thresholds(one: Mapping[str, Any], grid: Sequence[float]) -> str:
+    """Of the two halves."""
+    values = " and ".join(f"{value:.2g}" for value in sorted(set(one["thresholds"])))
+    return values + "!" if _at_the_edge(one, grid) else values
+
+
+def _at_the_edge(one: Mapping[str, Any], grid: Sequence[float]) -> bool:
+    return bool({grid[0], grid[-1]} & set(one["thresholds"]))
 
 
 def _best(figure: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

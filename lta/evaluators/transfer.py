@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -37,10 +37,10 @@ class Transfer(Evaluator):
 
     The SVM learns the classes of the data, whichever they are, on `train_images` of their training images (None: all)
     and is tested on their test images; features are standardised, and `C`, a list, is chosen by cross-validation on the
-    training images. The same is done with the networks of `baseline` (a run directory or checkpoint, or several), with
-    an untrained copy of the network, and with the pictures' pixels, averaged to at most `pixel_dims` values; beside each
-    stands the paired difference of errors. `load(path)` gives a baseline's classifier, `untrained(classifier, seed)` the
-    copy.
+    training images, those of one source in the same fold. The same is done with the networks of `baseline` (a run
+    directory or checkpoint, or several), with an untrained copy of the network, and with the pictures' pixels, averaged
+    to at most `pixel_dims` values; beside each stands the paired difference of errors. `load(path)` gives a baseline's
+    classifier, `untrained(classifier, seed)` the copy.
     """
 
     name = "transfer"
@@ -80,7 +80,7 @@ class Transfer(Evaluator):
         width = max(len(name) for name in [OWN, "untrained copy", "raw pixels 00x00", *baselines])
         table = []
         for name, (of_train, of_test) in self._features(classifier, baselines, train, data):
-            fitted = self._fit(of_train, train.labels, of_test, test.labels)
+            fitted = self._fit(of_train, train, of_test, test.labels)
             error = share(fitted.wrong, test.sources)
             own_wrong = fitted.wrong if own_wrong is None else own_wrong
             beside = None if name == OWN else difference(100.0 * own_wrong, 100.0 * fitted.wrong, test.sources)
@@ -148,6 +148,14 @@ class Transfer(Evaluator):
                 f"evaluator.transfer.folds={self.folds}: only {counts.min()} of the {len(train.labels)} training images "
                 f"taken (evaluator.transfer.train_images={self.train_images}) are {rarest}, and every fold needs one"
             )
+        if train.sources is not None:
+            drawings = [len(np.unique(train.sources[train.labels == k])) for k in classes]
+            if min(drawings) < self.folds:
+                rarest = data.class_names[classes[int(np.argmin(drawings))]]
+                raise ValueError(
+                    f"evaluator.transfer.folds={self.folds}: the training images taken that are {rarest} come from only "
+                    f"{min(drawings)} sources, and every fold needs one of its own"
+                )
         return train
 
     def _features(
@@ -166,14 +174,16 @@ class Transfer(Evaluator):
             tuple(pixel_features(classifier, split, size, batch, "transfer, pixels") for split in (train, data.test)),
         )
 
-    def _fit(self, features: Features, labels: np.ndarray, test_features: Features, test_labels: np.ndarray) -> Fitted:
+    def _fit(self, features: Features, train: Any, test_features: Features, test_labels: np.ndarray) -> Fitted:
         # Primal: it draws no random numbers. The tolerance is liblinear's own; scikit-learn's smaller one takes minutes.
         svm = make_pipeline(StandardScaler(), LinearSVC(dual=False, tol=0.01))
-        folds = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed)
+        # Images of one source are in one fold, or a fold's error would be that of known pictures.
+        kind = StratifiedKFold if train.sources is None else StratifiedGroupKFold
+        folds = kind(self.folds, shuffle=True, random_state=self.seed)
         search = GridSearchCV(svm, {"linearsvc__C": self.C}, cv=folds)
         with warnings.catch_warnings(), joblib.parallel_config("threading", n_jobs=torch.get_num_threads()):
             warnings.simplefilter("ignore", ConvergenceWarning)  # said below, of the SVM that is used
-            search.fit(features, labels)
+            search.fit(features, train.labels, groups=train.sources)
         used = search.best_estimator_[-1]
         return Fitted(
             C=used.C, cv_error=100 * (1 - search.best_score_), wrong=search.predict(test_features) != test_labels,

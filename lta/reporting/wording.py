@@ -15,6 +15,7 @@ FIRST: Mapping[str, Mapping[str, str]] = {
     "localisation": {
         "maps.*.iou": "IoU: {0}",
         "maps.C.iou.controls.*": "IoU, beside level C: {0}",
+        "maps.*.auc": "AUC of pixels: {0}",
         "maps.*.pointing": "pointing game: {0}",
     },
     "roles": {

@@ -75,12 +75,16 @@ def test_a_map_on_all_that_the_network_does_not_read():
 def test_a_uniform_map_is_the_random_control():
     orders = asked("U", areas=(0.01, 0.03, 0.1)).figures["orders"]
     uniform = deepcopy(orders["U"])
+    assert uniform["deletion"].pop("minus_central")["value"] == pytest.approx(
+        uniform["deletion"]["value"] - orders["central"]["deletion"]["value"]
+    )
+    del uniform["insertion"]["minus_central"]
     for kind in ("deletion", "insertion"):
         for control in ("random", "shuffled"):
             assert uniform[kind].pop(f"minus_{control}") == {"value": 0, "interval": [0, 0], "n": 20}
     for kind in ("most", "least"):
         for point in uniform[kind]:
-            for what, control in product(("error", "probability"), ("random", "shuffled")):
+            for what, control in product(("error", "probability"), ("random", "central", "shuffled")):
                 del point[what][f"minus_{control}"]
     assert uniform == orders["random"]
     assert 0 < orders["random"]["most"][0]["error"]["value"] < 100
@@ -140,6 +144,23 @@ def test_a_map_of_its_own_picture_beats_another_pictures_and_one_of_all_pictures
     assert "minus_shuffled" in several.figures["orders"]["product"]["deletion"]
     assert "minus_shuffled" not in several.figures["orders"]["R"]["deletion"]
     assert sum(line.startswith("product minus another image's") for line in several.lines) == 1
+
+
+def test_a_map_is_set_beside_the_middle_of_the_picture():
+    """The region of 4x4 lies three rows above the middle: showing the middle first reaches it late."""
+    several = asked("R", "U", "O")
+    orders = several.figures["orders"]
+    for name in ("R", "U", "O", "product"):
+        for kind in ("deletion", "insertion"):
+            beside = orders[name][kind]["minus_central"]
+            assert beside["value"] == pytest.approx(orders[name][kind]["value"] - orders["central"][kind]["value"])
+    assert orders["R"]["insertion"]["minus_central"]["interval"][0] > 0
+    assert orders["O"]["insertion"]["minus_central"]["interval"][1] < 0
+    for control in ("random", "shuffled", "central"):
+        assert "minus_central" not in orders[control]["deletion"]
+    assert sum(line.startswith("product minus the middle of the picture") for line in several.lines) == 1
+    alone = Faithfulness(images=1, areas=AREAS).run(region_network("R"), data(chequered())).figures["orders"]
+    assert "minus_central" in alone["R"]["deletion"]
 
 
 def test_one_image_has_no_other():

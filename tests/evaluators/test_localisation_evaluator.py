@@ -90,6 +90,27 @@ def test_the_table_says_what_beats_every_control():
     assert not b.endswith("*")
 
 
+def test_thresholds_are_said_and_one_at_the_edge_of_the_grid_is_marked():
+    lines = Localisation(explanations=[], examples=0).run(Stub(), made_data()).lines
+    (said,) = [line for line in lines if line.startswith("thresholds")]
+    shown = dict(part.rsplit("  ", 1)[-1].split(" ", 1) for part in said.partition(": ")[2].split("; "))
+    assert set(shown) == {"A", "B", "C", "product", "mean", "max"}
+    assert shown["A"].endswith("1e-08!"), "of a mask any threshold is as good, so that the lowest is taken"
+    assert [line for line in lines if line.startswith("! the lowest")]
+
+
+def test_a_threshold_within_the_grid_is_not_marked():
+    data = made_data()
+    blurred = data.test.images.copy()
+    blurred[..., 0] = 10 + 190 * blurred[..., 0]
+    blurred[:, ::2, :, 0] += 20  # half of what is beside the object is above the minimum
+    data.test = data.test._replace(images=blurred)
+    lines = Localisation(explanations=[], examples=0).run(Stub(("A",)), data).lines
+    (said,) = [line for line in lines if line.startswith("thresholds")]
+    assert float(said.split()[-1]) > 1e-3
+    assert not [line for line in lines if line.startswith("!")]
+
+
 def test_the_centre_prior_is_fitted_on_the_other_half():
     """Objects of one half lie left, those of the other right: the prior of either finds nothing of the other."""
     count, half = 40, halves(40, None, 0)

@@ -124,6 +124,20 @@ def test_the_test_labels_are_not_what_c_is_chosen_by():
     assert theirs["error"]["value"] == pytest.approx(200 / 3)
 
 
+def drawings(count=30, copies=4):
+    """Each drawing several times, of a class that nothing in it tells: known drawings alone can be told."""
+    rng = np.random.default_rng(0)
+    images, sources = rng.integers(0, 256, (count, 16, 16)), np.repeat(np.arange(count), copies)
+    return split(images[sources], np.arange(count)[sources] % 3)._replace(sources=sources)
+
+
+def test_what_one_drawing_gave_is_in_one_fold():
+    train = drawings()
+    settings = {"pixel_dims": 768, "C": (1.0,)}
+    assert asked(train=train._replace(sources=None), **settings).figures["features"]["raw pixels 16x16"]["cv_error"] < 10
+    assert asked(train=train, **settings).figures["features"]["raw pixels 16x16"]["cv_error"] > 40
+
+
 def test_what_was_decided_is_said():
     found = asked(train_images=30, test=shades(30, 1)._replace(labels=np.arange(30) % 3 + (np.arange(30) == 0) * 3))
     assert "30 of 60 training images (class-balanced)" in found.lines[0]
@@ -136,6 +150,7 @@ def test_what_was_decided_is_said():
     ({"train": shades(0, 0)}, "has none here"),
     ({"train": split(np.zeros((9, 16, 16)))}, "all training images are dark"),
     ({"train": shades(60, 0), "folds": 21}, "only 20 of the 60 .* are dark"),
+    ({"train": drawings(6), "folds": 3}, "that are dark come from only 2 sources"),
     ({"baseline": "there"}, "evaluator.transfer.baseline=there: there is no checkpoint"),
     ({"baseline": "small", "load": lambda path: stand(image_size=(8, 8))}, "8x8 pixels, and the data's images have 16x16"),
     ({"baseline": ["x", "x"], "load": lambda path: stand()}, "names a run twice"),
