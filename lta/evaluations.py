@@ -105,7 +105,7 @@ def evaluate(
             f"{hparams['image_size'][0]}x{hparams['image_size'][1]}: give data.image_size={hparams['image_size'][0]}"
         )
     check(evaluators, classifier, data)
-    return answer(network, evaluators, classifier, data, config, precision)
+    return answer(network, evaluators, classifier, data, config, precision, "lta.evaluate")
 
 
 def check(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -> None:
@@ -116,32 +116,40 @@ def check(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -> No
 
 def answer(
     network: Network, evaluators: Mapping[str, Evaluator], classifier: Any, data: Any, data_config: Mapping[str, Any],
-    precision: str = "float32",
+    precision: str = "float32", program: str = "lta.run",
 ) -> dict[str, Result]:  # fmt: skip
-    """Asks each evaluator about `classifier`, which holds the checkpoint's weights; the first process writes and prints."""
+    """Asks each evaluator about `classifier`, which holds the checkpoint's weights; the first process writes and prints.
+
+    `program` is the module that was started, for the record."""
     about = {
         "checkpoint": network.checkpoint.name,
         "epoch": read_checkpoint(network.checkpoint)["epoch"],
         "data": {key: value for key, value in data_config.items() if key not in NOT_ASKED},
         "precision": precision,
     }
+    command = ["python", "-m", program, *sys.argv[1:]]
     results = {}
     for name, evaluator in evaluators.items():
         start = time.monotonic()
         results[name] = evaluator.run(classifier, data)
         seconds = time.monotonic() - start
         if processes.is_first():
-            path = write(network.directory, name, evaluator, results[name], about, seconds, data)
+            path = write(network.directory, name, evaluator, results[name], about, seconds, data, command)
             print(_text(name, results[name], network.directory, path, seconds), flush=True)
     return results
 
 
 @contextmanager
 def loggers_of(directory: Path, wanted: bool) -> Iterator[list[RunLogger]]:
-    """The W&B run that belongs to a run directory, begun again; [] where it has none, or none is `wanted`."""
+    """The W&B run that belongs to a run directory, begun again; [] where it has none, none is `wanted`, or another process
+    writes to it: W&B would take rows of two writers for those of one."""
     path = directory / "config.yaml"
     nodes = (yaml.safe_load(path.read_text()).get("logger") or {}) if wanted and path.is_file() else {}
     node = next((node for node in nodes.values() if node and node.get("_target_") == WANDB), None)
+    if node is not None and run_directory.is_being_run(directory):
+        if processes.is_first():
+            print(f"W&B: nothing is sent, since {directory} is still being run: ask again when it has ended")
+        node = None
     if node is None:
         yield []
         return
@@ -155,8 +163,9 @@ def loggers_of(directory: Path, wanted: bool) -> Iterator[list[RunLogger]]:
 
 
 def write(
-    directory: Path, name: str, evaluator: Evaluator, result: Result, about: dict[str, Any], seconds: float, data: Any
-) -> Path:
+    directory: Path, name: str, evaluator: Evaluator, result: Result, about: dict[str, Any], seconds: float, data: Any,
+    command: Sequence[str],
+) -> Path:  # fmt: skip
     """`evaluations/<name>.json`, `.csv` and pictures. Another question's answer of that name moves to `earlier/`."""
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
@@ -175,7 +184,7 @@ def write(
         "question": question,
         "coding": getattr(data, "coding", None),
         "figures": _plain(result.figures),
-        "command": ["python", "-m", *sys.argv[1:]],
+        "command": list(command),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
         "lta": lta.__version__,

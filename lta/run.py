@@ -16,7 +16,7 @@ def run(composed: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
     with run_directory.locked(directory, own=not directory_given()), hinting(lambda: run_directory.way_on(directory)):
         cfg = settings(composed)
-        if cfg.resume and (finished := run_directory.results(directory)):
+        if cfg.resume and (finished := run_directory.finished(directory)):
             from lta import summary
 
             print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
@@ -66,7 +66,6 @@ def train(cfg: DictConfig, directory: Path) -> None:
     checkpoint = to_resume(directory)
     if checkpoint:
         check_belongs(checkpoint, plain(cfg), data.class_names)
-
     if trainer.is_global_zero:
         run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, resumed=cfg.resume is not None)
     complete = False
@@ -77,15 +76,14 @@ def train(cfg: DictConfig, directory: Path) -> None:
         trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
         trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
+        classifier.to(trainer.strategy.root_device)
         known = data.test.roles is not None and classifier.network.levels
-        roles = measure_roles(classifier.to(trainer.strategy.root_device), data) if known else None
+        roles = measure_roles(classifier, data, data.eval_batch_size) if known else None
         if trainer.is_global_zero:
             results = summary.collect(trainer, classifier, data, tested, roles)
-            run_directory.write_json(directory / "results.json", results)
+            run_directory.write_results(directory, results, complete=False)
             print(summary.text(results, directory))
-        classifier.to(trainer.strategy.root_device)
-        network = evaluations.Network(directory, tested)
-        answers = evaluations.answer(network, evaluators, classifier, data, plain(cfg.data))
+        answers = evaluations.answer(evaluations.Network(directory, tested), evaluators, classifier, data, plain(cfg.data))
         wandb_evaluation.send_answers(trainer.loggers, answers)
         wandb_artifacts.send_checkpoints(trainer.loggers)
         complete = True
@@ -93,6 +91,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
         if not complete:
             end_processes(trainer)
         wandb_run.finish(trainer.loggers, failed=not complete)
+    if trainer.is_global_zero:
+        run_directory.write_results(directory, results, complete=True)
 
 
 if __name__ == "__main__":

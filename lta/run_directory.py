@@ -61,6 +61,18 @@ def locked(directory: Path, own: bool = False) -> Iterator[None]:
         raise ValueError(f"{directory} is being run by another process (which holds its .lock)") from error
 
 
+def is_being_run(directory: Path) -> bool:
+    from filelock import FileLock, Timeout  # see `locked`
+
+    if not (lock := directory / ".lock").exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def _remove_unbegun(directory: Path) -> None:
     """Where there are logs only (`processes.log_name`)."""
     with suppress(OSError):  # another process of the run may still write there
@@ -152,8 +164,9 @@ def way_on(directory: Path) -> str:
     """How to go on with a run that was stopped."""
     name = os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else str(directory)
     kept = directory / "checkpoints" / "last.ckpt"
-    if (directory / "results.json").is_file():
-        return f"its results are in {name}"
+    if results(directory) is not None:
+        rest = "" if finished(directory) else f"; resume={name} asks and sends what is missing"
+        return f"its results are in {name}{rest}"
     if kept.is_file() or kept.with_name(PREVIOUS[kept.name]).is_file():
         return f"resume={name} goes on from the last complete epoch"
     if (directory / "config.yaml").is_file():
@@ -161,10 +174,24 @@ def way_on(directory: Path) -> str:
     return "nothing was begun"
 
 
+RESULTS = "results.json"
+
+
 def results(directory: Path) -> dict[str, Any] | None:
-    """What a finished run found; None where it did not come to its end."""
-    path = directory / "results.json"
+    """What a run's test found; None where it did not come to that."""
+    path = directory / RESULTS
     return read_json(path) if path.is_file() else None
+
+
+def write_results(directory: Path, found: Mapping[str, Any], complete: bool) -> None:
+    """`complete`: evaluators are answered and everything is sent, so that there is nothing to go on with."""
+    write_json(directory / RESULTS, {**found, "complete": complete})
+
+
+def finished(directory: Path) -> dict[str, Any] | None:
+    """The results of a run that is complete (so are those of versions that did not write it down); None of another."""
+    found = results(directory)
+    return found if found and found.get("complete", True) else None
 
 
 def read_json(path: Path) -> Any:

@@ -40,6 +40,39 @@ def test_the_same_command_again_goes_on_in_its_directory(capsys, tmp_path):
     assert len(rows(tmp_path / "run")) == 2, "nothing was touched"
 
 
+def test_a_run_that_was_cut_off_after_its_test_asks_what_is_missing(capsys, tmp_path, monkeypatch):
+    options = [*TINY, "evaluator=classification,faithfulness", f"hydra.run.dir={tmp_path}/run", "resume=auto"]
+    with monkeypatch.context() as cut:
+        cut.setattr("lta.evaluators.faithfulness.Faithfulness.run", lambda *_: (_ for _ in ()).throw(ValueError("cut off")))
+        ended = lta_run(capsys, options)
+    assert (ended.status, ended.err.splitlines()[-1]) == (1, "error: cut off")
+    before = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert not before["complete"]
+    answers = tmp_path / "run" / "evaluations"
+    assert not (answers / "faithfulness.json").exists()
+    again = lta_run(capsys, options)
+    assert again.status == 0, again.err
+    assert "epoch 1" not in again.out.split("== summary")[0], "nothing is trained again"
+    assert (answers / "faithfulness.json").is_file()
+    command = json.loads((answers / "faithfulness.json").read_text())["command"]
+    assert command[:4] == ["python", "-m", "lta.run", options[0]]
+    after = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert after["complete"]
+    assert after["test"] == before["test"]
+    assert "this run is complete" in lta_run(capsys, options).out
+
+
+def test_what_an_evaluator_lacks_is_said_before_anything_is_trained(capsys, tmp_path):
+    lacking = {"transfer": "baseline", "robustness": "source"}
+    for name, setting in lacking.items():
+        key = f"evaluator.{name}.{setting}={tmp_path}/nothing"
+        ended = lta_run(capsys, [*TINY, "data.train_size=600", f"evaluator={name}", key, f"hydra.run.dir={tmp_path}/{name}"])
+        assert ended.status == 1
+        assert "there is no" in ended.err
+        assert "epoch 1" not in ended.out
+        assert not (tmp_path / name / "config.yaml").exists(), "nothing is begun"
+
+
 def test_a_run_goes_on_elsewhere(capsys, tmp_path):
     """`trainer=` takes the place of the whole part, with the settings that come with it; nothing else changes."""
     run = tmp_path / "run"

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 from commands import TINY, command, environment, lta_run, read_wandb
+from filelock import FileLock
 
 from lta.evaluate import evaluate
-from lta.evaluations import find
+from lta.evaluations import WANDB, find, loggers_of
 
 
 def asked(capsys, *arguments):
@@ -41,6 +42,7 @@ def test_an_answer_is_printed_and_written(run, capsys):
     tested = json.loads((run / "results.json").read_text())["test"]["error"]
     assert figure["value"] == pytest.approx(tested, abs=1e-4), "the run itself has measured it"
     assert f"error           {figure['value']:.2f} % (" in ended.out
+    assert found["command"] == ["python", "-m", "lta.evaluate", f"checkpoint={run}", "evaluator=classification"]
     assert found["question"]["checkpoint"] == "last.ckpt"
     assert found["question"]["settings"] == {"bins": 15, "views": "one"}
     assert found["question"]["data"]["_target_"] == "lta.data.digit_scenes.DigitScenes"
@@ -126,6 +128,13 @@ def test_of_a_pattern_runs_without_the_checkpoint_are_left_out(trained, tmp_path
         find(["done", "begun"], "last")
     with pytest.raises(ValueError, match=r"checkpoint=be\*: none of 1 runs has a last checkpoint"):
         find("be*", "last")
+
+
+def test_the_w_and_b_run_of_a_run_that_goes_on_is_left_to_it(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(f"logger:\n  wandb:\n    _target_: {WANDB}\n")
+    with FileLock(tmp_path / ".lock"), loggers_of(tmp_path, wanted=True) as loggers:
+        assert loggers == []
+    assert f"since {tmp_path} is still being run" in capsys.readouterr().out
 
 
 def test_images_of_another_size(run, capsys, tmp_path):

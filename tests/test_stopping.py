@@ -14,7 +14,7 @@ from commands import TINY, command, environment
 
 from lta import stopping
 from lta.callbacks.stopping import Stopping
-from lta.run_directory import way_on
+from lta.run_directory import way_on, write_results
 from lta.stopping import Signals, Stopped
 
 
@@ -59,7 +59,9 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch):
     assert said() == "stopped by SIGTERM; resume=runs/mine begins it again: no epoch was complete"
     (run / "checkpoints/previous.ckpt").touch()
     assert said() == "stopped by SIGTERM; resume=runs/mine goes on from the last complete epoch"
-    (run / "results.json").touch()
+    write_results(run, {"test": {}}, complete=False)
+    assert said() == "stopped by SIGTERM; its results are in runs/mine; resume=runs/mine asks and sends what is missing"
+    write_results(run, {"test": {}}, complete=True)
     assert said() == "stopped by SIGTERM; its results are in runs/mine"
     monkeypatch.chdir(run)
     assert said().endswith("in .")

@@ -63,6 +63,8 @@ class Robustness(Evaluator):
 
     def check(self, classifier: Any, data: Any) -> None:
         labels_for(classifier, data, data.test)
+        if self.source is not None:
+            self._other(classifier, data)
 
     def run(self, classifier: Any, data: Any) -> Result:
         own = _Network(classifier, data)

@@ -66,6 +66,7 @@ class Transfer(Evaluator):
 
     def check(self, classifier: Any, data: Any) -> None:
         self._training_images(data)
+        self._baselines(classifier, data)
 
     def run(self, classifier: Any, data: Any) -> Result:
         baselines = self._baselines(classifier, data)

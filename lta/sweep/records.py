@@ -57,7 +57,7 @@ def settle(jobs: Sequence[Job], code: str, version: str) -> None:
     ValueError where that is "same" and there are some, before anything is changed.
     """
     waiting = [job for job in jobs if job.status == "waiting"]
-    finished = {job.name for job in waiting if run_directory.results(job.directory) is not None}
+    finished = {job.name for job in waiting if run_directory.finished(job.directory)}
     for job in waiting:
         aside = code == "rerun" and job.name in finished and code_of(job.directory) != version
         saved = config_of(job.directory)

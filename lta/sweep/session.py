@@ -9,7 +9,7 @@ from lta.sweep import records, table
 from lta.sweep.jobs import Job, run
 from lta.sweep.names import check_distinct
 from lta.sweep.progress import Progress, say
-from lta.sweep.resources import Slot, gpus_asked, processes_asked, shares, visible_cores, visible_gpus
+from lta.sweep.resources import Slot, gpus_asked, processes_in, shares, visible_cores, visible_gpus
 
 NAMED = 10
 """So many skipped jobs are named on the screen."""
@@ -53,7 +53,13 @@ def run_sweep(
         for job in jobs:
             if job.status == "failed":
                 progress(job)
-        run(jobs, places, environment, complete=lambda job: _results(job) is not None, changed=progress)
+        run(
+            jobs,
+            places,
+            environment,
+            complete=lambda job: run_directory.finished(job.directory) is not None,
+            changed=progress,
+        )
     finally:
         progress.close()
     summary = table.collect(directory, jobs)
@@ -90,7 +96,7 @@ def _places(jobs: Sequence[Job], slots: int | str, environment: Mapping[str, str
             f"hydra.launcher.slots={number}: choose fewer of either"
         )
     for job in jobs:
-        job.processes = processes_asked(trainers.get(job.name, {}))
+        job.processes = processes_in(places[0], trainers.get(job.name, {}))
     return places
 
 

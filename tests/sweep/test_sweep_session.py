@@ -55,6 +55,12 @@ def test_what_is_done_is_skipped_and_the_rest_started(pretended, capsys):
     assert pretended.started() == ["model-gap+seed-2", "model-vgg+seed-2", "model-vgg+seed-1"]
     assert "finished before, so skipped: model-gap+seed-1, model-gap+seed-0, model-vgg+seed-0\n" in capsys.readouterr().out
 
+    cut_off = HERE / "model-vgg+seed-0" / "results.json"
+    cut_off.write_text(json.dumps(json.loads(cut_off.read_text()) | {"complete": False}))
+    sweep(made(["vgg", "gap"]))
+    capsys.readouterr()
+    assert pretended.started() == ["model-vgg+seed-0"], "tested, but evaluators or W&B had not all they should have"
+
     sweep(made(["vgg", "gap"]))
     assert pretended.started() == []
     table = capsys.readouterr().out.partition("== sweep")[2].splitlines()[1:]
