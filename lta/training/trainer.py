@@ -101,10 +101,14 @@ def _check_world(trainer: pl.Trainer, processes: int) -> None:
     started, by = trainer.world_size, "Lightning"
     if TorchElasticEnvironment.detect():
         started, by = int(os.environ["WORLD_SIZE"]), "torchrun"
-    elif "SLURM_STEP_ID" in os.environ and SLURMEnvironment.detect():
-        started, by = int(os.environ["SLURM_NTASKS"]), "srun"
-    elif started != processes:
-        by = "the Slurm job, without srun,"
+    elif SLURMEnvironment.detect():
+        if "SLURM_STEP_ID" in os.environ:
+            started, by = int(os.environ["SLURM_NTASKS"]), "srun"
+        elif processes > 1:  # Lightning would wait for processes that nobody starts
+            raise ValueError(
+                f"trainer.devices and trainer.num_nodes ask for {processes} processes, and in a Slurm job srun starts them: "
+                "put srun before the command (or unset SLURM_NTASKS, so that on one machine this process starts the others)"
+            )
     if started != processes:
         raise ValueError(
             f"trainer.devices and trainer.num_nodes ask for {processes} process{'es' * (processes > 1)}, "
