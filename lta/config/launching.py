@@ -38,8 +38,9 @@ def launch(
 ) -> None:  # fmt: skip
     """Composes the configuration from the command line and calls `task` with it; ends errors in one line, status 1.
 
-    Outside a sweep `a=x,y` is read as `a=[x,y]` for the keys in `lists`. In a sweep (refused unless `sweeps`) the other
-    jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback instead.
+    `a=x,y` is read as `a=[x,y]` for the keys in `lists`, also in a sweep: no job is to be run once for each of them. In a
+    sweep (refused unless `sweeps`) the other jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback
+    instead.
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
         _print_to_whoever_reads(_help(config_name))
@@ -65,9 +66,7 @@ def launch(
     if started:
         processes.end_with_parent()
     with signals.handled(tell=os.getppid() if started else None), _said_once(), _errors_in_one_line(failed, config_name):
-        sys.argv[1:] = _flags_first(sys.argv[1:], sweeps)
-        if not {"-m", "--multirun"} & set(sys.argv[1:]):
-            sys.argv[1:] = [_listed(argument, lists) for argument in sys.argv[1:]]
+        sys.argv[1:] = [_listed(argument, lists) for argument in _flags_first(sys.argv[1:], sweeps)]
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
         try:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(composed)()

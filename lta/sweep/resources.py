@@ -81,6 +81,12 @@ def _share(i: int, number: int, things: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(things[i * each : (i + 1) * each])
 
 
+def processes_in(slot: Slot, trainer: Mapping[str, Any]) -> int:
+    """How many processes the job is there: `devices=auto` takes each GPU that it sees."""
+    every = trainer.get("devices") == "auto" and trainer.get("accelerator") in ("auto", "gpu")
+    return max(len(slot.gpus), 1) if every else processes_asked(trainer)
+
+
 def job_environment(base: Mapping[str, str], slot: Slot, processes: int) -> dict[str, str]:
     """`base`, without what belongs to another run, for a job of so many processes in this slot."""
     own = {name: value for name, value in base.items() if name not in LEFT_OUT}

@@ -30,6 +30,13 @@ def test_each_job_is_a_single_run_of_the_same_module(capsys, pretended, tmp_path
     assert "HYDRA_FULL_ERROR" not in call["environment"], "Hydra's own change of the environment is not the user's"
 
 
+def test_several_evaluators_are_asked_of_each_network_and_are_no_jobs_of_their_own(capsys, pretended):
+    ended = lta_run(capsys, ["-m", "seed=0,1", "evaluator=classification,robustness"])
+    assert ended.status == 0, ended.err
+    assert pretended.started() == ["seed-0", "seed-1"]
+    assert "evaluator=[classification,robustness]" in pretended.calls[0]["jobs"][0].command
+
+
 def test_directories_that_need_quotes_get_them(capsys, pretended):
     assert lta_run(capsys, ["-m", "seed=0", 'hydra.sweep.dir="a (b), it\'s"']).status == 0
     (job,) = pretended.calls[0]["jobs"]

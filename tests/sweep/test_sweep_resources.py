@@ -12,6 +12,7 @@ from lta.sweep.resources import (
     job_environment,
     pinned,
     processes_asked,
+    processes_in,
     shares,
     visible_cores,
     visible_gpus,
@@ -65,6 +66,13 @@ def test_else_the_drivers_tool_is_asked(tmp_path, script, gpus):
 def test_what_a_job_asks_for(accelerator, devices, gpus, processes):
     trainer = {"accelerator": accelerator, "devices": devices}
     assert (gpus_asked(trainer), processes_asked(trainer)) == (gpus, processes)
+
+
+def test_a_job_that_takes_all_gpus_of_its_slot_has_a_process_for_each():
+    slot = Slot(("0", "1", "2", "3"), tuple(range(8)))
+    for accelerator, devices, processes in (("gpu", "auto", 4), ("auto", "auto", 4), ("auto", 2, 2), ("cpu", "auto", 1)):
+        assert processes_in(slot, {"accelerator": accelerator, "devices": devices}) == processes
+    assert processes_in(Slot((), (0, 1)), {"accelerator": "auto", "devices": "auto"}) == 1
 
 
 def test_nothing_of_another_run_reaches_a_job():
