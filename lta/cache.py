@@ -1,11 +1,15 @@
 """Where lta keeps what took long to make (decoded pictures, fitted preprocessing), and how it is written."""
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import BinaryIO
 from uuid import uuid4
+
+from filelock import FileLock
 
 Cache = str | Path | bool | None
 """A folder; None for $XDG_CACHE_HOME/lta or ~/.cache/lta; "off" (or False, which yaml makes of it) for no cache."""
@@ -20,6 +24,12 @@ def cache_folder(cache: Cache, key: str) -> Path | None:
     if not isinstance(cache, str | Path):
         raise ValueError(f"{key}={cache} must be a folder, null (the user's cache folder) or off")
     return Path(cache).expanduser()
+
+
+def one_at_a_time(what: str) -> FileLock:
+    """Of this user's processes on this machine one is inside; the others wait, and find done what it did."""
+    user = getattr(os, "getuid", getpass.getuser)()
+    return FileLock(Path(gettempdir()) / f"lta-{user}-{what}.lock")
 
 
 @contextmanager

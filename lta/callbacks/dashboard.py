@@ -132,7 +132,7 @@ SECTIONS = (
         ),
     )),
     Section("Learning rate and time", (
-        Curves("learning rate", ("lr",)),
+        Curves("learning rate (lr/muon: of the matrices, with recipe=muon)", ("lr", "lr/muon")),
         Curves("images seen over time: the slope is images/s", ("time/images",), "time/seconds", "seconds of training"),
         Curves("seconds of training", ("time/seconds",)),
     )),

@@ -50,12 +50,12 @@ class EpochLog(Checkpoint):
         self.rows = state_dict["rows"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        sampler = trainer.train_dataloader.sampler
+        images = trainer.num_training_batches * trainer.train_dataloader.sampler.batch_size
         row = {
             **self._fresh(trainer),
             **self.rates,
             "time/seconds": time.monotonic() - self.started,
-            "time/images": float(len(sampler) * sampler.batch_size * (trainer.current_epoch + 1)),
+            "time/images": float(images * (trainer.current_epoch + 1)),
         }
         self.rows.append({"epoch": float(trainer.current_epoch), **row})
         if trainer.is_global_zero:

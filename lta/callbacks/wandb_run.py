@@ -31,7 +31,7 @@ PRIVATE = {
     "console": "off",  # what is printed names paths; run.log has it
 }
 
-EPOCH_KEYS = ("train/*", "val/*", "test_each_epoch/*", "test/*", "attention/*", "time/*", "lr")
+EPOCH_KEYS = ("train/*", "val/*", "test_each_epoch/*", "test/*", "attention/*", "time/*", "lr", "lr/*")
 """What is drawn over `epoch`; W&B would draw all over its own count of rows."""
 
 

@@ -1,20 +1,16 @@
 """What all data modules share: three splits in memory, whole batches out."""
 
-import getpass
 import logging
-import os
 from abc import ABC, abstractmethod
 from functools import cached_property
-from pathlib import Path
-from tempfile import gettempdir
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from filelock import FileLock
 from torch.utils.data import DataLoader
 
 from lta import checks
+from lta.cache import one_at_a_time
 from lta.data.batches import EpochBatches, Split, batch_loader
 from lta.data.splits import balanced_choice
 
@@ -60,8 +56,7 @@ class ImageData(pl.LightningDataModule, ABC):
     def make_ready(self) -> None:
         """All that can be wrong with the data shows here. What is downloaded or decoded once a machine is done by the first
         of its processes; others, which torchrun or srun may have started too, wait and find it done."""
-        user = getattr(os, "getuid", getpass.getuser)()
-        with FileLock(Path(gettempdir()) / f"lta-{user}-{type(self).__name__}.lock"):
+        with one_at_a_time(type(self).__name__):
             self.prepare_data()
         self.setup()
         for loader in (self.train_dataloader, self.val_dataloader, self.test_dataloader):

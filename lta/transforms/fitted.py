@@ -5,6 +5,7 @@ import io
 import logging
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lta.cache import whole_file
+from lta.cache import one_at_a_time, whole_file
 from lta.transforms.pictures import Pictures
 
 log = logging.getLogger(__name__)
@@ -29,16 +30,18 @@ def measured(
     """`measure(images)`, or what it gave before: read from `folder` (None: nothing is kept) where it is found there.
 
     `settings` are all that the result depends on beside the pictures, a version number of the algorithm among them.
-    One line of the log says which it was; files that are damaged or can't be written cost a line each, never the run.
+    Several processes of one machine measure once: the others wait. One line of the log says which it was; files that are
+    damaged or can't be written cost a line each, never the run.
     """
     path = folder / f"{name}-{_key(name, settings, images)}.fitted" if folder else None
-    if path and (state := _read(path)):
-        log.info("%s: measured before on these pictures, read from %s", name, path)
-        return state
-    log.info("%s: measuring %d pictures of %dx%d", name, *images.shape[:3])
-    state = measure(images)
-    if path:
-        _write(path, state)
+    with one_at_a_time(path.name) if path else nullcontext():
+        if path and (state := _read(path)):
+            log.info("%s: measured before on these pictures, read from %s", name, path)
+            return state
+        log.info("%s: measuring %d pictures of %dx%d", name, *images.shape[:3])
+        state = measure(images)
+        if path:
+            _write(path, state)
     return state
 
 

@@ -11,8 +11,8 @@ from lta.callbacks.dashboard import EVALUATED, SECTIONS, keys, outline
 from lta.commands import CONF
 
 RUN = [
-    *OFFLINE, "model=vgg_att3_three_globals", "compat=dp", "recipe.epochs=2", "data.train_size=200", "data.test_size=64",
-    "test_each_epoch=true", "callbacks.attention_maps.images=2", f"evaluator=[{','.join(EVALUATED)}]",
+    *OFFLINE, "model=vgg_att3_three_globals", "compat=dp", "recipe=muon", "recipe.epochs=2", "data.train_size=200",
+    "data.test_size=64", "test_each_epoch=true", "callbacks.attention_maps.images=2", f"evaluator=[{','.join(EVALUATED)}]",
     "evaluator.localisation.explanation_images=4", "evaluator.localisation.steps=2", "evaluator.faithfulness.images=10",
     "evaluator.robustness.eps=[4]", "evaluator.robustness.pgd_images=8", "evaluator.robustness.masking_images=2",
     "evaluator.transfer.folds=2",

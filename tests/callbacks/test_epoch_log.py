@@ -18,11 +18,11 @@ MODULE = Mock(spec=pl.LightningModule)
 
 def made_trainer(tmp_path, epoch, metrics):
     sampler = Mock(spec=EpochBatches, batch_size=10)
-    sampler.__len__ = lambda self: 5
     return Mock(
         spec=pl.Trainer,
         default_root_dir=str(tmp_path),
         current_epoch=epoch,
+        num_training_batches=5,  # of those that there are, as many as trainer.limit_train_batches leaves
         callback_metrics=metrics,
         is_global_zero=True,
         train_dataloader=SimpleNamespace(sampler=sampler),
