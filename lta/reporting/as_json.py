@@ -30,7 +30,7 @@ def as_json(made: Report) -> str:
 def _pair(pair: Pair) -> Mapping[str, Any]:
     return {
         "data": pair.group.names.data, "configuration": pair.group.label, "reference": pair.reference.label,
-        "difference": _summary(pair.difference), "words": pair.words,
+        "difference": _summary(pair.difference), "words": pair.words, "validation_difference": _summary(pair.validation),
     }  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _group(runs: Sequence[Run], label: str) -> Group:
     names = names_of(first.config)
     errors = summary([run.error for run in runs])
     found, figures = deviations(first, names), published(names)
-    last = [float(run.history[-1]["val/error"]) for run in runs if run.history and "val/error" in run.history[-1]]
+    last = [run.val_error for run in runs if run.val_error is not None]
     val_error = sum(last) / len(last) if len(last) == len(runs) else None
     return Group(names, label, settings_of(first), runs, errors, val_error, found, figures, verdict(errors, figures, found))
 

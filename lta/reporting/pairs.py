@@ -8,9 +8,10 @@ from lta.reporting.statistics import Summary, summary
 
 RULE = (
     "Differences in test error are taken seed by seed; their interval is Student's, 95 %, each by itself: of twenty "
-    "comparisons one may be decided wrongly. Lower and higher: the interval leaves 0 out. Not decided: it does not, and how "
-    "far it reaches is how large a difference may have been missed. Differences that are all the same decide nothing: their "
-    "scatter is not known."
+    "comparisons one may be decided wrongly. It is over trainings: all are tested on the same images, and how other images "
+    "would decide is not in it (validation images, where there are some, are a second look). Lower and higher: the interval "
+    "leaves 0 out. Not decided: it does not, and how far it reaches is how large a difference may have been missed. "
+    "Differences that are all the same decide nothing: their scatter is not known."
 )
 
 SCATTER = 1e-4
@@ -18,11 +19,13 @@ SCATTER = 1e-4
 
 
 class Pair(NamedTuple):
-    """`difference`: of test errors in points, `group` minus `reference`, over the seeds that both have; None without any."""
+    """`difference`: of test errors in points, `group` minus `reference`, over the seeds that both have; `validation`: of
+    validation errors after the last epoch. None without any."""
 
     group: Group
     reference: Group
     difference: Summary | None
+    validation: Summary | None = None
 
     @property
     def words(self) -> str:
@@ -64,9 +67,14 @@ def against(groups: Sequence[Group], named: str) -> list[Pair]:
 
 
 def _pair(group: Group, reference: Group) -> Pair:
-    theirs = {run.seed: run.error for run in reference.runs if run.seed is not None}
-    differences = [run.error - theirs[run.seed] for run in group.runs if run.seed in theirs]
-    return Pair(group, reference, summary(differences) if differences else None)
+    return Pair(group, reference, _difference(group, reference, "error"), _difference(group, reference, "val_error"))
+
+
+def _difference(group: Group, reference: Group, error: str) -> Summary | None:
+    theirs = {run.seed: getattr(run, error) for run in reference.runs if run.seed is not None}
+    ours = {run.seed: getattr(run, error) for run in group.runs}
+    common = [seed for seed in ours if seed in theirs and None not in (ours[seed], theirs[seed])]
+    return summary([ours[seed] - theirs[seed] for seed in common]) if common else None
 
 
 def signed(one: Summary | None) -> tuple[str, str]:

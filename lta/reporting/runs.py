@@ -35,6 +35,12 @@ class Run(NamedTuple):
     def error(self) -> float:
         return float(self.results["test"]["error"])
 
+    @property
+    def val_error(self) -> float | None:
+        """After the last epoch; None without a validation set."""
+        last = self.history[-1] if self.history else {}
+        return float(last["val/error"]) if "val/error" in last else None
+
 
 class LeftOut(NamedTuple):
     """What is missing from the report: a whole run, or a part of one."""

@@ -34,7 +34,7 @@ def measured(
     damaged or can't be written cost a line each, never the run.
     """
     path = folder / f"{name}-{_key(name, settings, images)}.fitted" if folder else None
-    with one_at_a_time(path.name) if path else nullcontext():
+    with one_at_a_time(name) if path else nullcontext():
         if path and (state := _read(path)):
             log.info("%s: measured before on these pictures, read from %s", name, path)
             return state

@@ -34,6 +34,27 @@ def test_differences_by_hand(tmp_path):
     assert (vgg.difference.mean, vgg.words) == (pytest.approx(1.0), "higher")
 
 
+def test_validation_errors_are_compared_too_where_there_are_some(tmp_path, capsys):
+    for model, last in (("vgg", (20.0, 21.0, None)), ("vgg_gap", (19.0, 19.5, 20.0))):
+        for seed, error in enumerate(last):
+            history = [{"epoch": 0.0, "val/error": 50.0}, {"epoch": 1.0} | ({"val/error": error} if error else {})]
+            make_run(tmp_path / f"{model}{seed}", "data=cifar10", f"model={model}", seed=seed, history=history)
+    (pair,) = against(grouped(read([tmp_path])[0])[0], "vgg")
+    assert pair.difference.n == 3
+    assert (pair.validation.n, pair.validation.mean) == (2, pytest.approx(-1.25)), "seed 2 has none on one side"
+    assert report.main([str(tmp_path), "--out", str(tmp_path / "out"), "--against", "vgg"]) == 0
+    assert "| not decided | -1.25 | -4.43 to +1.93 |" in (tmp_path / "out" / "report.md").read_text().replace("**", "")
+    assert "-4.43 to +1.93" in (tmp_path / "out" / "report.html").read_text()
+    written = json.loads((tmp_path / "out" / "report.json").read_text())["against"][0]
+    assert written["validation_difference"]["mean"] == pytest.approx(-1.25)
+    (tmp_path / "without").mkdir()
+    for model in ("vgg", "vgg_gap"):
+        history = [{"epoch": 0.0, "train/error": 50.0}]
+        make_run(tmp_path / "without" / model, "data=cifar10", f"model={model}", history=history)
+    (pair,) = against(grouped(read([tmp_path / "without"])[0])[0], "vgg")
+    assert pair.validation is None
+
+
 def test_too_few_seeds_are_said(tmp_path):
     groups = made(tmp_path, vgg=(10.0, None), vgg_gap=(9.0, 8.0), vgg_late=(None, 7.0))
     assert [pair.words for pair in against(groups, "vgg")] == ["one seed", "no seed in common"]
