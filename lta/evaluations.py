@@ -97,8 +97,7 @@ def evaluate(
     classifier = load(network.checkpoint).to(device)
     config = data_config or hparams["config"]["data"]
     data = build(config)
-    data.prepare_data()
-    data.setup()
+    data.read()
     if list(data.image_size) != list(hparams["image_size"]):
         raise ValueError(
             f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "

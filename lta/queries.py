@@ -49,8 +49,7 @@ def asked_for(
 def _of_class(classifier: Any, name: str) -> tuple[Queries, str]:
     """From the test pictures of the data that it was trained on."""
     data = build(classifier.hparams["config"]["data"])
-    data.prepare_data()
-    data.setup()
+    data.read()
     index = torch.from_numpy(data.test.labels == [str(one) for one in data.class_names].index(name)).nonzero()[:EXAMPLES, 0]
     pictures = torch.from_numpy(data.test.images[index.numpy()]).permute(0, 3, 1, 2)
     with torch.inference_mode():

@@ -53,12 +53,16 @@ class ImageData(pl.LightningDataModule, ABC):
         if self.train is None:
             self.class_names, self.train, self.val, self.test = self.load()
 
-    def make_ready(self) -> None:
-        """All that can be wrong with the data shows here. What is downloaded or decoded once a machine is done by the first
-        of its processes; others, which torchrun or srun may have started too, wait and find it done."""
+    def read(self) -> None:
+        """What is downloaded or decoded once a machine is done by the first of its processes; others, which torchrun or srun
+        may have started too, wait and find it done."""
         with one_at_a_time(type(self).__name__):
             self.prepare_data()
         self.setup()
+
+    def make_ready(self) -> None:
+        """All that can be wrong with the data shows here."""
+        self.read()
         for loader in (self.train_dataloader, self.val_dataloader, self.test_dataloader):
             loader()
         log.info("data: %s", self.described())

@@ -13,10 +13,12 @@ from torch.nn import functional
 from torchvision import datasets
 
 from lta import checks
+from lta.cache import Cache, cache_folder
 from lta.data.archives import OfficialFile, Packed, again, check_members, data_root, provide, unpacked
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
+from lta.data.resident import resident
 from lta.data.splits import cut_val
 
 SIZE = 96
@@ -28,7 +30,7 @@ CLASS_NAMES = "class_names.txt"
 
 class STL10(ImageData):
     """`root`: None is $LTA_DATA_ROOT, or `data` below the current directory. `image_size` (pixels): images are scaled to it
-    from 96, see `scaled`.
+    from 96, see `scaled`. `cache`: see `lta.data.resident`.
 
     `val_size` images are cut from the 5,000 of train, each class in its share; `split_seed` decides which. With 0 there is
     no val. The ten folds of the authors' protocol are not used.
@@ -36,14 +38,14 @@ class STL10(ImageData):
 
     def __init__(
         self, root: str | None = None, image_size: int = SIZE, val_size: int = 500, split_seed: int = 0,
-        download: bool = True, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
+        download: bool = True, cache: Cache = None, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
     ):  # fmt: skip
         super().__init__(batch_size, eval_batch_size, seed)
         checks.whole("data.image_size", image_size, least=1)
         checks.whole("data.val_size", val_size)
         checks.whole("data.split_seed", split_seed)
         checks.flag("data.download", download)
-        self.root, self.size = data_root(root), image_size
+        self.root, self.size, self.cache = data_root(root), image_size, cache
         self.val_size, self.split_seed, self.download = val_size, split_seed, download
         self.coding = "official"
 
@@ -56,7 +58,8 @@ class STL10(ImageData):
         with unpacked(_packed(), self.root, self.download) as folder:
             check_members(folder, _sums())
             class_names = _class_names(folder / CLASS_NAMES)
-            train, test = (_read(folder, part, self.size) for part in ("train", "test"))
+            cache = cache_folder(self.cache, "data.cache")
+            train, test = (_read(folder, part, self.size, cache) for part in ("train", "test"))
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
 
 
@@ -79,10 +82,10 @@ def _class_names(file: Path) -> tuple[str, ...]:
     return names
 
 
-def _read(folder: Path, part: str, size: int) -> Split:
+def _read(folder: Path, part: str, size: int, cache: Path | None) -> Split:
     labels = np.fromfile(folder / f"{part}_y.bin", np.uint8).astype(np.int64) - 1  # counted from 1
     planes = np.fromfile(folder / f"{part}_X.bin", np.uint8).reshape(-1, 3, SIZE, SIZE)  # each plane column by column
-    return Split(scaled(planes.transpose(0, 3, 2, 1), size), labels)
+    return Split(resident(scaled(planes.transpose(0, 3, 2, 1), size), "stl10", cache), labels)
 
 
 def scaled(images: np.ndarray, size: int) -> np.ndarray:

@@ -12,10 +12,12 @@ import numpy as np
 from torchvision import datasets
 
 from lta import checks
+from lta.cache import Cache, cache_folder
 from lta.data.archives import TIMEOUT, OfficialFile, check_file, data_root, download, find, ways_on
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
+from lta.data.resident import resident
 from lta.data.splits import cut_val
 
 NAME = "svhn"
@@ -25,7 +27,7 @@ SIZE = 32
 
 class SVHN(ImageData):
     """`root`: None is $LTA_DATA_ROOT, or `data` below the current directory. `extra`: the extra images, which are easier,
-    are added to train.
+    are added to train. `cache`: see `lta.data.resident`.
 
     `val_size` images are cut from train, each class in its share; `split_seed` decides which. With 0 there is no val.
     Files are downloaded to where the others are, or to `root/svhn`; those that came complete stay when a later one fails.
@@ -33,14 +35,14 @@ class SVHN(ImageData):
 
     def __init__(
         self, root: str | None = None, extra: bool = False, val_size: int = 5000, split_seed: int = 0,
-        download: bool = True, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
+        download: bool = True, cache: Cache = None, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
     ):  # fmt: skip
         super().__init__(batch_size, eval_batch_size, seed)
         checks.flag("data.extra", extra)
         checks.whole("data.val_size", val_size)
         checks.whole("data.split_seed", split_seed)
         checks.flag("data.download", download)
-        self.root = data_root(root)
+        self.root, self.cache = data_root(root), cache
         self.extra, self.val_size, self.split_seed, self.download = extra, val_size, split_seed, download
         self.coding = "official"
 
@@ -56,8 +58,9 @@ class SVHN(ImageData):
         paths = {part: find(self.root, NAME, file.name) for part, file in self._files().items()}
         for part, file in self._files().items():
             check_file(paths[part], file, "file")
-        test = _read([paths.pop("test")])
-        train = _read(list(paths.values()))
+        cache = cache_folder(self.cache, "data.cache")
+        test = _read([paths.pop("test")], cache)
+        train = _read(list(paths.values()), cache)
         return CLASSES, *cut_val(train, self.val_size, self.split_seed), test
 
     def _files(self) -> dict[str, OfficialFile]:
@@ -81,7 +84,7 @@ class SVHN(ImageData):
         raise DataError(f"{self._what_is_missing()}{why}; {ways_on(self._place(), *self._missing())}")
 
 
-def _read(paths: list[Path]) -> Split:
+def _read(paths: list[Path], cache: Path | None) -> Split:
     """The images of all `paths`, one after the other. Beside them one file's images are in memory at a time."""
     from scipy.io import loadmat  # slow to import, needed by this data set alone
 
@@ -94,4 +97,4 @@ def _read(paths: list[Path]) -> Split:
         done += len(those)
     labels = np.concatenate(digits)
     labels[labels == 10] = 0  # MATLAB counts from 1, so the digit 0 comes last
-    return Split(images, labels)
+    return Split(resident(images, NAME, cache), labels)

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from lta.data import resident
 from lta.data.base import ImageData
 from lta.data.errors import DataError
 from lta.data.rows import Rows
@@ -252,3 +253,16 @@ class OfficialFiles:
 def rows(split) -> Counter:
     """The images of a split with their labels, without their order."""
     return Counter((image.tobytes(), int(label)) for image, label in zip(split.images, split.labels, strict=True))
+
+
+class OfficialArrays(OfficialFiles):
+    """Of files that hold arrays of pixels."""
+
+    def test_pictures_are_kept_once_for_all_processes(self, official, root, tmp_path, monkeypatch):
+        monkeypatch.setattr(resident, "SMALLEST", 1)
+        official.put(root)
+        kept, own = (official.ready(root, cache=cache) for cache in (tmp_path / "kept", "off"))
+        assert len(list((tmp_path / "kept").glob("*.npy"))) == 2, "of train and of test"
+        for one, other in ((kept.train, own.train), (kept.test, own.test)):
+            assert np.array_equal(one.images, other.images)
+            assert not one.images.flags.writeable

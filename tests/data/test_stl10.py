@@ -6,7 +6,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from official_files import NOWHERE, Official, OfficialFiles, md5, names_in
+from official_files import NOWHERE, Official, OfficialArrays, md5, names_in
 from torchvision import datasets
 
 from lta.data import archives, stl10
@@ -54,7 +54,7 @@ def official(tmp_path, monkeypatch):
     return Official("stl10", STL10, source, ("stl10_binary.tar.gz",), ("stl10_binary",), ".", point)
 
 
-class TestSTL10(OfficialFiles):
+class TestSTL10(OfficialArrays):
     @pytest.fixture
     def folder(self, official, root):
         """The unpacked folder below the root."""

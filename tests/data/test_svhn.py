@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from official_files import NOWHERE, Official, OfficialFiles, md5, names_in
+from official_files import NOWHERE, Official, OfficialArrays, md5, names_in
 from scipy.io import savemat
 from torchvision import datasets
 
@@ -40,7 +40,7 @@ def official(tmp_path, monkeypatch):
     return Official("svhn", SVHN, source, ("train_32x32.mat", "test_32x32.mat"), (), "svhn", point)
 
 
-class TestSVHN(OfficialFiles):
+class TestSVHN(OfficialArrays):
     def test_pixels_and_labels_are_where_they_belong(self, official, root):
         official.put(root)
         data = official.ready(root)
