@@ -67,7 +67,14 @@ def srun(folder, arguments):
             command.pop(0)
     tasks = [
         subprocess.Popen(
-            command, env={**os.environ, "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank), "SLURM_NODEID": "0"}
+            command,
+            env={
+                **os.environ,
+                "SLURM_STEP_ID": "0",
+                "SLURM_PROCID": str(rank),
+                "SLURM_LOCALID": str(rank),
+                "SLURM_NODEID": "0",
+            },
         )
         for rank in range(int(os.environ["SLURM_NTASKS"]))
     ]
