@@ -31,6 +31,8 @@ WHERE = frozenset({
 """Options of `trainer` that say where and how a run is computed; any other (`limit_train_batches`, `gradient_clip_val`) is a
 setting of the experiment."""
 
+RESULTS = "results.json"
+
 ABSENT = "nothing"
 """How a setting is named that is not there."""
 
@@ -172,9 +174,6 @@ def way_on(directory: Path) -> str:
     if (directory / "config.yaml").is_file():
         return f"resume={name} begins it again: no epoch was complete"
     return "nothing was begun"
-
-
-RESULTS = "results.json"
 
 
 def results(directory: Path) -> dict[str, Any] | None:

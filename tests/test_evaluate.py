@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from commands import TINY, command, environment, lta_run, read_wandb
@@ -51,6 +52,13 @@ def test_an_answer_is_printed_and_written(run, capsys):
     assert float(rows[0]["error"]) == figure["value"]
     assert rows[0]["class"] == "all"
     assert ended.out.rstrip().endswith(str(run / "evaluations" / "classification.json"))
+
+
+def test_data_are_prepared_by_one_process_at_a_time(run, capsys, monkeypatch):
+    entered = []
+    monkeypatch.setattr("lta.data.base.one_at_a_time", lambda what: entered.append(what) or nullcontext())
+    assert asked(capsys, f"checkpoint={run}", "evaluator=classification").status == 0
+    assert entered == ["DigitScenes"]
 
 
 def test_another_question_loses_no_answer(run, capsys):

@@ -54,7 +54,7 @@ def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
     said.append(
         f"IoU: at a threshold chosen on the other half of the images; averaged: the mean over {len(grid)} thresholds"
     )
-    chosen = "; ".join(f"{names[name]} {_thresholds(one, grid)}" for name, one in found.items())
+    chosen = " ".join(f"{name}={_thresholds(one, grid)}" for name, one in found.items())
     said += wrap(f"thresholds, shares of a map's range: {chosen}", 125, subsequent_indent="  ")
     if any(_at_the_edge(one, grid) for one in found.values()):
         said.append("! the lowest or the highest of them: the lowest takes all but a map's minimum, whatever the map says")
@@ -74,7 +74,7 @@ def display_name(name: str, one: Mapping[str, Any]) -> str:
 
 def _thresholds(one: Mapping[str, Any], grid: Sequence[float]) -> str:
     """Of the two halves."""
-    values = " and ".join(f"{value:.2g}" for value in sorted(set(one["thresholds"])))
+    values = "/".join(f"{value:.2g}" for value in sorted(set(one["thresholds"])))
     return values + "!" if _at_the_edge(one, grid) else values
 
 

@@ -61,9 +61,7 @@ class Roles(Evaluator):
         return Result(figures, roles_shown.rows(found), roles_shown.lines(found), {"density": roles_shown.picture(found)})
 
 
-def measure_roles(
-    classifier: Any, data: Any, batch_size: int = 500, margin: float = MARGIN, seed: int = 0
-) -> dict[str, Any]:
+def measure_roles(classifier: Any, data: Any, batch_size: int, margin: float = MARGIN, seed: int = 0) -> dict[str, Any]:
     """Per level the attention density on each role (1 = uniform attention), with its controls, on the test images.
 
     `classifier(images)` returns a NetworkOutput for uint8 images; `data.val` and `data.test` are splits with `roles`

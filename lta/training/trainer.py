@@ -53,7 +53,8 @@ def build_trainer(
 
     `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
     "auto". `precision="auto"` is bf16-mixed where the device is faster in bfloat16 (see there), else 32-true. `compile`: the
-    network's training step by torch.compile. What was chosen is logged in one line.
+    network's training step by torch.compile. With `deterministic`, `benchmark` is off: cuDNN would choose kernels by their
+    time, which is another one in each run. What was chosen is logged in one line.
     """
     checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.choice("trainer.precision", precision, PRECISIONS)
@@ -64,6 +65,9 @@ def build_trainer(
     sync_batchnorm = choose_sync_batchnorm(sync_batchnorm, accelerator, processes)
     if precision == "16-mixed" and accelerator == "cpu":
         raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU bf16-mixed or 32-true")
+    if options.get("deterministic") and options.get("benchmark"):
+        log.info("deterministic: trainer.benchmark is off, which would choose kernels by their time")
+        options["benchmark"] = False
     if precision == "auto":
         precision = "bf16-mixed" if bfloat16_is_faster(accelerator, devices) else "32-true"
     _quieten_lightning()

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from fnmatch import fnmatch
 
 import pytest
 from wandb_commands import OFFLINE, environment, history, lta, parts
 
-from lta.callbacks.dashboard import EVALUATED, SECTIONS, keys, outline
+from lta.callbacks.dashboard import EVALUATED, SECTIONS, Curves, keys, outline
+from lta.callbacks.wandb_run import EPOCH_KEYS
 from lta.commands import CONF
 
 RUN = [
@@ -66,6 +68,19 @@ def test_all_that_is_logged_of_attention_and_by_evaluators_is_shown(logged):
 @pytest.mark.slow
 def test_runs_that_differ_in_their_seed_alone_share_a_setting(logged):
     assert logged[1]["run"]["setting"] == "vgg_att3_three_globals dp"
+
+
+def test_every_curve_over_epochs_is_one_that_w_and_b_is_told_to_draw_so():
+    curves = {
+        key
+        for section in SECTIONS
+        for panel in section.panels
+        if isinstance(panel, Curves)
+        for key in panel.y
+        if panel.x == "epoch"
+    }
+    assert {"lr", "lr/muon", "val/error"} <= curves
+    assert {key for key in curves if not any(fnmatch(key, pattern) for pattern in EPOCH_KEYS)} == set()
 
 
 def test_every_evaluator_has_a_section():

@@ -112,7 +112,7 @@ def test_a_network_without_maps_is_refused():
     stub = Stub()
     stub.network.levels = ()
     with pytest.raises(ValueError, match="no maps"):
-        measure_roles(stub, None)
+        measure_roles(stub, None, 16)
 
 
 # The evaluator

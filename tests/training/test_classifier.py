@@ -80,6 +80,12 @@ def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
     assert any(isinstance(callback, SharedDirectory) for callback in given["callbacks"])
     build_trainer(epochs=3, directory=".", devices=[1])
     assert given["precision"] == "32-true", "the other emulates bfloat16"
+    build_trainer(epochs=3, directory=".", benchmark=True)
+    assert given["benchmark"] is True
+    with caplog.at_level(logging.INFO):
+        build_trainer(epochs=3, directory=".", benchmark=True, deterministic=True)
+    assert (given["deterministic"], given["benchmark"]) == (True, False), "kernels chosen by their time differ by run"
+    assert "trainer.benchmark is off" in caplog.text
 
 
 @pytest.mark.parametrize(
