@@ -15,6 +15,13 @@ REFUSED = re.compile(
 """Backward nodes of what the documentation of torch.use_deterministic_algorithms says will raise on a CUDA tensor."""
 
 
+@pytest.fixture(autouse=True)
+def asked_for():
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
 def operators(output):
     """The names of all nodes that the gradient of `output` goes through."""
     seen, waiting = set(), [output.grad_fn]
