@@ -18,7 +18,7 @@ class Pretended:
 
     def __call__(self, jobs, slots, environment, complete, changed):
         started = [job for job in jobs if job.status == "waiting"]
-        self.calls.append({"jobs": started, "slots": slots, "environment": dict(environment)})
+        self.calls.append({"jobs": started, "slots": slots, "environment": dict(environment), "complete": complete})
         for job in started:
             job.directory.mkdir(parents=True, exist_ok=True)
             job.log.write_text("$ pretended\n")

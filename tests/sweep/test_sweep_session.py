@@ -42,6 +42,21 @@ def summary():
     return json.loads((HERE / "sweep.json").read_text())
 
 
+def test_a_job_is_done_when_its_evaluators_have_answered_and_w_and_b_has_all(pretended):
+    (job,) = sweep(made(seeds=[0]))
+    complete = pretended.calls[0]["complete"]
+    assert complete(job)
+    found = run_directory.results(job.directory)
+    run_directory.write_results(job.directory, found, complete=False)
+    assert not complete(job), "it has ended with status 0, but not come to its end"
+
+
+def test_a_job_for_all_gpus_of_its_slot_has_a_process_for_each(pretended):
+    jobs = sweep(made(seeds=[0, 1], devices="auto"), slots=2, gpus="0,1,2,3,4,5,6,7")
+    assert [job.processes for job in jobs] == [4, 4]
+    assert [job.processes for job in sweep(made(models=["gap"], devices=2), gpus="0,1,2,3")] == [2, 2]
+
+
 def test_what_is_done_is_skipped_and_the_rest_started(pretended, capsys):
     pretended.failing = {"model-vgg+seed-1"}
     jobs = sweep(made(["vgg", "gap"]))
