@@ -38,6 +38,11 @@ class Network(NamedTuple):
 
     directory: Path
     checkpoint: Path
+    of_pattern: bool = False
+
+
+class NotAsked(ValueError):
+    """A question that this network can't be asked, or not of these data."""
 
 
 def find(asked: str | Sequence[str], which: str) -> list[Network]:
@@ -45,7 +50,8 @@ def find(asked: str | Sequence[str], which: str) -> list[Network]:
     found: list[Network] = []
     for entry in [asked] if isinstance(asked, str) else asked:
         found += _matching(str(entry), which) if glob.has_magic(str(entry)) else [_network(Path(entry), which)]
-    return list(dict.fromkeys(found))
+    named = {network.checkpoint: network for network in found if not network.of_pattern}
+    return list({network.checkpoint: named.get(network.checkpoint, network) for network in found}.values())
 
 
 def _matching(pattern: str, which: str) -> Iterator[Network]:
@@ -60,7 +66,7 @@ def _matching(pattern: str, which: str) -> Iterator[Network]:
     for path in lacking:
         if processes.is_first():
             print(f"left out: {path} has no {which} checkpoint")
-    yield from (_network(path, which) for path in paths if path not in lacking)
+    yield from (_network(path, which)._replace(of_pattern=True) for path in paths if path not in lacking)
 
 
 def _network(path: Path, which: str) -> Network:
@@ -99,7 +105,7 @@ def evaluate(
     data = build(config)
     data.read()
     if list(data.image_size) != list(hparams["image_size"]):
-        raise ValueError(
+        raise NotAsked(
             f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
             f"{hparams['image_size'][0]}x{hparams['image_size'][1]}: give data.image_size={hparams['image_size'][0]}"
         )
@@ -108,9 +114,12 @@ def evaluate(
 
 
 def check(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -> None:
-    """Raises ValueError where one of the questions can't be asked."""
+    """Raises NotAsked where one of the questions can't be."""
     for evaluator in evaluators.values():
-        evaluator.check(classifier, data)
+        try:
+            evaluator.check(classifier, data)
+        except ValueError as error:
+            raise NotAsked(str(error)) from error
 
 
 def answer(

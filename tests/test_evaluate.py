@@ -10,6 +10,7 @@ from contextlib import nullcontext
 import pytest
 from commands import TINY, command, environment, lta_run, read_wandb
 from filelock import FileLock
+from untrained_run import untrained_run
 
 from lta.evaluate import evaluate
 from lta.evaluations import WANDB, find, loggers_of
@@ -136,6 +137,24 @@ def test_of_a_pattern_runs_without_the_checkpoint_are_left_out(trained, tmp_path
         find(["done", "begun"], "last")
     with pytest.raises(ValueError, match=r"checkpoint=be\*: none of 1 runs has a last checkpoint"):
         find("be*", "last")
+
+
+def test_of_a_pattern_networks_that_cannot_be_asked_are_left_out(tmp_path, capsys):
+    for name, model in (("a_late", "vgg_late"), ("b_att", "vgg_att2")):
+        (untrained_run(tmp_path / name, f"model={model}") / "config.yaml").write_text("logger: {}\n")
+    asks = (
+        "evaluator=localisation", "evaluator.localisation.explanations=[]", "evaluator.localisation.examples=0",
+        "data=digit_scenes", "data.train_size=10", "data.val_size=0", "data.test_size=20",
+    )  # fmt: skip
+    ended = asked(capsys, f"checkpoint={tmp_path}/*", *asks)
+    assert ended.status == 0, ended.err
+    assert f"left out: {tmp_path}/a_late: evaluator=localisation: this network has no maps" in ended.out
+    assert (tmp_path / "b_att" / "evaluations" / "localisation.json").is_file()
+    # what is named must be asked, and of a pattern one at least
+    for checkpoint in (f"{tmp_path}/*,{tmp_path}/a_late", f"{tmp_path}/a*"):
+        ended = asked(capsys, f"checkpoint={checkpoint}", *asks)
+        assert ended.status == 1
+        assert ended.err.startswith("error: evaluator=localisation: this network has no maps")
 
 
 def test_the_w_and_b_run_of_a_run_that_goes_on_is_left_to_it(tmp_path, capsys):
