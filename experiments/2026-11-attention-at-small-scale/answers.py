@@ -1,4 +1,7 @@
-"""What evaluators found in the networks of train.sh, by seed, and the page's tables of it. answers.py RUNS OUT"""
+"""What evaluators found in the networks of train.sh, by seed, and the page's tables of it.
+
+answers.py RUNS OUT: what the runs have is added to OUT/answers.json; what that has already of other runs stays.
+"""
 
 import json
 import sys
@@ -9,6 +12,7 @@ from scipy.stats import t
 
 runs, out = Path(sys.argv[1]) / "networks", Path(sys.argv[2])
 NETWORKS = {
+    "baseline": "`vgg`", "late": "`vgg_late`",
     "gap": "`vgg_gap`, class activation map", "att1_pc": "`vgg_att1`, `pc`", "att2_pc": "`vgg_att2`, `pc`",
     "att2_dp": "`vgg_att2`, `dp`", "att2_uniform": "`vgg_att2`, `uniform`", "att3_pc": "`vgg_att3`, `pc`",
     "att3_pruned": "`vgg_att3`, `pc`, pruned", "att3_additive": "`vgg_att3`, `additive`", "att3_dp": "`vgg_att3`, `dp`",
@@ -59,10 +63,10 @@ def robustness(figures):
 READ = {"localisation": localisation, "faithfulness": faithfulness, "query": query, "robustness": robustness}
 
 
-def read(name):
+def read(name, found):
     """By evaluator and seed what is shown of its answers."""
-    found = {}
-    for run in sorted(runs.glob(f"experiment-small_vgg_{name}+seed-*")):
+    stem = "small_vgg" if name == "baseline" else f"small_vgg_{name}"
+    for run in sorted(runs.glob(f"experiment-{stem}+seed-*")):
         for evaluator, of in READ.items():
             path = run / "evaluations" / f"{evaluator}.json"
             figures = json.loads(path.read_text())["figures"] if path.is_file() else {}
@@ -85,7 +89,8 @@ def interval(values):
     return f"{np.mean(values):+.3f} ({np.mean(values) - half:+.3f} to {np.mean(values) + half:+.3f})"
 
 
-answers = {name: read(name) for name in NETWORKS}
+known = json.loads((out / "answers.json").read_text()) if (out / "answers.json").is_file() else {}
+answers = {name: read(name, known.get(name, {})) for name in NETWORKS}
 (out / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
 
 print("localisation")
@@ -116,8 +121,6 @@ for name, shown in NETWORKS.items():
         print(f"{shown}, seed {seed}: % of the attention moved by another picture's query: {moved}")
 print("robustness")
 for name, shown in NETWORKS.items():
-    for seed, of in answers[name].get("robustness", {}).items():
-        print(
-            f"{shown}, seed {seed}: "
-            + "; ".join(f"{a} " + ", ".join(f"{v:.1f}" for v in one.values()) for a, one in of.items())
-        )
+    for of in answers[name].get("robustness", {}).values():
+        cells = [of["fgsm"][eps] for eps in ("0", "1", "2", "4")] + [of["pgd"][eps] for eps in ("0", "1", "2", "4", "8")]
+        print(f"| {shown} | " + " | ".join(f"{v:.1f}" for v in [*cells, of["noise"]["8"]]) + " |")
