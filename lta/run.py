@@ -67,7 +67,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     if checkpoint:
         check_belongs(checkpoint, plain(cfg), data.class_names)
     if trainer.is_global_zero:
-        run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, resumed=cfg.resume is not None)
+        run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, bool(cfg.resume), trainer.precision)
     complete = False
     try:
         for node in filter(None, cfg.logger.values()):

@@ -85,23 +85,21 @@ def _remove_unbegun(directory: Path) -> None:
             directory.rmdir()
 
 
-def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool) -> None:
-    """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit and machine.
+def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool, precision: str) -> None:
+    """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit, machine, precision.
 
     `overrides` are what was asked for on the command line. Raises ValueError where the directory already holds a run
     and this is no resume: nothing is overwritten. To be called by the process that holds the directory's lock.
     """
     from importlib.metadata import version  # here, as it takes its time
 
-    record = directory / "run.json"
     if not resumed:
         if (directory / "config.yaml").exists():
             raise ValueError(
                 f"{directory} already holds a run: go on with it by resume={directory}, or choose another hydra.run.dir"
             )
         write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    written = record.read_text() if record.is_file() else ""
-    starts = json.loads(written)["starts"] if written else []
+    starts = _starts(directory)
     starts.append({
         "command": ["python", "-m", "lta.run", *sys.argv[1:]],
         "overrides": list(overrides),
@@ -111,8 +109,21 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "machine": machine(),
+        "precision": precision,
     })  # fmt: skip
-    write_json(record, {"starts": starts})
+    write_json(directory / "run.json", {"starts": starts})
+
+
+def precision_until_now(directory: Path) -> str | None:
+    """That of the run's last start; None where there was none, or where it was not recorded."""
+    starts = _starts(directory)
+    return starts[-1].get("precision") if starts else None
+
+
+def _starts(directory: Path) -> list[dict[str, Any]]:
+    record = directory / "run.json"
+    written = record.read_text() if record.is_file() else ""
+    return json.loads(written)["starts"] if written else []
 
 
 def is_free(key: str) -> bool:

@@ -88,6 +88,23 @@ def test_a_run_goes_on_elsewhere(capsys, tmp_path):
     assert "another trainer than the run had until now: precision was 32-true, log_every_n_steps was 7\n" in log
 
 
+def test_a_run_keeps_its_precision_on_a_machine_that_would_choose_another(capsys, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    chosen = []
+    monkeypatch.setattr("lta.training.trainer.bfloat16_is_faster", lambda *_: bool(chosen))
+    assert lta_run(capsys, [*TINY, "trainer.precision=auto", f"hydra.run.dir={run}"]).status == 0
+    chosen.append("now it is")
+    for asked, precision in ((), "32-true"), (("trainer.precision=bf16-mixed",), "bf16-mixed"), ((), "bf16-mixed"):
+        (run / "results.json").unlink()
+        assert lta_run(capsys, [f"resume={run}", *asked]).status == 0
+        assert json.loads((run / "results.json").read_text())["precision"] == precision
+    assert [start["precision"] for start in json.loads((run / "run.json").read_text())["starts"]] == [
+        "32-true", "32-true", "bf16-mixed", "bf16-mixed",
+    ]  # fmt: skip
+    says = "precision: 32-true as until now; this device is faster in bf16-mixed (trainer.precision=bf16-mixed)"
+    assert (run / "run.log").read_text().count(says) == 1
+
+
 def test_what_is_computed_stays_the_runs_own_wherever_it_goes_on(capsys, tmp_path):
     run = tmp_path / "run"
     ended = lta_run(capsys, [*TINY, "+trainer.limit_train_batches=2", f"hydra.run.dir={run}"])

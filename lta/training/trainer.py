@@ -7,6 +7,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,7 +17,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from lta import checks
-from lta.run_directory import PREVIOUS
+from lta.run_directory import PREVIOUS, precision_until_now
 from lta.training.checkpoint_io import WholeFiles
 from lta.training.compiled import Compiled
 from lta.training.devices import (
@@ -52,9 +53,10 @@ def build_trainer(
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
 
     `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
-    "auto". `precision="auto"` is bf16-mixed where the device is faster in bfloat16 (see there), else 32-true. `compile`: the
-    network's training step by torch.compile. With `deterministic`, `benchmark` is off: cuDNN would choose kernels by their
-    time, which is another one in each run. What was chosen is logged in one line.
+    "auto". `precision="auto"` is that of the run in `directory`; of a new run bf16-mixed where the device is faster in
+    bfloat16 (see there), else 32-true. `compile`: the network's training step by torch.compile. With `deterministic`,
+    `benchmark` is off: cuDNN would choose kernels by their time, which is another one in each run. What was chosen is
+    logged in one line.
     """
     checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.choice("trainer.precision", precision, PRECISIONS)
@@ -69,7 +71,7 @@ def build_trainer(
         log.info("deterministic: trainer.benchmark is off, which would choose kernels by their time")
         options["benchmark"] = False
     if precision == "auto":
-        precision = "bf16-mixed" if bfloat16_is_faster(accelerator, devices) else "32-true"
+        precision = _precision(Path(directory), "bf16-mixed" if bfloat16_is_faster(accelerator, devices) else "32-true")
     _quieten_lightning()
     trainer = pl.Trainer(
         max_epochs=epochs,
@@ -98,6 +100,14 @@ def build_trainer(
     else:
         log.info("process %d of %d", trainer.global_rank, processes)
     return trainer
+
+
+def _precision(directory: Path, fast: str) -> str:
+    """A run that goes on elsewhere keeps the precision that it has: half an experiment in another is another experiment."""
+    begun = precision_until_now(directory)
+    if begun not in (None, fast):
+        log.info("precision: %s as until now; this device is faster in %s (trainer.precision=%s)", begun, fast, fast)
+    return begun or fast
 
 
 def _check_world(trainer: pl.Trainer, processes: int) -> None:
