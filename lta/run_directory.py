@@ -99,7 +99,7 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
                 f"{directory} already holds a run: go on with it by resume={directory}, or choose another hydra.run.dir"
             )
         write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-    starts = _starts(directory)
+    starts = starts_of(directory)
     starts.append({
         "command": ["python", "-m", "lta.run", *sys.argv[1:]],
         "overrides": list(overrides),
@@ -116,11 +116,12 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
 
 def precision_until_now(directory: Path) -> str | None:
     """That of the run's last start; None where there was none, or where it was not recorded."""
-    starts = _starts(directory)
+    starts = starts_of(directory)
     return starts[-1].get("precision") if starts else None
 
 
-def _starts(directory: Path) -> list[dict[str, Any]]:
+def starts_of(directory: Path) -> list[dict[str, Any]]:
+    """What `begin` has recorded, the first start first; [] where nothing was begun."""
     record = directory / "run.json"
     written = record.read_text() if record.is_file() else ""
     return json.loads(written)["starts"] if written else []

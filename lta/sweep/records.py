@@ -1,6 +1,5 @@
 """What the run directories of a sweep say: whether a job is done, by which code, with which settings and figures."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,23 +15,17 @@ CODES = ("same", "any", "rerun")
 
 def code_of(directory: Path) -> str:
     """The version of the code that finished the run, or "unknown"."""
-    starts = _starts(directory)
+    starts = run_directory.starts_of(directory)
     return starts[-1].get("code", "unknown") if starts else "unknown"
 
 
 def overrides_of(directory: Path) -> dict[str, str] | None:
     """What the run was asked for on the command line; None where it did not come to begin."""
-    starts = _starts(directory)
+    starts = run_directory.starts_of(directory)
     if not starts:
         return None
     pairs = (override.partition("=") for override in starts[-1]["overrides"])
     return {key: value for key, _, value in pairs if key != "resume"}
-
-
-def _starts(directory: Path) -> list[dict[str, Any]]:
-    path = directory / "run.json"
-    written = path.read_text() if path.is_file() else ""
-    return json.loads(written)["starts"] if written else []
 
 
 def config_of(directory: Path) -> dict[str, Any] | None:

@@ -51,6 +51,7 @@ def _run(directory: Path, job: Job | None) -> dict[str, Any]:
         "overrides": overrides_of(directory) or (dict(job.varying) if job else {}),
         "seed": (config_of(directory) or {}).get("seed"),
         "code": code_of(directory),
+        "precision": results.get("precision") if results else None,
         **{key: figure(results, key) for key in FIGURES},
         "seconds": results["seconds"] if results else None,
     }
@@ -72,6 +73,7 @@ def _group(overrides: dict[str, str], runs: Sequence[dict[str, Any]]) -> dict[st
         **{key: _spread([run[key] for run in runs if run[key] is not None]) for key in FIGURES},
         "seconds": statistics.fmean(seconds) if seconds else None,
         "code": sorted({run["code"] for run in runs}),
+        "precision": sorted({run["precision"] for run in runs if run["precision"]}),
     }
 
 
@@ -107,9 +109,10 @@ def text(summary: dict[str, Any]) -> str:
     left = [f"{run['directory']} ({run['status']})" for run in summary["runs"] if run["status"] != "finished"]
     if left:
         lines.append(f"not among them: {', '.join(left)}")
-    mixed = sorted({version for group in groups if len(group["code"]) > 1 for version in group["code"]})
-    if mixed:
-        lines.append(f"runs of different versions of the code are averaged together: {', '.join(mixed)}")
+    for key, what in (("code", "versions of the code"), ("precision", "precision")):
+        mixed = sorted({one for group in groups if len(group[key]) > 1 for one in group[key]})
+        if mixed:
+            lines.append(f"runs of different {what} are averaged together: {', '.join(mixed)}")
     return "\n".join([*lines, f"each run        {directory / 'sweep.json'}", f"this table      {directory / 'sweep.csv'}"])
 
 

@@ -106,7 +106,8 @@ def test_the_summary_is_written_with_every_run(pretended):
     runs = {run["directory"]: run for run in summary()["runs"]}
     assert runs["model-vgg+seed-1"] == {
         "directory": "model-vgg+seed-1", "status": "finished", "why": None, "overrides": {"model": "vgg", "seed": "1"},
-        "seed": 1, "code": run_directory.code_version(), "test/error": 11.0, "val/error": 22.0, "seconds": 60.0,
+        "seed": 1, "code": run_directory.code_version(), "precision": None, "test/error": 11.0, "val/error": 22.0,
+        "seconds": 60.0,
     }  # fmt: skip
     failed = runs["model-gap+seed-1"]
     assert (failed["status"], failed["why"], failed["test/error"]) == ("failed", "no luck", None)
@@ -158,6 +159,15 @@ def test_runs_of_other_code_are_taken_and_that_is_said(pretended, capsys):
     assert pretended.started() == []
     versions = ", ".join(sorted([OLD, run_directory.code_version()]))
     assert f"runs of different versions of the code are averaged together: {versions}\n" in capsys.readouterr().out
+
+
+def test_runs_of_different_precision_are_taken_together_and_that_is_said(pretended, capsys):
+    for job, precision in zip(sweep(made()), ("bf16-mixed", "32-true"), strict=True):
+        found = run_directory.results(job.directory)
+        run_directory.write_results(job.directory, {**found, "precision": precision}, complete=True)
+    assert "precision" not in capsys.readouterr().out
+    sweep(made())
+    assert "runs of different precision are averaged together: 32-true, bf16-mixed\n" in capsys.readouterr().out
 
 
 def test_runs_of_other_code_are_moved_aside_and_kept(pretended, capsys):
