@@ -1,7 +1,7 @@
 #!/bin/sh
 # train.sh RUNS: the page's networks, two at a time, a thread each. The same command goes on after an interruption.
 set -e
-run="python -m lta.run -m logger=csv hydra.launcher.slots=2"
+run="python -m lta.run -m logger=csv hydra.launcher.slots=2 trainer.precision=32-true"
 $run seed=0,1,2 'experiment=glob(small_*)' hydra.sweep.dir="$1/networks"
 $run seed=3,4 \
     experiment=small_vgg_late,small_vgg_gap,small_vgg_att2_pc,small_vgg_att2_uniform,small_vgg_att3_pc,small_vgg_att3_additive,small_vgg_att3_uniform \
