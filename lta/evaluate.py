@@ -11,7 +11,7 @@ def evaluate(composed: DictConfig) -> None:
     # Imported here: `--help` and `--cfg job` need none of it.
     import torch
 
-    from lta import checks, evaluations, processes
+    from lta import checks, evaluations
     from lta.callbacks.wandb_evaluation import send_answers
     from lta.training.devices import bfloat16_is_faster, choose_device
 
@@ -27,20 +27,14 @@ def evaluate(composed: DictConfig) -> None:
     settings = plain(cfg)
     found = evaluations.find(settings["checkpoint"], cfg.which)
     with evaluations.processes_joined(device), torch.autocast(device.type, torch.bfloat16, enabled=cfg.precision == "bf16"):
-        asked = 0
-        for position, network in enumerate(found, 1):
-            try:
-                results = evaluations.evaluate(network, evaluators, device, settings["data"], cfg.precision)
-            except evaluations.NotAsked as error:
-                # Of a pattern's networks, one without maps keeps the others from no answer; a named one is an error.
-                if not network.of_pattern or (position == len(found) and not asked):
-                    raise
-                if processes.is_first():
-                    print(f"left out: {network.directory}: {error}", flush=True)
-                continue
-            asked += 1
-            with evaluations.loggers_of(network.directory, wanted=cfg.wandb) as loggers:
+        answered = False
+        for network in found:
+            results = evaluations.evaluate(network, evaluators, device, settings["data"], cfg.precision)
+            with evaluations.loggers_of(network.directory, wanted=cfg.wandb and bool(results)) as loggers:
                 send_answers(loggers, results)
+            answered = answered or bool(results)
+    if not answered:
+        raise ValueError(f"checkpoint={settings['checkpoint']}: none of {len(found)} networks can be asked this")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from lta.callbacks.wandb_run import finish
 from lta.checkpoint import load, read_checkpoint
 from lta.config.settings import build
 from lta.console import duration
-from lta.evaluators.evaluator import Evaluator, Result
+from lta.evaluators.evaluator import Evaluator, NotAsked, Result
 from lta.run_directory import read_json, write_json, write_text
 
 FOLDER = "evaluations"
@@ -39,10 +39,6 @@ class Network(NamedTuple):
     directory: Path
     checkpoint: Path
     of_pattern: bool = False
-
-
-class NotAsked(ValueError):
-    """A question that this network can't be asked, or not of these data."""
 
 
 def find(asked: str | Sequence[str], which: str) -> list[Network]:
@@ -97,29 +93,42 @@ def evaluate(
     network: Network, evaluators: Mapping[str, Evaluator], device: torch.device, data_config: dict[str, Any] | None,
     precision: str,
 ) -> dict[str, Result]:  # fmt: skip
-    """Loads the network and the data (its own where `data_config` is None), asks, writes, and prints the answers."""
+    """Loads the network and the data (its own where `data_config` is None), asks, writes, and prints the answers.
+
+    Of a pattern's network, questions that can't be asked of it are left out, and named; of another, they are NotAsked.
+    """
     content = read_checkpoint(network.checkpoint)
     hparams = content["hyper_parameters"]
     classifier = load(network.checkpoint).to(device)
     config = data_config or hparams["config"]["data"]
     data = build(config)
     data.read()
-    if list(data.image_size) != list(hparams["image_size"]):
+    asked = {}
+    for name, evaluator in evaluators.items():
+        try:
+            _check_size(hparams["image_size"], data)
+            evaluator.check(classifier, data)
+            asked[name] = evaluator
+        except NotAsked as error:
+            if not network.of_pattern:
+                raise
+            if processes.is_first():
+                print(f"left out: {name} of {network.directory}: {error}", flush=True)
+    return answer(network, asked, classifier, data, config, precision, "lta.evaluate")
+
+
+def _check_size(trained: Sequence[int], data: Any) -> None:
+    if list(data.image_size) != list(trained):
         raise NotAsked(
             f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
-            f"{hparams['image_size'][0]}x{hparams['image_size'][1]}: give data.image_size={hparams['image_size'][0]}"
+            f"{trained[0]}x{trained[1]}: give data.image_size={trained[0]}"
         )
-    check(evaluators, classifier, data)
-    return answer(network, evaluators, classifier, data, config, precision, "lta.evaluate")
 
 
 def check(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -> None:
-    """Raises NotAsked where one of the questions can't be."""
+    """Raises ValueError where one of the questions can't be asked."""
     for evaluator in evaluators.values():
-        try:
-            evaluator.check(classifier, data)
-        except ValueError as error:
-            raise NotAsked(str(error)) from error
+        evaluator.check(classifier, data)
 
 
 def answer(

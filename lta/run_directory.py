@@ -115,16 +115,27 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
 
 
 def precision_until_now(directory: Path) -> str | None:
-    """That of the run's last start; None where there was none, or where it was not recorded."""
-    starts = starts_of(directory)
-    return starts[-1].get("precision") if starts else None
+    """In which a run was computed, where there is something of it to go on with; None where nobody knows.
+
+    Of runs of versions that did not record it, what their results or their configuration say.
+    """
+    kept = directory / "checkpoints" / "last.ckpt"
+    if not kept.is_file() and not kept.with_name(PREVIOUS[kept.name]).is_file():
+        return None
+    recorded = [start["precision"] for start in starts_of(directory) if "precision" in start]
+    if recorded:
+        return recorded[-1]
+    if found := (results(directory) or {}).get("precision"):
+        return found
+    config = directory / "config.yaml"
+    saved = yaml.safe_load(config.read_text())["trainer"].get("precision") if config.is_file() else None
+    return None if saved == "auto" else saved
 
 
 def starts_of(directory: Path) -> list[dict[str, Any]]:
     """What `begin` has recorded, the first start first; [] where nothing was begun."""
     record = directory / "run.json"
-    written = record.read_text() if record.is_file() else ""
-    return json.loads(written)["starts"] if written else []
+    return read_json(record)["starts"] if record.is_file() and record.stat().st_size else []
 
 
 def is_free(key: str) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from commands import TINY, command, lta_run
 
 from lta import run_directory
+from lta.training.trainer import build_trainer
 
 
 def rows(directory):
@@ -101,8 +102,25 @@ def test_a_run_keeps_its_precision_on_a_machine_that_would_choose_another(capsys
     assert [start["precision"] for start in json.loads((run / "run.json").read_text())["starts"]] == [
         "32-true", "32-true", "bf16-mixed", "bf16-mixed",
     ]  # fmt: skip
-    says = "precision: 32-true as until now; this device is faster in bf16-mixed (trainer.precision=bf16-mixed)"
+    says = "precision: 32-true as until now; a new run would take bf16-mixed here (trainer.precision=bf16-mixed)"
     assert (run / "run.log").read_text().count(says) == 1
+
+
+def test_what_is_known_of_a_runs_precision(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.yaml").write_text("trainer: {precision: 32-true}\n")
+    assert run_directory.precision_until_now(tmp_path) is None, "there is nothing to go on with"
+    (tmp_path / "checkpoints" / "previous.ckpt").touch()
+    assert run_directory.precision_until_now(tmp_path) == "32-true"
+    (tmp_path / "config.yaml").write_text("trainer: {precision: auto}\n")
+    assert run_directory.precision_until_now(tmp_path) is None
+    (tmp_path / "run.json").write_text('{"starts": [{"command": []}]}')
+    (tmp_path / "results.json").write_text('{"precision": "16-mixed"}')
+    assert run_directory.precision_until_now(tmp_path) == "16-mixed", "of a version that recorded it nowhere else"
+    with pytest.raises(ValueError, match=r"trainer\.precision=16-mixed needs a GPU"):
+        build_trainer(1, str(tmp_path), accelerator="cpu")
+    (tmp_path / "run.json").write_text('{"starts": [{"precision": "32-true"}, {"precision": "bf16-mixed"}]}')
+    assert run_directory.precision_until_now(tmp_path) == "bf16-mixed"
 
 
 def test_what_is_computed_stays_the_runs_own_wherever_it_goes_on(capsys, tmp_path):

@@ -139,22 +139,40 @@ def test_of_a_pattern_runs_without_the_checkpoint_are_left_out(trained, tmp_path
         find("be*", "last")
 
 
-def test_of_a_pattern_networks_that_cannot_be_asked_are_left_out(tmp_path, capsys):
+def test_of_a_pattern_what_a_network_cannot_be_asked_is_left_out(tmp_path, capsys):
     for name, model in (("a_late", "vgg_late"), ("b_att", "vgg_att2")):
         (untrained_run(tmp_path / name, f"model={model}") / "config.yaml").write_text("logger: {}\n")
     asks = (
-        "evaluator=localisation", "evaluator.localisation.explanations=[]", "evaluator.localisation.examples=0",
-        "data=digit_scenes", "data.train_size=10", "data.val_size=0", "data.test_size=20",
+        "evaluator=localisation,classification", "evaluator.localisation.explanations=[]", "data=digit_scenes",
+        "evaluator.localisation.examples=0", "data.train_size=10", "data.val_size=0", "data.test_size=20",
     )  # fmt: skip
     ended = asked(capsys, f"checkpoint={tmp_path}/*", *asks)
     assert ended.status == 0, ended.err
-    assert f"left out: {tmp_path}/a_late: evaluator=localisation: this network has no maps" in ended.out
-    assert (tmp_path / "b_att" / "evaluations" / "localisation.json").is_file()
+    assert f"left out: localisation of {tmp_path}/a_late: evaluator=localisation: this network has no maps" in ended.out
+    answered = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/evaluations/*.json"))
+    assert answered == [
+        "a_late/evaluations/classification.json", "b_att/evaluations/classification.json",
+        "b_att/evaluations/localisation.json",
+    ]  # fmt: skip
     # what is named must be asked, and of a pattern one at least
-    for checkpoint in (f"{tmp_path}/*,{tmp_path}/a_late", f"{tmp_path}/a*"):
-        ended = asked(capsys, f"checkpoint={checkpoint}", *asks)
-        assert ended.status == 1
-        assert ended.err.startswith("error: evaluator=localisation: this network has no maps")
+    ended = asked(capsys, f"checkpoint={tmp_path}/*,{tmp_path}/a_late", *asks)
+    assert ended.status == 1
+    assert ended.err.startswith("error: evaluator=localisation: this network has no maps")
+    ended = asked(capsys, f"checkpoint={tmp_path}/a*", *asks[1:], "evaluator=localisation")
+    assert ended.status == 1
+    assert ended.err.endswith("none of 1 networks can be asked this\n")
+
+
+def test_of_a_pattern_a_wrong_setting_is_no_fault_of_the_network(tmp_path, capsys):
+    for name in ("a", "b"):
+        (untrained_run(tmp_path / name) / "config.yaml").write_text("logger: {}\n")
+    ended = asked(
+        capsys, f"checkpoint={tmp_path}/*", "evaluator=transfer", "evaluator.transfer.baseline=nothing",
+        "data=digit_scenes", "data.train_size=20", "data.val_size=0", "data.test_size=20",
+    )  # fmt: skip
+    assert ended.status == 1
+    assert "left out" not in ended.out
+    assert "evaluator.transfer.baseline=nothing: there is no" in ended.err
 
 
 def test_the_w_and_b_run_of_a_run_that_goes_on_is_left_to_it(tmp_path, capsys):

@@ -79,6 +79,8 @@ def _resumed(cfg: DictConfig) -> DictConfig:
     if any(override.startswith("trainer=") for override in asked):
         kept = {key: value for key, value in before["trainer"].items() if not is_free(f"trainer.{key}")}
         dropped = {key: value for key, value in saved.trainer.items() if key not in kept and cfg.trainer.get(key) != value}
+        if cfg.trainer.get("precision") == "auto":
+            dropped.pop("precision", None)  # a run that goes on keeps it
         if dropped:
             told = ", ".join(f"{key} was {value}" for key, value in dropped.items())
             log.info("resume: another trainer than the run had until now: %s", told)

@@ -18,6 +18,10 @@ class Result(NamedTuple):
     pictures: dict[str, Image.Image] = {}  # noqa: RUF012  never changed
 
 
+class NotAsked(ValueError):
+    """A question that this network can't be asked, whatever becomes of the others that it is asked of."""
+
+
 class Evaluator(ABC):
     """A question with its settings. `name` is that of its file in conf/evaluator/.
 
@@ -25,7 +29,7 @@ class Evaluator(ABC):
     NetworkOutput out), `data` an ImageData after setup, whose `test` split is looked at. Every process calls it and gets
     the same result; images are shared among them by `lta.evaluators.passes`.
     `check(classifier, data)` comes first, after a training's set-up too: it raises ValueError, in one line, where the
-    question can't be asked of this network or of these data, and computes nothing.
+    question can't be asked of these data or with these settings, NotAsked where not of this network, and computes nothing.
     """
 
     name: str
@@ -38,9 +42,9 @@ class Evaluator(ABC):
 
 
 def check_attention(name: str, classifier: Any) -> None:
-    """Raises ValueError where the network has no maps."""
+    """Raises NotAsked where the network has no maps."""
     if not classifier.network.levels:
-        raise ValueError(f"evaluator={name} asks for attention, and this network has none: it has no maps")
+        raise NotAsked(f"evaluator={name} asks for attention, and this network has none: it has no maps")
 
 
 def check_masks(name: str, data: Any) -> None:
@@ -55,14 +59,14 @@ def check_masks(name: str, data: Any) -> None:
 def labels_for(classifier: Any, data: Any, split: Any) -> np.ndarray:
     """int64 (n,): the split's labels as positions in the classifier's classes, matched by name.
 
-    Raises ValueError where a class of these images is not among them.
+    Raises NotAsked where a class of these images is not among them.
     """
     if tuple(data.class_names) == tuple(classifier.class_names):
         return split.labels
     known = {name: number for number, name in enumerate(classifier.class_names)}
     present = sorted({data.class_names[label] for label in np.unique(split.labels)})
     if unknown := [name for name in present if name not in known]:
-        raise ValueError(
+        raise NotAsked(
             f"the data have the class {unknown[0]}, which this network does not know; it knows "
             f"{', '.join(map(str, classifier.class_names))}"
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lta import checks
 from lta.evaluators import localisation_pictures, localisation_table
-from lta.evaluators.evaluator import Evaluator, Result, check_masks
+from lta.evaluators.evaluator import Evaluator, NotAsked, Result, check_masks
 from lta.evaluators.explanations import EXPLANATIONS, explain, installed
 from lta.evaluators.passes import look_at
 from lta.evaluators.scored_maps import Objects, figures, pixel_maps, scored
@@ -57,7 +57,7 @@ class Localisation(Evaluator):
         check_masks(self.name, data)
         object_masks(data.test)
         if not classifier.network.levels and not self._asked()[0]:
-            raise ValueError(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
+            raise NotAsked(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
 
     def _asked(self) -> tuple[list[str], bool]:
         """The explanations, and whether all are left out because their libraries are missing."""

@@ -8,7 +8,7 @@ import torch
 
 from lta import checks
 from lta.evaluators import query_pictures, query_table
-from lta.evaluators.evaluator import Evaluator, Result, check_attention
+from lta.evaluators.evaluator import Evaluator, NotAsked, Result, check_attention
 from lta.evaluators.query_pairs import asks_for_pairs, choose_donors, classes_of, pair_figures
 from lta.evaluators.query_replaced import KINDS, own_pass, readers, replaced_pass, stand_ins
 from lta.measures.intervals import mean, share
@@ -44,7 +44,7 @@ class Query(Evaluator):
     def check(self, classifier: Any, data: Any) -> None:
         check_attention(self.name, classifier)
         if not hasattr(classifier.network, "queries"):
-            raise ValueError(
+            raise NotAsked(
                 f"evaluator=query replaces the query, and {type(classifier.network).__name__} has none: its maps are made "
                 "without one"
             )

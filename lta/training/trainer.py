@@ -65,13 +65,13 @@ def build_trainer(
     devices, num_nodes = choose_devices(devices, accelerator), choose_nodes(num_nodes)
     processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
     sync_batchnorm = choose_sync_batchnorm(sync_batchnorm, accelerator, processes)
-    if precision == "16-mixed" and accelerator == "cpu":
-        raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU bf16-mixed or 32-true")
     if options.get("deterministic") and options.get("benchmark"):
         log.info("deterministic: trainer.benchmark is off, which would choose kernels by their time")
         options["benchmark"] = False
     if precision == "auto":
         precision = _precision(Path(directory), "bf16-mixed" if bfloat16_is_faster(accelerator, devices) else "32-true")
+    if precision == "16-mixed" and accelerator == "cpu":
+        raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU bf16-mixed or 32-true")
     _quieten_lightning()
     trainer = pl.Trainer(
         max_epochs=epochs,
@@ -106,7 +106,7 @@ def _precision(directory: Path, fast: str) -> str:
     """A run that goes on elsewhere keeps the precision that it has: half an experiment in another is another experiment."""
     begun = precision_until_now(directory)
     if begun not in (None, fast):
-        log.info("precision: %s as until now; this device is faster in %s (trainer.precision=%s)", begun, fast, fast)
+        log.info("precision: %s as until now; a new run would take %s here (trainer.precision=%s)", begun, fast, fast)
     return begun or fast
 
 
