@@ -141,7 +141,7 @@ def test_of_a_pattern_runs_without_the_checkpoint_are_left_out(trained, tmp_path
 
 def test_of_a_pattern_what_a_network_cannot_be_asked_is_left_out(tmp_path, capsys):
     for name, model in (("a_late", "vgg_late"), ("b_att", "vgg_att2")):
-        (untrained_run(tmp_path / name, f"model={model}") / "config.yaml").write_text("logger: {}\n")
+        (untrained_run(tmp_path / name, f"model={model}", names="{}") / "config.yaml").write_text("logger: {}\n")
     asks = (
         "evaluator=localisation,classification", "evaluator.localisation.explanations=[]", "data=digit_scenes",
         "evaluator.localisation.examples=0", "data.train_size=10", "data.val_size=0", "data.test_size=20",
@@ -168,7 +168,7 @@ def test_of_a_pattern_a_wrong_setting_is_no_fault_of_the_network(tmp_path, capsy
         (untrained_run(tmp_path / name) / "config.yaml").write_text("logger: {}\n")
     ended = asked(
         capsys, f"checkpoint={tmp_path}/*", "evaluator=transfer", "evaluator.transfer.baseline=nothing",
-        "data=digit_scenes", "data.train_size=20", "data.val_size=0", "data.test_size=20",
+        "data=digit_scenes", "data.train_size=200", "data.val_size=0", "data.test_size=20",
     )  # fmt: skip
     assert ended.status == 1
     assert "left out" not in ended.out
