@@ -38,12 +38,14 @@ def last_of(path):
 
 def shown(run):
     result, last = json.loads((run / "results.json").read_text()), last_of(run / "metrics.csv")
+    start = json.loads((run / "run.json").read_text())["starts"][-1]
     return {
         "test_error": result["test"]["error"],
         "train_error": last["train/error"],
         "effective_positions": [last[f"attention/{level}/effective_positions"] for level in "ABC"],
-        "commit": result["commit"],
-        "command": result["command"],
+        "precision": result["precision"],
+        "commit": start["git"]["commit"],
+        "command": " ".join(["python", "-m", "lta.run", *start["overrides"]]),
     }
 
 
