@@ -23,7 +23,8 @@ def asked(capsys, *arguments):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     directory = tmp_path_factory.mktemp("evaluate") / "run"
-    subprocess.run(command(*TINY, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
+    tiny = (*TINY, "trainer.precision=32-true")  # in which lta.evaluate asks
+    subprocess.run(command(*tiny, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
     return directory
 
 

@@ -29,6 +29,7 @@ def finished(tmp_path_factory):
     ended = start(
         *TINY,
         "recipe.epochs=3",
+        "trainer.precision=32-true",  # what is tested here is asked again in it
         "logger=wandb",
         "logger.wandb.mode=offline",
         f"hydra.run.dir={directory}",
