@@ -6,7 +6,8 @@ from commands import TINY, lta_run
 
 import lta
 
-SAME = [argument for argument in TINY if not argument.startswith("data.train_size")]
+SAME = [*(argument for argument in TINY if not argument.startswith("data.train_size")), "trainer.precision=32-true"]
+"""In bf16-mixed the compiled step's own order of rounding would be compared: the inner product is torch's there."""
 
 
 @pytest.mark.slow
