@@ -87,6 +87,11 @@ def test_a_run_goes_on_elsewhere(capsys, tmp_path):
     log = (run / "run.log").read_text()
     assert "precision bf16-mixed" in log
     assert "another trainer than the run had until now: precision was 32-true, log_every_n_steps was 7\n" in log
+    # the precision that a run has, `trainer=` alone takes away from it as little as another machine does
+    (run / "results.json").unlink()
+    assert lta_run(capsys, [f"resume={run}", "trainer=cpu"]).status == 0
+    assert json.loads((run / "results.json").read_text())["precision"] == "bf16-mixed"
+    assert (run / "run.log").read_text().count("precision was") == 1
 
 
 def test_a_run_keeps_its_precision_on_a_machine_that_would_choose_another(capsys, tmp_path, monkeypatch):

@@ -164,6 +164,16 @@ def test_of_a_pattern_what_a_network_cannot_be_asked_is_left_out(tmp_path, capsy
     assert ended.err.endswith("none of 1 networks can be asked this\n")
 
 
+def test_of_a_pattern_networks_that_do_not_know_the_classes_are_left_out(tmp_path, capsys):
+    for name, names in (("a_others", "digit {}"), ("b_digits", "{}")):
+        (untrained_run(tmp_path / name, names=names) / "config.yaml").write_text("logger: {}\n")
+    data = ("data=digit_scenes", "data.train_size=10", "data.val_size=0", "data.test_size=20")
+    ended = asked(capsys, f"checkpoint={tmp_path}/*", "evaluator=classification", *data)
+    assert ended.status == 0, ended.err
+    assert f"left out: classification of {tmp_path}/a_others: the data have the class 0, which this" in ended.out
+    assert [path.parts[-3] for path in tmp_path.glob("*/evaluations/*.json")] == ["b_digits"]
+
+
 def test_of_a_pattern_a_wrong_setting_is_no_fault_of_the_network(tmp_path, capsys):
     for name in ("a", "b"):
         (untrained_run(tmp_path / name) / "config.yaml").write_text("logger: {}\n")
