@@ -1,6 +1,6 @@
 """Error, training error and effective positions of the ladder's runs, by rung and seed, and the page's table.
 
-ladder.py OUT [RUNS ...]: what the folders of runs have is added to OUT/ladder.json; what that has already stays.
+ladder.py OUT [RUNS ...]: what the folders of runs have is added to OUT/ladder.json, in place of the same rung and seed.
 """
 
 import csv
