@@ -28,12 +28,24 @@ def race(
     epoch = batch * (4 * steps + 1)
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory, "taken.json")
-        lta_run(directory, [
-            f"model.width={width}", f"data.batch_size={batch}", f"data.train_size={epoch}",
-            "data.val_size=100", "data.test_size=100", f"recipe.epochs={rounds + 2}",
-            f"callbacks.telemetry.grad_every={steps}", "+callbacks.bare._target_=bare_loop.BareLoop",
-            f"+callbacks.bare.out={out}", f"+callbacks.bare.rounds={rounds}", f"+callbacks.bare.steps={steps}", *overrides,
-        ], threads)  # fmt: skip
+        lta_run(
+            directory,
+            [
+                f"model.width={width}",
+                f"data.batch_size={batch}",
+                f"data.train_size={epoch}",
+                "data.val_size=100",
+                "data.test_size=100",
+                f"recipe.epochs={rounds + 2}",
+                f"callbacks.telemetry.grad_every={steps}",
+                "+callbacks.bare._target_=bare_loop.BareLoop",
+                f"+callbacks.bare.out={out}",
+                f"+callbacks.bare.rounds={rounds}",
+                f"+callbacks.bare.steps={steps}",
+                *overrides,
+            ],
+            threads,
+        )
         taken = json.loads(out.read_text())
     return tuple([seconds / steps for seconds in taken[way]] for way in ("trainer", "bare"))
 

@@ -31,12 +31,14 @@ class InMemory(datasets.CIFAR10):
 
 
 def torchvision_loader(split: Split, batch: int, mean, std, workers: int) -> DataLoader:
-    transform = transforms.Compose([
-        transforms.RandomCrop(32, padding=4, padding_mode="reflect"),
-        transforms.RandomHorizontalFlip(),
-        transforms.ToTensor(),
-        transforms.Normalize(mean, std),
-    ])  # fmt: skip
+    transform = transforms.Compose(
+        [
+            transforms.RandomCrop(32, padding=4, padding_mode="reflect"),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(mean, std),
+        ]
+    )
     return DataLoader(
         InMemory(split, transform), batch, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0
     )
@@ -65,9 +67,7 @@ def main():
         for _ in loader:
             pass
 
-    ways = {"lta": lta} | {
-        workers: lambda loader=loader: torchvision(loader) for workers, loader in theirs.items()
-    }  # fmt: skip
+    ways = {"lta": lta} | {workers: lambda loader=loader: torchvision(loader) for workers, loader in theirs.items()}
     taken = alternate(ways, options.repetitions)
     seen = len(ours) * options.batch
     for workers, bar in BARS.items():

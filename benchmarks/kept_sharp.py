@@ -3,8 +3,9 @@
     python benchmarks/kept_sharp.py RUN FOLDER [--json FILE]
 
 FOLDER holds images/, masks/ and, if there is one, LABELS.csv, as data=mask_folder reads them. The ways to look at pictures
-(lta.seeing: scales, levels) are compared by the area under the ROC curve of their maps on every second picture; the best one
-is judged on the others, beside attention in the centre, an untrained network's, and the way that lta.apply takes by default.
+(lta.inference.windows: scales, levels) are compared by the area under the ROC curve of their maps on every second picture;
+the best one is judged on the others, beside attention in the centre, an untrained network's, and the way that lta.apply
+takes by default.
 """
 
 import argparse
@@ -15,14 +16,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lta.attention_source import mask_of
-from lta.checkpoint import load, untrained
+from lta.apply.sources import mask_of
 from lta.data.masked_pictures import fitting_mask, list_pictures
+from lta.inference.checkpoint import load, untrained
+from lta.inference.windows import see
 from lta.measures import intervals
 from lta.measures.localisation import pixel_auc
 from lta.measures.pixel_maps import combine
 from lta.pictures.read import read
-from lta.seeing import see
 
 SCALES = ([1], [2], [3], [4], [1, 2], [1, 2, 3], [1, 2, 4])
 DEFAULT = {"levels": None, "combine": "product", "low": 0.5, "high": 0.95, "edges": None, "feather": 0.0, "invert": False}

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from lta.run_directory import machine, source_state, write_json
+from lta.runtime.files import write_json
+from lta.runtime.provenance import machine, source_state
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -71,9 +72,14 @@ class Results:
         print(f"== {self.script}: {on}, torch {torch.__version__}; {conditions}", flush=True)
 
     def ratio(
-        self, case: str, numerator: Sequence[float], denominator: Sequence[float],
-        at_least: float | None = None, at_most: float | None = None, unit: str = "seconds",
-    ) -> None:  # fmt: skip
+        self,
+        case: str,
+        numerator: Sequence[float],
+        denominator: Sequence[float],
+        at_least: float | None = None,
+        at_most: float | None = None,
+        unit: str = "seconds",
+    ) -> None:
         """The median over the rounds of `numerator / denominator`, two ways of the same rounds, measured in `unit`."""
         ratios = sorted(a / b for a, b in zip(numerator, denominator, strict=True))
         medians = [statistics.median(numerator), statistics.median(denominator)]

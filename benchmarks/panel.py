@@ -24,12 +24,20 @@ def main():
     results = Results(options, f"{VAL} validation images, batch {BATCH}")
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory, "taken.json")
-        lta_run(directory, [
-            f"model.width={options.width}", f"data.batch_size={BATCH}", f"data.train_size={BATCH * STEPS}",
-            f"data.val_size={VAL}", "data.test_size=100", f"recipe.epochs={2 * options.repetitions + 3}",
-            "+callbacks.other._target_=every_other_epoch.EveryOtherEpoch", f"+callbacks.other.out={out}",
-            "+callbacks.other.names=[AttentionMaps,AttentionTelemetry]",
-        ])  # fmt: skip
+        lta_run(
+            directory,
+            [
+                f"model.width={options.width}",
+                f"data.batch_size={BATCH}",
+                f"data.train_size={BATCH * STEPS}",
+                f"data.val_size={VAL}",
+                "data.test_size=100",
+                f"recipe.epochs={2 * options.repetitions + 3}",
+                "+callbacks.other._target_=every_other_epoch.EveryOtherEpoch",
+                f"+callbacks.other.out={out}",
+                "+callbacks.other.names=[AttentionMaps,AttentionTelemetry]",
+            ],
+        )
         taken = json.loads(out.read_text())
     on, off = taken["with"], taken["without"]
     case = f"width {options.width:g}: "

@@ -18,10 +18,12 @@ def main():
         steps = {
             precision: step_of(
                 vgg_attention(10, "ABC", Parametrised, width=width, prune_inert_query=True),
-                options.batch, options.device, precision,
+                options.batch,
+                options.device,
+                precision,
             )
             for precision in ("fp32", "bf16")
-        }  # fmt: skip
+        }
         taken = alternate(steps, options.repetitions, warm_up=2, wait=waiting(options.device))
         chosen, other = ("bf16", "fp32") if options.precision == "bf16" else ("fp32", "bf16")
         results.ratio(f"width {width:g}: {other} / {chosen} (auto)", taken[other], taken[chosen], at_least=1.0)

@@ -24,11 +24,22 @@ def seconds(width: float, batch: int, steps: int, threads: int, overrides: list[
     """A step."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory, "ends.json")
-        lta_run(directory, [
-            f"model.width={width}", f"data.batch_size={batch}", f"data.train_size={batch * steps}", "data.val_size=100",
-            "data.test_size=100", "recipe.epochs=1", "+callbacks.timed._target_=timed_steps.TimedSteps",
-            f"+callbacks.timed.out={out}", f"+callbacks.timed.steps={steps}", *overrides,
-        ], threads)  # fmt: skip
+        lta_run(
+            directory,
+            [
+                f"model.width={width}",
+                f"data.batch_size={batch}",
+                f"data.train_size={batch * steps}",
+                "data.val_size=100",
+                "data.test_size=100",
+                "recipe.epochs=1",
+                "+callbacks.timed._target_=timed_steps.TimedSteps",
+                f"+callbacks.timed.out={out}",
+                f"+callbacks.timed.steps={steps}",
+                *overrides,
+            ],
+            threads,
+        )
         ends = json.loads(out.read_text())
     return (ends[-1] - ends[WARM_UP - 1]) / (steps - WARM_UP)
 

@@ -17,9 +17,14 @@ from measuring import Results, alternate, arguments, run
 from whole_runs import lta_run
 
 TINY = [
-    "experiment=quickstart", "model.width=0.0625", "data.train_size=320", "data.val_size=32", "data.test_size=32",
-    "recipe.epochs=1", "data.batch_size=32",
-]  # fmt: skip
+    "experiment=quickstart",
+    "model.width=0.0625",
+    "data.train_size=320",
+    "data.val_size=32",
+    "data.test_size=32",
+    "recipe.epochs=1",
+    "data.batch_size=32",
+]
 
 
 def python(*arguments: str) -> None:

@@ -31,9 +31,14 @@ def waiting(device: str) -> Callable[[], None] | None:
 
 
 def step_of(
-    network: nn.Module, batch: int, device: str = "cpu", precision: str = "fp32", channels_last: bool = True, size: int = 32,
+    network: nn.Module,
+    batch: int,
+    device: str = "cpu",
+    precision: str = "fp32",
+    channels_last: bool = True,
+    size: int = 32,
     optimizer: torch.optim.Optimizer | None = None,
-) -> Callable[[], None]:  # fmt: skip
+) -> Callable[[], None]:
     """Forward, cross-entropy, backward, `optimizer` (else SGD with momentum), on made-up images of 10 classes that stay on
     the device."""
     layout = torch.channels_last if channels_last else torch.contiguous_format

@@ -5,8 +5,8 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lta.config.launching import launch
-from lta.run_directory import write_json
+from lta.cli.launch import launch
+from lta.runtime.files import write_json
 
 
 def job(cfg: DictConfig) -> None:

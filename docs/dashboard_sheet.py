@@ -1,6 +1,6 @@
 """What the panels of the W&B dashboard show, drawn from offline runs: python docs/dashboard_sheet.py SWEEP docs
 
-Writes dashboard_curves.png and dashboard_pictures.png. Sections, panels and keys are those of `lta.callbacks.dashboard`, the
+Writes dashboard_curves.png and dashboard_pictures.png. Sections, panels and keys are those of `lta.dashboard.panels`, the
 values those of the runs' own W&B files. wandb.ai lays them out in its own way: these are no screenshots of it.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from lta.callbacks.dashboard import SECTIONS, Bars, Coordinates, Curves, Pictures
-from lta.callbacks.wandb_parts import parts, rows
+from lta.dashboard.panels import SECTIONS, Bars, Coordinates, Curves, Pictures
+from lta.loggers.wandb_parts import parts, rows
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's
 DRAWN = ("Error", "Sweep", "Attention at level C")
@@ -69,8 +69,12 @@ def coordinates(axis, panel, groups, colours):
     heights = []
     for number, values in enumerate(columns):
         texts = sorted(set(values))
-        places = {value: (0.5 if len(texts) == 1 else (value - texts[0]) / (texts[-1] - texts[0]))
-                  if not isinstance(value, str) else (i + 0.5) / len(texts) for i, value in enumerate(texts)}  # fmt: skip
+        places = {
+            value: (0.5 if len(texts) == 1 else (value - texts[0]) / (texts[-1] - texts[0]))
+            if not isinstance(value, str)
+            else (i + 0.5) / len(texts)
+            for i, value in enumerate(texts)
+        }
         heights.append([places[value] for value in values])
         for value in {texts[0], texts[-1]}:
             shown = value if isinstance(value, str) else f"{value:.3g}"

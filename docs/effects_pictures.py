@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from lta.attention_source import from_network
-from lta.demonstration.examples import there
+from lta.apply.sources import from_network
+from lta.demo.examples import there
 from lta.effects.autoblur import autoblur
 from lta.effects.blurout import blurout
 from lta.effects.heatmap import heatmap
@@ -19,9 +19,16 @@ from lta.pictures.read import read
 from lta.viz.sheet import Tile, sheet
 
 ATTENTION = {
-    "levels": None, "combine": "product", "scales": [1, 2], "query": None, "low": 0.5, "high": 0.95, "edges": None,
-    "feather": 0.0, "invert": False,
-}  # fmt: skip
+    "levels": None,
+    "combine": "product",
+    "scales": [1, 2],
+    "query": None,
+    "low": 0.5,
+    "high": 0.95,
+    "edges": None,
+    "feather": 0.0,
+    "invert": False,
+}
 EFFECTS = {"attention": heatmap, "autoblur": autoblur, "blurout": blurout, "spotlight": spotlight}
 SIDE = 150
 

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # Imported when asked for: torch costs seconds, and `lta.run --help` needs none of it.
     if name == "load":
-        from lta.checkpoint import load
+        from lta.inference.checkpoint import load
 
         return load
     raise AttributeError(f"module 'lta' has no attribute {name!r}")

@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import Any
 
 
+class RunError(ValueError):
+    """What a user can get wrong, found where no other exception fits."""
+
+
 def whole(key: str, value: Any, least: int = 0) -> None:
     """`value` is an int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:

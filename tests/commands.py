@@ -13,9 +13,16 @@ import jaxtyping
 import pytest
 
 TINY = (
-    "experiment=quickstart", "model.width=0.0625", "recipe.epochs=1", "data.train_size=64", "data.val_size=32",
-    "data.test_size=32", "data.batch_size=32", "logger=none", "trainer=cpu",
-)  # fmt: skip
+    "experiment=quickstart",
+    "model.width=0.0625",
+    "recipe.epochs=1",
+    "data.train_size=64",
+    "data.val_size=32",
+    "data.test_size=32",
+    "data.batch_size=32",
+    "logger=none",
+    "trainer=cpu",
+)
 """A run of seconds."""
 
 
@@ -47,8 +54,8 @@ def lta_run(
     capsys: pytest.CaptureFixture, arguments: Sequence[str], task: Callable | None = None, *launched: Any, **options: Any
 ) -> Ended:
     """Exit status, standard output and standard error of one command; of another entry point, its `task`."""
-    from lta.config.launching import launch
-    from lta.run import run
+    from lta.cli.launch import launch
+    from lta.run.__main__ import run
 
     before, handlers, environment = sys.argv, logging.root.handlers[:], dict(os.environ)
     sys.argv = ["lta.run", *arguments]
@@ -74,9 +81,14 @@ def lta_run(
 
 
 LEFT_BY_LIBRARIES = (
-    "PL_GLOBAL_SEED", "PL_SEED_WORKERS", "PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK",
-    "PYTORCH_NVML_BASED_CUDA_CHECK", "TORCHINDUCTOR_CACHE_DIR",
-)  # fmt: skip
+    "PL_GLOBAL_SEED",
+    "PL_SEED_WORKERS",
+    "PYTEST_CURRENT_TEST",
+    "KMP_INIT_AT_FORK",
+    "KMP_DUPLICATE_LIB_OK",
+    "PYTORCH_NVML_BASED_CUDA_CHECK",
+    "TORCHINDUCTOR_CACHE_DIR",
+)
 
 
 def assert_refused(ended: Ended, says: str) -> None:

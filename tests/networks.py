@@ -6,8 +6,8 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
-from lta.commands import CONF
-from lta.config.settings import build
+from lta.cli.commands import CONF
+from lta.instantiate import build
 
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")
 TINY_AIR = ("model.width=0.25",)

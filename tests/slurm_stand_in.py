@@ -47,12 +47,18 @@ def sbatch(folder, arguments):
 
 def start(folder, job):
     own = {
-        "SLURM_JOB_ID": str(4711 + job["index"]), "SLURM_ARRAY_JOB_ID": "4711", "SLURM_ARRAY_TASK_ID": str(job["index"]),
-        "SLURM_NTASKS": str(job["tasks"]), "SLURM_NTASKS_PER_NODE": str(job["tasks"]), "SLURM_NNODES": "1",
-        "SLURM_JOB_NUM_NODES": "1", "SLURM_JOB_NAME": "lta", "SLURM_NODELIST": "localhost",
+        "SLURM_JOB_ID": str(4711 + job["index"]),
+        "SLURM_ARRAY_JOB_ID": "4711",
+        "SLURM_ARRAY_TASK_ID": str(job["index"]),
+        "SLURM_NTASKS": str(job["tasks"]),
+        "SLURM_NTASKS_PER_NODE": str(job["tasks"]),
+        "SLURM_NNODES": "1",
+        "SLURM_JOB_NUM_NODES": "1",
+        "SLURM_JOB_NAME": "lta",
+        "SLURM_NODELIST": "localhost",
         "SLURM_JOB_NODELIST": "localhost",
         "SLURM_RESTART_COUNT": str(job["restarts"]),
-    }  # fmt: skip
+    }
     output = (folder / f"output_{job['index']}.txt").open("a")
     process = subprocess.Popen(
         ["bash", job["script"]], env={**job["submitted_with"], **own}, stdout=output, stderr=output, start_new_session=True

@@ -4,9 +4,9 @@ import pytest
 import torch
 from networks import composed
 
-from lta.commands import CONF
-from lta.config.settings import build
+from lta.cli.commands import CONF
 from lta.data.evaluation_data import EvaluationData
+from lta.instantiate import build
 
 
 def choices(group):
@@ -56,8 +56,12 @@ def test_recipe_author_is_what_the_authors_did_on_cifar10():
     cfg, network, recipe, _, augment = built("recipe=author", "data=cifar10", "model=vgg_att3")
     (group,) = recipe.optimizer(network, 128).param_groups
     assert {key: group[key] for key in ("lr", "momentum", "dampening", "weight_decay", "nesterov")} == {
-        "lr": 1.0, "momentum": 0.9, "dampening": 0.9, "weight_decay": 5e-4, "nesterov": False,
-    }  # fmt: skip
+        "lr": 1.0,
+        "momentum": 0.9,
+        "dampening": 0.9,
+        "weight_decay": 5e-4,
+        "nesterov": False,
+    }
     assert len(group["params"]) == len(list(network.parameters()))
     assert recipe.average_gradients
     assert recipe.label_smoothing == 0
@@ -70,16 +74,23 @@ def test_recipe_author_is_what_the_authors_did_on_cifar10():
 
 
 RUNGS = [  # each difference between the two recipes, from the authors' to the modern value
-    ("recipe.lr=0.1", "recipe.lr=1"), ("recipe.lr_batch=128", "recipe.lr_batch=0"),
+    ("recipe.lr=0.1", "recipe.lr=1"),
+    ("recipe.lr_batch=128", "recipe.lr_batch=0"),
     ("recipe.dampening=0", "recipe.dampening=0.9 recipe.nesterov=false"),
     ("recipe.decay_vectors=false", "recipe.decay_vectors=true"),
-    ("recipe.average_gradients=false", "recipe.average_gradients=true"), ("schedule=cosine", "schedule=author"),
-    ("model.init.scorer=zero", "model.init.scorer=author"), ("model.init.batchnorm=one", "model.init.batchnorm=uniform"),
-    ("model.init.conv=fan_in", "model.init.conv=fan_in"), ("model.bn_eps=1e-5", "model.bn_eps=1e-5"),
-    ("model.dropout=0", "model.dropout_kind=channel"), ("augment=flip_crop", "augment=flip_half"),
-    ("preprocess=standardize", "preprocess=yuv_lcn"), ("preprocess=gcn_zca", "preprocess=gcn_zca"),
-    ("data.val_size=5000", "data.val_size=0"), ("test_each_epoch=false", "test_each_epoch=true"),
-]  # fmt: skip
+    ("recipe.average_gradients=false", "recipe.average_gradients=true"),
+    ("schedule=cosine", "schedule=author"),
+    ("model.init.scorer=zero", "model.init.scorer=author"),
+    ("model.init.batchnorm=one", "model.init.batchnorm=uniform"),
+    ("model.init.conv=fan_in", "model.init.conv=fan_in"),
+    ("model.bn_eps=1e-5", "model.bn_eps=1e-5"),
+    ("model.dropout=0", "model.dropout_kind=channel"),
+    ("augment=flip_crop", "augment=flip_half"),
+    ("preprocess=standardize", "preprocess=yuv_lcn"),
+    ("preprocess=gcn_zca", "preprocess=gcn_zca"),
+    ("data.val_size=5000", "data.val_size=0"),
+    ("test_each_epoch=false", "test_each_epoch=true"),
+]
 
 
 @pytest.mark.parametrize(("off", "on"), RUNGS)

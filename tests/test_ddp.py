@@ -13,12 +13,16 @@ from commands import TINY, command, environment
 from omegaconf import OmegaConf
 
 import lta
-from lta.config.settings import build
+from lta.instantiate import build
 
 OPTIONS = (
-    *(argument for argument in TINY if argument != "trainer=cpu"), "trainer=ddp", "trainer.accelerator=cpu",
-    "data.val_size=33", "data.test_size=13", "data.eval_batch_size=4",
-)  # fmt: skip
+    *(argument for argument in TINY if argument != "trainer=cpu"),
+    "trainer=ddp",
+    "trainer.accelerator=cpu",
+    "data.val_size=33",
+    "data.test_size=13",
+    "data.eval_batch_size=4",
+)
 """Two processes have unequally many validation and test images, and batches."""
 
 
@@ -115,11 +119,15 @@ def test_two_machines(tmp_path):
     options = [*OPTIONS, "trainer.devices=1", "trainer.num_nodes=2", f"hydra.run.dir={tmp_path}/run"]
     nodes = [
         subprocess.Popen(
-            command(*options), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command(*options),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             env={**environment(), "NODE_RANK": node, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
         )
         for node in "01"
-    ]  # fmt: skip
+    ]
     said = [node.communicate(timeout=300)[0] for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], said
     assert "device: cpu x 1 on each of 2 nodes" in said[0]

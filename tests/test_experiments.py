@@ -7,11 +7,11 @@ import yaml
 from experiment_files import FILES, LADDER, ROW_OF, ROWS, SMALL, TABLES, composed, experiment, header
 from omegaconf import OmegaConf
 
-from lta.config.settings import plain
-from lta.reporting import published
-from lta.reporting.deviations import NOT_KNOWN, deviations
-from lta.reporting.names import names_of
-from lta.reporting.runs import Run
+from lta.instantiate import plain
+from lta.report import published
+from lta.report.deviations import NOT_KNOWN, deviations
+from lta.report.names import names_of
+from lta.report.runs import Run
 
 PUBLISHED = yaml.safe_load(published.FILE.read_text(encoding="utf-8"))
 FIGURES = PUBLISHED["figures"]
@@ -43,8 +43,9 @@ def published_by_others(name):
     """Of the compact trunk, which is not of the paper."""
     said = (
         f"{one['error']:g} % ({one['repository']}: {one['note']})"
-        for one in PUBLISHED["others"] if all(one.get(part) == ROW_OF[name].get(part) for part in KEY)
-    )  # fmt: skip
+        for one in PUBLISHED["others"]
+        if all(one.get(part) == ROW_OF[name].get(part) for part in KEY)
+    )
     return "; ".join(said) or NONE_KNOWN
 
 
@@ -133,8 +134,9 @@ def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
     found = deviations(run, names)
     if row["table"] == "air":
         assert [one.words for one in found] == [
-            "precision 32-true (airbench94: 16)", "images kept for validation 5000 (airbench94: 0)",
-        ]  # fmt: skip
+            "precision 32-true (airbench94: 16)",
+            "images kept for validation 5000 (airbench94: 0)",
+        ]
     elif row["table"] in ("ladder", "control"):
         assert (found == []) == (name in ("ladder_00_author", "control_late", *AS_TRAINED)), found
     else:
@@ -149,10 +151,13 @@ def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
 
 BEGUN_FROM_CIFAR100 = ("cub200_vgg_pan", "cub200_vgg_att2_dp_concat")
 PARTLY_KNOWN = [
-    name for name in ROWS
-    if name.startswith(("cub200_", "svhn_vgg_att3_pc", "svhn_vgg_att2_pc")) or name.endswith("_gap") or name == "svhn_vgg"
+    name
+    for name in ROWS
+    if name.startswith(("cub200_", "svhn_vgg_att3_pc", "svhn_vgg_att2_pc"))
+    or name.endswith("_gap")
+    or name == "svhn_vgg"
     or "_att3_dp_" in name
-]  # fmt: skip
+]
 """Rows of which something of the authors' training is not known; their headers say what."""
 
 AS_TRAINED = ("control_additive", "control_frozen", "control_scaled_dp", "control_uniform")
@@ -162,11 +167,15 @@ SPECIAL = [  # author_spec sections 5 to 8
     ("cifar10_vgg_att2_pc_concat", {"recipe.lr": 1.0, "recipe.epochs": 300, "data.batch_size": 128, "schedule.every": 25}),
     ("svhn_vgg_att2_pc_concat", {"recipe.lr": 0.1, "recipe.epochs": 300, "data.batch_size": 128}),
     ("cub200_vgg", {"recipe.lr": 0.1, "recipe.epochs": 320, "data.batch_size": 128, "data.image_size": 80}),
-    ("cub200_vgg_pan", {
-        "data.batch_size": 32, "schedule.changes": [[30, 2], [60, 2], *([n, 0.5] for n in range(90, 301, 30))],
-    }),
+    (
+        "cub200_vgg_pan",
+        {
+            "data.batch_size": 32,
+            "schedule.changes": [[30, 2], [60, 2], *([n, 0.5] for n in range(90, 301, 30))],
+        },
+    ),
     ("cifar100_rn164", {"recipe.lr": 0.1, "recipe.epochs": 200, "data.batch_size": 64, "recipe.nesterov": True}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "settings"), SPECIAL)
@@ -192,10 +201,19 @@ def test_which_files_the_authors_trained_on(name):
 
 
 RUNGS = [
-    set(), {"recipe.lr", "recipe.lr_batch", "recipe.dampening"}, {"recipe.nesterov"}, {"recipe.average_gradients"},
-    {"recipe.decay_vectors"}, {"model.init.scorer"}, {"model.init.batchnorm"}, {"preprocess"}, {"augment"},
-    {"data.val_size", "test_each_epoch"}, {"schedule", "recipe.schedule"}, {"recipe.epochs", "author"},
-]  # fmt: skip
+    set(),
+    {"recipe.lr", "recipe.lr_batch", "recipe.dampening"},
+    {"recipe.nesterov"},
+    {"recipe.average_gradients"},
+    {"recipe.decay_vectors"},
+    {"model.init.scorer"},
+    {"model.init.batchnorm"},
+    {"preprocess"},
+    {"augment"},
+    {"data.val_size", "test_each_epoch"},
+    {"schedule", "recipe.schedule"},
+    {"recipe.epochs", "author"},
+]
 
 
 def test_the_ladder_goes_from_one_recipe_to_the_other_a_quirk_at_a_time():
@@ -211,9 +229,13 @@ def test_the_ladder_goes_from_one_recipe_to_the_other_a_quirk_at_a_time():
 
 
 CONTROLS = {
-    "late": {"model", "compat", "head"}, "uniform": {"compat", "model.compat"}, "frozen": {"compat", "model.compat"},
-    "additive": {"compat", "model.compat"}, "scaled_dp": {"compat", "model.compat"}, "pruned": {"model.prune_inert_query"},
-}  # fmt: skip
+    "late": {"model", "compat", "head"},
+    "uniform": {"compat", "model.compat"},
+    "frozen": {"compat", "model.compat"},
+    "additive": {"compat", "model.compat"},
+    "scaled_dp": {"compat", "model.compat"},
+    "pruned": {"model.prune_inert_query"},
+}
 
 
 @pytest.mark.parametrize("control", CONTROLS)
@@ -225,14 +247,20 @@ def test_a_control_differs_in_what_it_controls_alone(control):
 
 
 STUDIED = {
-    "small_vgg": ("vgg",), "small_vgg_late": ("vgg_late",), "small_vgg_gap": ("vgg_gap",),
-    "small_vgg_att1_pc": ("vgg_att1", "pc"), "small_vgg_att2_pc": ("vgg_att2", "pc"),
-    "small_vgg_att2_dp": ("vgg_att2", "dp"), "small_vgg_att2_uniform": ("vgg_att2", "uniform"),
+    "small_vgg": ("vgg",),
+    "small_vgg_late": ("vgg_late",),
+    "small_vgg_gap": ("vgg_gap",),
+    "small_vgg_att1_pc": ("vgg_att1", "pc"),
+    "small_vgg_att2_pc": ("vgg_att2", "pc"),
+    "small_vgg_att2_dp": ("vgg_att2", "dp"),
+    "small_vgg_att2_uniform": ("vgg_att2", "uniform"),
     "small_vgg_att3_pc": ("vgg_att3", "pc"),
     "small_vgg_att3_dp": ("vgg_att3", "dp"),
-    "small_vgg_att3_additive": ("vgg_att3", "additive"), "small_vgg_att3_uniform": ("vgg_att3", "uniform"),
-    "small_vgg_att3_frozen": ("vgg_att3", "frozen"), "small_vgg_att3_pruned": ("vgg_att3", "pc"),
-}  # fmt: skip
+    "small_vgg_att3_additive": ("vgg_att3", "additive"),
+    "small_vgg_att3_uniform": ("vgg_att3", "uniform"),
+    "small_vgg_att3_frozen": ("vgg_att3", "frozen"),
+    "small_vgg_att3_pruned": ("vgg_att3", "pc"),
+}
 
 
 def test_the_small_study_is_complete():

@@ -13,49 +13,51 @@ import lta
 
 ROOT = Path(__file__).resolve().parent.parent
 
-ENTRY_POINTS = {"run", "evaluate", "report", "dashboard", "apply", "demo", "export"}
-PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures", "prediction", "exporting", "exported"}
-"""Plain PyTorch: no lightning, hydra or wandb, so that anyone can lift them out."""
+TOP = {"__init__", "checks", "instantiate"}
+"""All modules that lie at the top of the package; everything else is in a folder."""
+
+PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures"}
+"""Plain PyTorch or NumPy: no lightning, hydra or wandb, so that anyone can lift them out."""
 
 MAY_IMPORT = {
+    "__init__": {"inference"},
     "checks": set(),
-    "cache": set(),
+    "instantiate": set(),
+    "runtime": {"checks"},
     "layers": {"checks"},
     "models": {"checks", "layers"},
     "measures": set(),
-    "reporting": set(),
-    "transforms": {"cache", "checks"},
     "viz": set(),
     "effects": {"checks", "viz"},
-    "pictures": {"cache"},
-    "data": {"cache", "checks", "transforms"},
-    "console": set(),
-    "prediction": {"checks", "data", "pictures"},
-    "training": {"checks", "models", "layers", "prediction", "run_directory"},
-    "callbacks": {"checks", "console", "viz", "measures", "models", "processes", "run_directory", "stopping"},
-    "evaluators": {"checks", "viz", "measures", "transforms", "effects"},
-    "processes": set(),
-    "stopping": set(),
-    "sweep": {"checks", "console", "run_directory", "stopping"},
-    "commands": set(),
-    "messages": {"commands", "spelling"},
-    "spelling": {"commands"},
-    "torchrun": {"messages", "processes"},
-    "config": {"checks", "commands", "messages", "processes", "run_directory", "spelling", "stopping", "sweep", "torchrun"},
-    "run_directory": {"checks", "processes"},
-    "summary": {"checkpoint", "console"},
-    "trust": {"commands"},
-    "checkpoint": {"config", "processes", "run_directory", "training", "trust"},
-    "seeing": {"measures"},
-    "queries": {"config", "pictures", "seeing"},
-    "attention_source": {"checkpoint", "checks", "effects", "measures", "pictures", "queries", "seeing"},
-    "segmentation": {"attention_source", "checks", "pictures"},
-    "applying": {"attention_source", "effects", "pictures", "viz"},
-    "demonstration": {"attention_source", "checkpoint", "checks", "effects", "measures", "pictures", "seeing", "viz"},
-    "exported": set(),
-    "exporting": {"cache", "exported"},
-    "evaluations": {"callbacks", "checkpoint", "config", "console", "evaluators", "processes", "run_directory"},
+    "transforms": {"checks", "runtime"},
+    "pictures": {"runtime"},
+    "data": {"checks", "runtime", "transforms"},
+    "training": {"checks", "data", "layers", "models", "pictures", "runtime"},
+    "callbacks": {"checks", "loggers", "measures", "models", "runtime", "viz"},
+    "loggers": {"checks", "instantiate", "runtime"},
+    "evaluators": {"checks", "effects", "measures", "transforms", "viz"},
+    "sweep": {"checks", "runtime"},
+    "cli": {"checks", "instantiate", "runtime", "sweep"},
+    "inference": {"cli", "instantiate", "measures", "pictures", "runtime", "training"},
+    "apply": {"checks", "effects", "inference", "measures", "pictures", "viz"},
+    "dashboard": {"loggers"},
+    "demo": {"apply", "checks", "effects", "inference", "measures", "pictures", "viz"},
+    "evaluate": {"evaluators", "inference", "instantiate", "runtime"},
+    "export": {"runtime"},
+    "report": set(),
+    "run": {
+        "callbacks",
+        "cli",
+        "evaluate",
+        "evaluators",
+        "inference",
+        "instantiate",
+        "loggers",
+        "runtime",
+        "training",
+    },
 }
+"""By folder (or module at the top), what its files may import. A `__main__.py` may import all but another `__main__.py`."""
 
 
 def modules():
@@ -76,25 +78,25 @@ def imported(path):
 
 
 def test_imports_go_in_the_allowed_directions():
+    assert {part for path, part in modules() if path.parent == ROOT / "lta"} == TOP
     for path, part in modules():
-        if part in ENTRY_POINTS or (path.name == "__init__.py" and part == "__init__"):
-            continue
+        command = path.name == "__main__.py"
         for name in imported(path):
             library, *inside = name.split(".")
             if library == "lta" and inside:
-                assert inside[0] not in ENTRY_POINTS, f"{path} imports the entry point {name}"
-                assert inside[0] == part or inside[0] in MAY_IMPORT[part], f"{path} imports {name}"
+                assert "__main__" not in inside, f"{path} imports a command: {name}"
+                assert command or inside[0] == part or inside[0] in MAY_IMPORT[part], f"{path} imports {name}"
             if part in PLAIN:
                 assert library not in ("pytorch_lightning", "lightning", "hydra", "wandb", "omegaconf"), f"{path}: {name}"
             if library == "hydra":
-                assert part in ("config", "messages"), f"{path} imports hydra"
+                assert command or part in ("cli", "instantiate", "run"), f"{path} imports hydra"
             if library in ("wandb", "wandb_workspaces"):
-                assert part == "callbacks", f"{path} imports wandb"
+                assert part in ("loggers", "dashboard", "callbacks"), f"{path} imports wandb"
             if library in ("gradio", "starlette", "skimage"):
-                assert part == "demonstration", f"{path} imports {library}"
+                assert part == "demo", f"{path} imports {library}"
 
 
-LIGHT = ("stopping", "sweep", "console", "checks", "run_directory", "commands", "messages", "spelling", "config")
+LIGHT = ("runtime", "sweep", "cli", "checks")
 """What runs in a sweep's own process, which has no torch in it, and what reads files only; Hydra's plugin is light too."""
 
 
@@ -111,9 +113,9 @@ def test_a_sweeps_own_process_imports_nothing_heavy():
         assert not any(name.startswith("lta") for name in names), "Hydra imports plugins for every command"
 
 
-def test_entry_points_are_short():
-    for path, part in modules():
-        if part in ENTRY_POINTS:
+def test_commands_are_short():
+    for path, _ in modules():
+        if path.name == "__main__.py":
             assert len(path.read_text().splitlines()) < 100
 
 

@@ -8,7 +8,7 @@ import pytest
 from commands import TINY, lta_run
 from omegaconf import OmegaConf
 
-from lta.commands import PACKAGE
+from lta.cli.commands import PACKAGE
 
 TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air", "small")
 AIR = "model=air, air_att1, air_att2, air_att3, air_gap have it"

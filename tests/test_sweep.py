@@ -44,8 +44,9 @@ def test_a_sweep_goes_on_after_a_job_that_failed_and_when_it_is_given_again(tmp_
     assert "finished before, so skipped: model.width-0.0625\n" in ended.stdout
     groups = json.loads((sweep / "sweep.json").read_text())["groups"]
     assert [(group["overrides"], group["n"]) for group in groups] == [
-        ({"model.width": "0.0625"}, 1), ({"model.width": "0.09375"}, 1),
-    ]  # fmt: skip
+        ({"model.width": "0.0625"}, 1),
+        ({"model.width": "0.09375"}, 1),
+    ]
 
 
 @pytest.mark.slow

@@ -12,9 +12,9 @@ from networks import COUNTS
 from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from lta.config.settings import build, plain
 from lta.data.base import ImageData
 from lta.data.batches import Split
+from lta.instantiate import build, plain
 from lta.training.classifier import Classifier
 from lta.training.trainer import build_trainer
 
@@ -69,9 +69,15 @@ def test_it_builds_at_full_width_and_the_hours_follow(name):
 
 
 UNCOUNTED = {
-    ("vgg_late",), ("vgg_att3", "dp"), ("vgg_att3", "additive"), ("vgg_att3", "scaled_dp"), ("air_att3", "dp"),
-    ("air_att3", "additive"), ("air_att3", "uniform"), ("air_att3", "frozen"),
-}  # fmt: skip
+    ("vgg_late",),
+    ("vgg_att3", "dp"),
+    ("vgg_att3", "additive"),
+    ("vgg_att3", "scaled_dp"),
+    ("air_att3", "dp"),
+    ("air_att3", "additive"),
+    ("air_att3", "uniform"),
+    ("air_att3", "frozen"),
+}
 
 
 class MadeUp(ImageData):
@@ -109,8 +115,10 @@ def test_one_step_of_training(name, measured, tmp_path):
     classifier = Classifier(
         build(cfg.model)(num_classes=data.num_classes),
         build(cfg.preprocess, **({"cache": measured} if "cache" in cfg.preprocess else {})),
-        build(cfg.augment), build(cfg.recipe), data.class_names,
-    )  # fmt: skip
+        build(cfg.augment),
+        build(cfg.recipe),
+        data.class_names,
+    )
     classifier.fit_input(data.train.images)
     before = {key: tensor.clone() for key, tensor in classifier.network.state_dict().items()}
     trainer = build_trainer(1, str(tmp_path), accelerator="cpu", precision="32-true", fast_dev_run=1)

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import torch
 from networks import TINY_VGG, composed
 
-from lta.checkpoint import FORMAT, hparams
-from lta.config.settings import build, plain
+from lta.inference.checkpoint import FORMAT, hparams
+from lta.instantiate import build, plain
 from lta.training.classifier import Classifier
 
 

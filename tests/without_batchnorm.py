@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from lta.config.launching import launch
-from lta.run import run
+from lta.cli.launch import launch
+from lta.run.__main__ import run
 
 if __name__ == "__main__":
     for kind in (nn.BatchNorm1d, nn.BatchNorm2d):

@@ -12,12 +12,20 @@ from scipy.stats import t
 
 runs, out = Path(sys.argv[1]) / "networks", Path(sys.argv[2])
 NETWORKS = {
-    "baseline": "`vgg`", "late": "`vgg_late`",
-    "gap": "`vgg_gap`, class activation map", "att1_pc": "`vgg_att1`, `pc`", "att2_pc": "`vgg_att2`, `pc`",
-    "att2_dp": "`vgg_att2`, `dp`", "att2_uniform": "`vgg_att2`, `uniform`", "att3_pc": "`vgg_att3`, `pc`",
-    "att3_pruned": "`vgg_att3`, `pc`, pruned", "att3_additive": "`vgg_att3`, `additive`", "att3_dp": "`vgg_att3`, `dp`",
-    "att3_uniform": "`vgg_att3`, `uniform`", "att3_frozen": "`vgg_att3`, `frozen`",
-}  # fmt: skip
+    "baseline": "`vgg`",
+    "late": "`vgg_late`",
+    "gap": "`vgg_gap`, class activation map",
+    "att1_pc": "`vgg_att1`, `pc`",
+    "att2_pc": "`vgg_att2`, `pc`",
+    "att2_dp": "`vgg_att2`, `dp`",
+    "att2_uniform": "`vgg_att2`, `uniform`",
+    "att3_pc": "`vgg_att3`, `pc`",
+    "att3_pruned": "`vgg_att3`, `pc`, pruned",
+    "att3_additive": "`vgg_att3`, `additive`",
+    "att3_dp": "`vgg_att3`, `dp`",
+    "att3_uniform": "`vgg_att3`, `uniform`",
+    "att3_frozen": "`vgg_att3`, `frozen`",
+}
 MAPS = ("A", "B", "C", "product")
 CONTROLS = ("uniform", "centre_prior", "shuffled")
 
@@ -55,9 +63,7 @@ def query(figures):
 
 
 def robustness(figures):
-    return {
-        attack: {eps: one["error"]["value"] for eps, one in of.items()} for attack, of in figures["attacks"].items()
-    }  # fmt: skip
+    return {attack: {eps: one["error"]["value"] for eps, one in of.items()} for attack, of in figures["attacks"].items()}
 
 
 READ = {"localisation": localisation, "faithfulness": faithfulness, "query": query, "robustness": robustness}

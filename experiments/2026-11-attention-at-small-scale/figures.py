@@ -8,11 +8,16 @@ import numpy as np
 
 here = Path(__file__).parent
 NETWORKS = {
-    "vgg_late": "vgg_late", "vgg_gap": "vgg_gap", "vgg_att2 uniform concat": "vgg_att2, uniform",
-    "vgg_att3 uniform concat": "vgg_att3, uniform", "vgg_att3 frozen concat": "vgg_att3, frozen",
-    "vgg_att1 pc single": "vgg_att1, pc", "vgg_att2 pc concat": "vgg_att2, pc", "vgg_att3 pc concat": "vgg_att3, pc",
+    "vgg_late": "vgg_late",
+    "vgg_gap": "vgg_gap",
+    "vgg_att2 uniform concat": "vgg_att2, uniform",
+    "vgg_att3 uniform concat": "vgg_att3, uniform",
+    "vgg_att3 frozen concat": "vgg_att3, frozen",
+    "vgg_att1 pc single": "vgg_att1, pc",
+    "vgg_att2 pc concat": "vgg_att2, pc",
+    "vgg_att3 pc concat": "vgg_att3, pc",
     "vgg_att3 additive concat": "vgg_att3, additive",
-}  # fmt: skip
+}
 """Without the baseline and dp, which lie far above; without the pruned network, of one seed."""
 CONTROLS = 5
 """So many of these learn no map."""
@@ -35,9 +40,15 @@ for (name, by_label), marker, face, offset in zip(sets.items(), "od", (None, "wh
         if of := by_label.get(label):
             errors = np.array([run["test_error"] for run in of])
             axes.scatter(
-                errors, np.full(len(errors), -row + offset), s=20, marker=marker, facecolor=face or ink(row),
-                edgecolor=ink(row), label=name if row == len(NETWORKS) - 1 else None, zorder=3,
-            )  # fmt: skip
+                errors,
+                np.full(len(errors), -row + offset),
+                s=20,
+                marker=marker,
+                facecolor=face or ink(row),
+                edgecolor=ink(row),
+                label=name if row == len(NETWORKS) - 1 else None,
+                zorder=3,
+            )
             if len(errors) > 1:
                 axes.plot([errors.mean()] * 2, [-row + offset - 0.17, -row + offset + 0.17], color="black", lw=1.4, zorder=4)
 axes.set_yticks([-row for row in range(len(NETWORKS))], NETWORKS.values())

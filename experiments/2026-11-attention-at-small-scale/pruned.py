@@ -6,8 +6,8 @@ import torch
 from omegaconf import OmegaConf
 
 import lta
-from lta.config.settings import build
 from lta.data.cifar import CIFAR
+from lta.instantiate import build
 
 root, runs = sys.argv[1], sys.argv[2:]
 data = CIFAR(root=root, download=False)

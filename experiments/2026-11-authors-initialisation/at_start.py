@@ -44,8 +44,15 @@ for width, seeds in ((1.0, 1), (0.125, SEEDS)):
         for level, values in by_level.items():
             effective, largest = torch.tensor(values).mean(0).tolist()
             positions = output.attn[level][0].numel()
-            row = {"width": width, "start": name, "level": level, "positions": positions, "seeds": seeds,
-                   "effective_positions": effective, "largest_weight": largest}  # fmt: skip
+            row = {
+                "width": width,
+                "start": name,
+                "level": level,
+                "positions": positions,
+                "seeds": seeds,
+                "effective_positions": effective,
+                "largest_weight": largest,
+            }
             found.append(row)
             print(row)
         if name == "author" and width == 1.0:

@@ -8,9 +8,21 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 ORDER = (
-    "author", "zero_scorer", "unit_gamma", "true_gradient", "undamped", "no_decay_of_vectors", "standardize", "flip_crop",
-    "cosine", "lower_rate", "dropout", "bn_eps_1e-5", "zero_scorer_unit_gamma", "fast",
-)  # fmt: skip
+    "author",
+    "zero_scorer",
+    "unit_gamma",
+    "true_gradient",
+    "undamped",
+    "no_decay_of_vectors",
+    "standardize",
+    "flip_crop",
+    "cosine",
+    "lower_rate",
+    "dropout",
+    "bn_eps_1e-5",
+    "zero_scorer_unit_gamma",
+    "fast",
+)
 
 runs, out = Path(sys.argv[1]), Path(sys.argv[2])
 table = {}

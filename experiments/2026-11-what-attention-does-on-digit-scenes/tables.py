@@ -11,9 +11,12 @@ from statistics import mean, stdev
 from typing import Any
 
 VARIANTS = {
-    "pc": "attention/compat-pc+seed-{}", "dp": "attention/compat-dp+seed-{}", "scaled dp": "scaled_dp/seed-{}",
-    "additive": "attention/compat-additive+seed-{}", "gap": "gap/seed-{}",
-}  # fmt: skip
+    "pc": "attention/compat-pc+seed-{}",
+    "dp": "attention/compat-dp+seed-{}",
+    "scaled dp": "scaled_dp/seed-{}",
+    "additive": "attention/compat-additive+seed-{}",
+    "gap": "gap/seed-{}",
+}
 SEEDS = range(5)
 LEVELS = "ABC"
 Values = dict[str, list[Any]]
@@ -83,8 +86,12 @@ def robustness(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[tuple[str, Any]]]] = {
-    "classification": classification, "localisation": localisation, "roles": roles, "query": query, "robustness": robustness,
-}  # fmt: skip
+    "classification": classification,
+    "localisation": localisation,
+    "roles": roles,
+    "query": query,
+    "robustness": robustness,
+}
 
 
 def read(runs: Path) -> dict[str, Values]:

@@ -49,8 +49,8 @@ class ProcessLauncher(Launcher):
         hydra_context.config_loader.load_sweep_config = self._compose
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from lta.config.directories import constant_and_swept
-        from lta.config.launching import ENVIRONMENT
+        from lta.cli.launch import ENVIRONMENT
+        from lta.cli.resolvers import constant_and_swept
         from lta.sweep.session import check_options, objective, run_sweep
 
         check_options(self.slots, self.code, self.objective)
@@ -89,7 +89,7 @@ class ProcessLauncher(Launcher):
         return returns
 
     def _job(self, overrides: Sequence[str], constant: Mapping[str, str]) -> "Job":
-        from lta.messages import one_line
+        from lta.cli.errors import one_line
         from lta.sweep.jobs import Job
         from lta.sweep.names import job_name
 
@@ -122,7 +122,7 @@ class ProcessLauncher(Launcher):
         return job
 
     def _compose(self, master_config: DictConfig, sweep_overrides: Sequence[str]) -> DictConfig:
-        from lta.config.settings import plain
+        from lta.instantiate import plain
 
         composed = self.load(master_config, list(sweep_overrides))
         HydraConfig.instance().set_config(composed)  # settings may ask what was chosen

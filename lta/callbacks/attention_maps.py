@@ -51,9 +51,12 @@ class AttentionMaps(pl.Callback):
     """
 
     def __init__(
-        self, images: int = 16, every_n_epochs: int = 1, upsampling: str = "nearest",
+        self,
+        images: int = 16,
+        every_n_epochs: int = 1,
+        upsampling: str = "nearest",
         directory: str | Path | None = None,
-    ):  # fmt: skip
+    ):
         super().__init__()
         checks.whole(f"{KEY}.images", images, least=1)
         checks.whole(f"{KEY}.every_n_epochs", every_n_epochs, least=1)

@@ -19,9 +19,14 @@ class RunCheckpoint(ModelCheckpoint):
         if monitor is not None and monitor.startswith("test"):
             raise ValueError(f"callbacks.{filename}_checkpoint.monitor={monitor}: nothing may be chosen by the test set")
         super().__init__(
-            filename=filename, monitor=monitor, mode="min", save_top_k=1, save_on_train_epoch_end=True,
-            auto_insert_metric_name=False, enable_version_counter=False,
-        )  # fmt: skip
+            filename=filename,
+            monitor=monitor,
+            mode="min",
+            save_top_k=1,
+            save_on_train_epoch_end=True,
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+        )
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir).resolve() / "checkpoints")

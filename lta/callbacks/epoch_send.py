@@ -7,11 +7,11 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
-from lta.callbacks import tensorboard_run
 from lta.callbacks.attention_maps import AttentionMaps, Panel
 from lta.callbacks.epoch_log import EpochLog
-from lta.callbacks.held import NOTHING, Held
-from lta.callbacks.run_logger import RunLogger
+from lta.loggers import tensorboard
+from lta.loggers.logged import NOTHING, Held
+from lta.loggers.wandb_logger import RunLogger
 
 Rows = Sequence[dict[str, float]]
 
@@ -72,7 +72,7 @@ def held(logger: Logger, before: frozenset[int]) -> Held:
     if isinstance(logger, RunLogger):
         return logger.held() or Held(before, tested=False)
     if isinstance(logger, TensorBoardLogger):
-        return tensorboard_run.held(logger)
+        return tensorboard.held(logger)
     return NOTHING._replace(epochs=before)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint, TQDMProgressBar
 
-from lta.console import duration
+from lta.runtime.console import duration
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from lta.processes import is_started_by_lightning
-from lta.stopping import Stopped, signals
+from lta.runtime.ranks import is_started_by_lightning
+from lta.runtime.signals import Stopped, signals
 
 EVERY = 1.0
 """Seconds between two looks at what the other processes have received."""
@@ -21,7 +21,7 @@ class Stopping(pl.Callback):
     """
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        # Lightning's handlers would take the place of those of `lta.stopping`.
+        # Lightning's handlers would take the place of those of `lta.runtime.signals`.
         trainer._signal_connector.register_signal_handlers = lambda: None
         # Lightning (2.6) sends rank 0's flag to all at each step and waits for the answer.
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None

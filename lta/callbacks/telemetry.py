@@ -47,9 +47,14 @@ class AttentionTelemetry(pl.Callback):
         self._sums = torch.zeros(len(self._names) + 1, dtype=dtype, device=pl_module.device)
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: NetworkOutput, batch: Any, batch_index: int,
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: NetworkOutput,
+        batch: Any,
+        batch_index: int,
         dataloader_idx: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if self._names and dataloader_idx == 0:  # the first of the watched splits; a look at the test set may follow
             columns = statistics(outputs.attn)
             assert tuple(columns) == self._names, "a network's maps are keyed by its levels, in their order"

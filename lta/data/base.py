@@ -10,9 +10,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from lta import checks
-from lta.cache import one_at_a_time
 from lta.data.batches import EpochBatches, Split, batch_loader
 from lta.data.splits import balanced_choice
+from lta.runtime.cache import one_at_a_time
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ import numpy as np
 from torchvision import datasets
 
 from lta import checks
-from lta.cache import Cache, cache_folder
 from lta.data.archives import (
     TIMEOUT,
     OfficialFile,
@@ -35,6 +34,7 @@ from lta.data.image_cache import open_rgb, read_images
 from lta.data.image_folder import Listing, check_same_classes, list_images
 from lta.data.resident import resident
 from lta.data.splits import cut_val
+from lta.runtime.cache import Cache, cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +52,17 @@ class CIFAR(ImageData):
     """
 
     def __init__(
-        self, name: str = "cifar10", root: str | None = None, val_size: int = 5000, split_seed: int = 0,
-        download: bool = True, cache: Cache = None,
-        batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        name: str = "cifar10",
+        root: str | None = None,
+        val_size: int = 5000,
+        split_seed: int = 0,
+        download: bool = True,
+        cache: Cache = None,
+        batch_size: int = 128,
+        eval_batch_size: int = 500,
+        seed: int = 0,
+    ):
         super().__init__(batch_size, eval_batch_size, seed)
         checks.flag("data.download", download)
         official = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}

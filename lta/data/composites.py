@@ -45,11 +45,19 @@ class Composites(FolderToLookAt):
     name = "composites"
 
     def __init__(
-        self, root: str | None = None, image_size: int | Sequence[int] = 32, test_size: int = 1000,
-        composites_seed: int = 0, distractor: str = "piece", mask_column: str = "mask",
-        class_column: str | None = "class", class_name: str = "object", threshold: float | None = None,
-        eval_batch_size: int = 500, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        root: str | None = None,
+        image_size: int | Sequence[int] = 32,
+        test_size: int = 1000,
+        composites_seed: int = 0,
+        distractor: str = "piece",
+        mask_column: str = "mask",
+        class_column: str | None = "class",
+        class_name: str = "object",
+        threshold: float | None = None,
+        eval_batch_size: int = 500,
+        seed: int = 0,
+    ):
         super().__init__(root, eval_batch_size, seed)
         self.size = height_width(image_size)
         checks.whole("data.test_size", test_size, least=1)
@@ -68,9 +76,15 @@ class Composites(FolderToLookAt):
         shown = [_shown(root, listing, number, self.size, self.threshold) for number in range(len(listing.images))]
         class_names, labels = np.unique(listing.classes, return_inverse=True)
         test = make_composites(
-            shown, labels.astype(np.int64), listing.sources, self.size, self.test_size, self.composites_seed,
-            self.distractor, where=str(root),
-        )  # fmt: skip
+            shown,
+            labels.astype(np.int64),
+            listing.sources,
+            self.size,
+            self.test_size,
+            self.composites_seed,
+            self.distractor,
+            where=str(root),
+        )
         return tuple(class_names.tolist()), test
 
 
@@ -82,9 +96,15 @@ class Shown(NamedTuple):
 
 
 def make_composites(
-    pictures: Sequence[Shown], labels: np.ndarray, sources: np.ndarray, size: tuple[int, int], count: int, seed: int = 0,
-    distractor: str = "piece", where: str = "the folder",
-) -> Split:  # fmt: skip
+    pictures: Sequence[Shown],
+    labels: np.ndarray,
+    sources: np.ndarray,
+    size: tuple[int, int],
+    count: int,
+    seed: int = 0,
+    distractor: str = "piece",
+    where: str = "the folder",
+) -> Split:
     """`count` composites of `size` (height, width): the same arguments give the same ones."""
     rng = np.random.default_rng(seed)
     squares = [empty_squares(picture.mask, min(size)) for picture in pictures]

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from lta import checks
-from lta.cache import Cache, cache_folder
 from lta.data.archives import OfficialFile, Packed, again, check_members, data_root, provide, unpacked
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.image_cache import read_images
 from lta.data.splits import cut_val
+from lta.runtime.cache import Cache, cache_folder
 
 URL = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
 PACKED = Packed("cub200", OfficialFile("CUB_200_2011.tgz", URL, "97eceeb196236b17998738112f37df78"), "CUB_200_2011")
@@ -52,10 +52,18 @@ class CUB200(ImageData):
     """
 
     def __init__(
-        self, root: str | None = None, image_size: int = 80, crop: str = "bounding_box", val_size: int = 600,
-        split_seed: int = 0, download: bool = True, cache: Cache = None,
-        batch_size: int = 128, eval_batch_size: int = 128, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        root: str | None = None,
+        image_size: int = 80,
+        crop: str = "bounding_box",
+        val_size: int = 600,
+        split_seed: int = 0,
+        download: bool = True,
+        cache: Cache = None,
+        batch_size: int = 128,
+        eval_batch_size: int = 128,
+        seed: int = 0,
+    ):
         super().__init__(batch_size, eval_batch_size, seed)
         checks.whole("data.image_size", image_size, least=1)
         checks.choice("data.crop", crop, CROPS)

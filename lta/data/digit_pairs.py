@@ -32,7 +32,7 @@ class DigitPairs(EvaluationData):
 
     def __init__(
         self, test_size: int = 2000, singles_size: int = 1000, pairs_seed: int = 0, eval_batch_size: int = 500, seed: int = 0
-    ):  # fmt: skip
+    ):
         super().__init__(eval_batch_size, seed)
         checks.whole("data.test_size", test_size, least=1)
         checks.whole("data.singles_size", singles_size, least=1)

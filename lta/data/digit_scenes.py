@@ -46,9 +46,15 @@ class DigitScenes(ImageData):
     """
 
     def __init__(
-        self, train_size: int = 9000, val_size: int = 1000, test_size: int = 2000, scenes_seed: int = 0,
-        batch_size: int = 32, eval_batch_size: int = 500, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        train_size: int = 9000,
+        val_size: int = 1000,
+        test_size: int = 2000,
+        scenes_seed: int = 0,
+        batch_size: int = 32,
+        eval_batch_size: int = 500,
+        seed: int = 0,
+    ):
         super().__init__(batch_size, eval_batch_size, seed)
         self.sizes = {"train": train_size, "val": val_size, "test": test_size}
         for name, size in self.sizes.items():

@@ -20,8 +20,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from lta.cache import Cache, cache_folder, whole_file
 from lta.data.errors import DataError
+from lta.runtime.cache import Cache, cache_folder
+from lta.runtime.files import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,14 @@ class Decoded(NamedTuple):
 
 
 def read_images(
-    root: Path, names: Sequence[str], size: tuple[int, int], cache: Cache = None, on_broken: str = "error",
-    boxes: np.ndarray | None = None, ways_on: str = "repair or delete them, or set data.on_broken=skip",
-) -> Decoded:  # fmt: skip
+    root: Path,
+    names: Sequence[str],
+    size: tuple[int, int],
+    cache: Cache = None,
+    on_broken: str = "error",
+    boxes: np.ndarray | None = None,
+    ways_on: str = "repair or delete them, or set data.on_broken=skip",
+) -> Decoded:
     """The pictures `names` (paths below `root`) at `size` (height, width), from the cache if they are there.
 
     Without a cache the array is kept in memory, and with one that can't be written, which is said in a line.

@@ -34,10 +34,18 @@ class ImageFolder(ImageData):
     """
 
     def __init__(
-        self, root: str, image_size: int | Sequence[int] = 32, val_size: int | float = 0.1,
-        test_size: int | float = 0.2, split_seed: int = 0, cache: Cache = None, on_broken: str = "error",
-        batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        root: str,
+        image_size: int | Sequence[int] = 32,
+        val_size: int | float = 0.1,
+        test_size: int | float = 0.2,
+        split_seed: int = 0,
+        cache: Cache = None,
+        on_broken: str = "error",
+        batch_size: int = 128,
+        eval_batch_size: int = 500,
+        seed: int = 0,
+    ):
         super().__init__(batch_size, eval_batch_size, seed)
         self.root = Path(root).expanduser().absolute()
         self.size = height_width(image_size)

@@ -28,11 +28,19 @@ class MaskFolder(FolderToLookAt):
     name = "mask_folder"
 
     def __init__(
-        self, root: str | None = None, image_size: int | Sequence[int] = 32, fit: str = "crop",
-        mask_column: str = "mask", class_column: str | None = "class", class_name: str = "object",
-        threshold: float | None = None, on_empty: str = "error", cache: Cache = None, eval_batch_size: int = 500,
+        self,
+        root: str | None = None,
+        image_size: int | Sequence[int] = 32,
+        fit: str = "crop",
+        mask_column: str = "mask",
+        class_column: str | None = "class",
+        class_name: str = "object",
+        threshold: float | None = None,
+        on_empty: str = "error",
+        cache: Cache = None,
+        eval_batch_size: int = 500,
         seed: int = 0,
-    ):  # fmt: skip
+    ):
         super().__init__(root, eval_batch_size, seed)
         self.size = height_width(image_size)
         checks.choice("data.fit", fit, FITS)
@@ -55,9 +63,13 @@ class MaskFolder(FolderToLookAt):
                 raise DataError(f"{said}; choose a larger data.image_size, another data.fit, or data.on_empty=skip")
             log.info("%s; left out", said)
         images, _ = read_images(
-            root, listing.images, self.size, self.cache, boxes=boxes.astype(np.float64),
+            root,
+            listing.images,
+            self.size,
+            self.cache,
+            boxes=boxes.astype(np.float64),
             ways_on="repair them or take them out",
-        )  # fmt: skip
+        )
         class_names, labels = np.unique(listing.classes, return_inverse=True)
         whole = Split(images, labels.astype(np.int64), masks.astype(np.uint8) * 2, listing.sources)
         return tuple(class_names.tolist()), whole if there.all() else whole.take(np.flatnonzero(there))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from lta.cache import whole_file
+from lta.runtime.files import whole_file
 
 log = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from torch.nn import functional
 from torchvision import datasets
 
 from lta import checks
-from lta.cache import Cache, cache_folder
 from lta.data.archives import OfficialFile, Packed, again, check_members, data_root, provide, unpacked
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.resident import resident
 from lta.data.splits import cut_val
+from lta.runtime.cache import Cache, cache_folder
 
 SIZE = 96
 CHUNK = 500
@@ -37,9 +37,17 @@ class STL10(ImageData):
     """
 
     def __init__(
-        self, root: str | None = None, image_size: int = SIZE, val_size: int = 500, split_seed: int = 0,
-        download: bool = True, cache: Cache = None, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        root: str | None = None,
+        image_size: int = SIZE,
+        val_size: int = 500,
+        split_seed: int = 0,
+        download: bool = True,
+        cache: Cache = None,
+        batch_size: int = 128,
+        eval_batch_size: int = 500,
+        seed: int = 0,
+    ):
         super().__init__(batch_size, eval_batch_size, seed)
         checks.whole("data.image_size", image_size, least=1)
         checks.whole("data.val_size", val_size)

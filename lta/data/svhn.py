@@ -12,13 +12,13 @@ import numpy as np
 from torchvision import datasets
 
 from lta import checks
-from lta.cache import Cache, cache_folder
 from lta.data.archives import TIMEOUT, OfficialFile, check_file, data_root, download, find, ways_on
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.resident import resident
 from lta.data.splits import cut_val
+from lta.runtime.cache import Cache, cache_folder
 
 NAME = "svhn"
 CLASSES = tuple("0123456789")
@@ -34,9 +34,17 @@ class SVHN(ImageData):
     """
 
     def __init__(
-        self, root: str | None = None, extra: bool = False, val_size: int = 5000, split_seed: int = 0,
-        download: bool = True, cache: Cache = None, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        root: str | None = None,
+        extra: bool = False,
+        val_size: int = 5000,
+        split_seed: int = 0,
+        download: bool = True,
+        cache: Cache = None,
+        batch_size: int = 128,
+        eval_batch_size: int = 500,
+        seed: int = 0,
+    ):
         super().__init__(batch_size, eval_batch_size, seed)
         checks.flag("data.extra", extra)
         checks.whole("data.val_size", val_size)

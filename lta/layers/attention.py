@@ -32,9 +32,12 @@ class Attention(nn.Module):
     """
 
     def __init__(
-        self, compat: Compatibility, normaliser: str = "softmax",
-        project: nn.Module | None = None, project_local: nn.Module | None = None,
-    ):  # fmt: skip
+        self,
+        compat: Compatibility,
+        normaliser: str = "softmax",
+        project: nn.Module | None = None,
+        project_local: nn.Module | None = None,
+    ):
         super().__init__()
         checks.choice("model.normaliser", normaliser, NORMALISERS)
         self.compat = compat

@@ -98,9 +98,11 @@ def _drawn(count: int, seed: int) -> Iterator[Float[np.ndarray, "resamples group
 
 
 def difference(
-    ours: Float[np.ndarray, " images"], others: Float[np.ndarray, " images"],
-    groups: Int[np.ndarray, " images"] | None = None, seed: int = 0,
-) -> dict[str, Any]:  # fmt: skip
+    ours: Float[np.ndarray, " images"],
+    others: Float[np.ndarray, " images"],
+    groups: Int[np.ndarray, " images"] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
     """The mean of the paired differences `ours - others`, as `mean` has it."""
     return mean(np.asarray(ours, np.float64) - np.asarray(others, np.float64), groups, seed)
 

@@ -35,9 +35,10 @@ def map_change(before: Float[Tensor, "batch rows columns"], after: Float[Tensor,
 
 
 def gain(
-    read: Callable[[Tensor], dict[str, Tensor]], at: Float[Tensor, "batch channels"],
+    read: Callable[[Tensor], dict[str, Tensor]],
+    at: Float[Tensor, "batch channels"],
     direction: Float[Tensor, "batch channels"],
-) -> dict[str, Tensor]:  # fmt: skip
+) -> dict[str, Tensor]:
     """The relative change of each map that `read(at)` returns, per relative change of `at` along `direction`.
 
     By image and for an infinitesimal step: |d map / d at . direction| / |map| * |at| / |direction|, Euclidean norms. 1

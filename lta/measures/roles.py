@@ -59,9 +59,12 @@ def density(mass: Float[np.ndarray, " images"], area: Float[np.ndarray, " images
 
 
 def density_draws(
-    mass: Float[np.ndarray, "images roles"], area: Float[np.ndarray, "images roles"], sources: Int[np.ndarray, " images"],
-    resamples: int = 1000, seed: int = 0,
-) -> Float[np.ndarray, "resamples roles"]:  # fmt: skip
+    mass: Float[np.ndarray, "images roles"],
+    area: Float[np.ndarray, "images roles"],
+    sources: Int[np.ndarray, " images"],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Float[np.ndarray, "resamples roles"]:
     """Bootstrap draws of each role's `density`, resampling sources (the drawings objects come from), not images.
 
     The same sources and seed give the same draws: densities of several roles, maps or levels are paired. NaN where a draw

@@ -61,17 +61,29 @@ def air_attention(
     checks.number("model.dropout", dropout, 0, 1)
     trunk = AirTrunk(AirStyle(**style).check(), taps)
     network = assemble(
-        trunk, num_classes, lambda level: global_branch(trunk.channels[level]), levels, compat,
-        partial(_scaled, head, _scale(output_scale)) if callable(head) else head, normaliser, query, project,
-        prune_inert_query=prune_inert_query, head_dropout=dropout, query_dropout=dropout,
-    )  # fmt: skip
+        trunk,
+        num_classes,
+        lambda level: global_branch(trunk.channels[level]),
+        levels,
+        compat,
+        partial(_scaled, head, _scale(output_scale)) if callable(head) else head,
+        normaliser,
+        query,
+        project,
+        prune_inert_query=prune_inert_query,
+        head_dropout=dropout,
+        query_dropout=dropout,
+    )
     return initialised(network, DIRAC | dict(init or {}))
 
 
 def _scaled(
-    head: Callable[[Sequence[int], int, float], nn.Module], scale: float, channels: Sequence[int], num_classes: int,
+    head: Callable[[Sequence[int], int, float], nn.Module],
+    scale: float,
+    channels: Sequence[int],
+    num_classes: int,
     dropout: float,
-) -> nn.Module:  # fmt: skip
+) -> nn.Module:
     """`head(...)`, its linear layers scaled."""
     built = head(channels, num_classes, dropout)
     for name, module in list(built.named_modules()):

@@ -76,12 +76,20 @@ def assemble(
         for level in inert:
             queries[level] = units[level].project = None
     sources = dict.fromkeys(source for source in queries.values() if source is not None)
-    read = [units[level].project_local.out_channels if units[level].project_local else trunk.channels[level]
-            for level in levels if level not in gates]  # fmt: skip
+    read = [
+        units[level].project_local.out_channels if units[level].project_local else trunk.channels[level]
+        for level in levels
+        if level not in gates
+    ]
     return AttentionNet(
-        trunk, {source: branch(source) for source in sources}, queries, units, head(read, num_classes, head_dropout), gates,
+        trunk,
+        {source: branch(source) for source in sources},
+        queries,
+        units,
+        head(read, num_classes, head_dropout),
+        gates,
         _divisors(levels, gates, stages, query, sources),
-    )  # fmt: skip
+    )
 
 
 def _divisors(

@@ -22,10 +22,15 @@ class AttentionNet(nn.Module):
     """
 
     def __init__(
-        self, trunk: nn.Module, branches: Mapping[str, nn.Module], queries: Mapping[str, str | None],
-        attention: Mapping[str, Attention], head: nn.Module,
-        gates: Collection[str] = (), divisors: Mapping[str, int] | None = None,
-    ):  # fmt: skip
+        self,
+        trunk: nn.Module,
+        branches: Mapping[str, nn.Module],
+        queries: Mapping[str, str | None],
+        attention: Mapping[str, Attention],
+        head: nn.Module,
+        gates: Collection[str] = (),
+        divisors: Mapping[str, int] | None = None,
+    ):
         super().__init__()
         self.trunk = trunk
         self.branches = nn.ModuleDict(branches)

@@ -25,10 +25,14 @@ class Bottleneck(nn.Module):
         middle = max(outputs // 4, 1)
         self.preactivate = nn.Sequential(nn.BatchNorm2d(inputs, eps=bn_eps), nn.ReLU(inplace=True))
         self.residual = nn.Sequential(
-            nn.Conv2d(inputs, middle, 1, stride, bias=False), nn.BatchNorm2d(middle, eps=bn_eps), nn.ReLU(inplace=True),
-            nn.Conv2d(middle, middle, 3, padding=1, bias=False), nn.BatchNorm2d(middle, eps=bn_eps), nn.ReLU(inplace=True),
+            nn.Conv2d(inputs, middle, 1, stride, bias=False),
+            nn.BatchNorm2d(middle, eps=bn_eps),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(middle, middle, 3, padding=1, bias=False),
+            nn.BatchNorm2d(middle, eps=bn_eps),
+            nn.ReLU(inplace=True),
             nn.Conv2d(middle, outputs, 1, bias=False),
-        )  # fmt: skip
+        )
         self.shortcut = None if inputs == outputs else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
@@ -63,8 +67,10 @@ class ResNetTrunk(nn.Module):
                 layers.append(Bottleneck(inputs, outputs, stride, style.bn_eps))
                 inputs = outputs
             if bare_end and level == "C":
-                layers += [BareConv2d(inputs, inputs, 3, padding=1, bias=False),
-                           BareConv2d(inputs, inputs, 3, 2, padding=1, bias=False)]  # fmt: skip
+                layers += [
+                    BareConv2d(inputs, inputs, 3, padding=1, bias=False),
+                    BareConv2d(inputs, inputs, 3, 2, padding=1, bias=False),
+                ]
             self.stages[level], layers = nn.Sequential(*layers), []
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
@@ -77,9 +83,12 @@ class ResNetTrunk(nn.Module):
 def average_classifier(channels: int, num_classes: int, style: Style) -> nn.Sequential:
     """BN -> ReLU -> average over all positions -> linear: the end of the plain network."""
     return nn.Sequential(
-        nn.BatchNorm2d(channels, eps=style.bn_eps), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.BatchNorm2d(channels, eps=style.bn_eps),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
         nn.Linear(channels, num_classes),
-    )  # fmt: skip
+    )
 
 
 def global_branch(channels: int, style: Style, dropout: bool) -> Layers:
@@ -90,8 +99,15 @@ def global_branch(channels: int, style: Style, dropout: bool) -> Layers:
     eps = 1e-3 if dropout else style.bn_eps
     drop = [DROPOUT_KINDS[style.dropout_kind](0.4 * style.dropout)] if dropout else []
     return Layers(
-        nn.BatchNorm2d(channels, eps=style.bn_eps), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
-        nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels, eps=eps), nn.ReLU(), *drop,
-        GlobalMax(), nn.Flatten(), *([style.vector_dropout(0.5)] if dropout else []),
+        nn.BatchNorm2d(channels, eps=style.bn_eps),
+        nn.ReLU(),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.BatchNorm2d(channels, eps=eps),
+        nn.ReLU(),
+        *drop,
+        GlobalMax(),
+        nn.Flatten(),
+        *([style.vector_dropout(0.5)] if dropout else []),
         nn.Linear(channels, channels),
-    )  # fmt: skip
+    )

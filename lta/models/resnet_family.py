@@ -46,8 +46,15 @@ def resnet_attention(
     style = Style(**RESNET_STYLE | style).check()
     trunk = ResNetTrunk(style, depth, bare_end)
     network = assemble(
-        trunk, num_classes, lambda level: global_branch(trunk.channels[level], style, dropout=not bare_end), levels, compat,
-        head, normaliser, prune_inert_query=prune_inert_query,
-        head_dropout=0.0 if bare_end else 0.3 * style.dropout, query_dropout=0.5 * style.dropout,
-    )  # fmt: skip
+        trunk,
+        num_classes,
+        lambda level: global_branch(trunk.channels[level], style, dropout=not bare_end),
+        levels,
+        compat,
+        head,
+        normaliser,
+        prune_inert_query=prune_inert_query,
+        head_dropout=0.0 if bare_end else 0.3 * style.dropout,
+        query_dropout=0.5 * style.dropout,
+    )
     return initialised(network, init)

@@ -108,8 +108,15 @@ def global_branch(level: str, channels: int, style: Style) -> Layers:
 
 def baseline_classifier(channels: int, num_classes: int, style: Style) -> Layers:
     """What follows conv 13 in `vgg_bn_drop`, the paper's baseline."""
-    return Layers(OrderedDict(
-        pool=GlobalMax(), flatten=nn.Flatten(), drop=style.vector_dropout(0.5),
-        fc1=nn.Linear(channels, channels), bn=nn.BatchNorm1d(channels), relu=nn.ReLU(), drop2=style.vector_dropout(0.5),
-        fc2=nn.Linear(channels, num_classes),
-    ))  # fmt: skip
+    return Layers(
+        OrderedDict(
+            pool=GlobalMax(),
+            flatten=nn.Flatten(),
+            drop=style.vector_dropout(0.5),
+            fc1=nn.Linear(channels, channels),
+            bn=nn.BatchNorm1d(channels),
+            relu=nn.ReLU(),
+            drop2=style.vector_dropout(0.5),
+            fc2=nn.Linear(channels, num_classes),
+        )
+    )

@@ -64,8 +64,18 @@ def vgg_attention(
     style = Style(**style).check()
     trunk = VGGTrunk(style, pools=pools)
     network = assemble(
-        trunk, num_classes, lambda level: global_branch(level, trunk.channels[level], style), levels, compat, head,
-        normaliser, query, project, gates, prune_inert_query,
-        head_dropout=0.5 * style.dropout, query_dropout=0.5 * style.dropout,
-    )  # fmt: skip
+        trunk,
+        num_classes,
+        lambda level: global_branch(level, trunk.channels[level], style),
+        levels,
+        compat,
+        head,
+        normaliser,
+        query,
+        project,
+        gates,
+        prune_inert_query,
+        head_dropout=0.5 * style.dropout,
+        query_dropout=0.5 * style.dropout,
+    )
     return initialised(network, init)

@@ -8,8 +8,8 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from lta.cache import whole_file
 from lta.pictures.read import Picture
+from lta.runtime.files import whole_file
 
 JPEG = {"format": "JPEG", "quality": 95, "subsampling": "4:4:4"}
 TIFF = {"format": "TIFF", "compression": "tiff_adobe_deflate"}

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lta.stopping import INSISTS, NAMES, Stopped
+from lta.runtime.signals import INSISTS, NAMES, Stopped
 from lta.sweep.resources import Slot, job_environment, pinned
 
 GRACE = 20.0
@@ -77,7 +77,7 @@ def run(
     """Runs those that are waiting, one in each slot, in their order. One that fails stops no other.
 
     A job is done if it ends with status 0 and is then `complete`. `changed` is called at each start and end. The signals
-    of `lta.stopping` reach every process of every running job; raises Stopped when all have ended, those that did not
+    of `lta.runtime.signals` reach every process of every running job; raises Stopped when all have ended, those that did not
     within 20 s (or until the signal is repeated) having been killed. Nothing is left running, whatever happens here.
     """
     waiting = [job for job in jobs if job.status == "waiting"]

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tqdm import tqdm
 
-from lta.console import duration
+from lta.runtime.console import duration
 from lta.sweep.jobs import Job
 
 

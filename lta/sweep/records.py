@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lta import run_directory
+from lta.runtime import run_directory
 from lta.sweep.jobs import Job
 
 CODES = ("same", "any", "rerun")

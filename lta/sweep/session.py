@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lta import checks, run_directory
+from lta import checks
+from lta.runtime import run_directory
+from lta.runtime.provenance import code_version
 from lta.sweep import records, table
 from lta.sweep.jobs import Job, run
 from lta.sweep.names import check_distinct
@@ -41,7 +43,7 @@ def run_sweep(
     """
     check_distinct([job.name for job in jobs])
     places = _places(jobs, slots, environment)
-    records.settle(jobs, code, run_directory.code_version())
+    records.settle(jobs, code, code_version())
     auto = ", " + _chosen(places) if slots == "auto" else ""
     say(f"sweep: {len(jobs)} job{'s' * (len(jobs) != 1)} in {directory}, {len(places)} at a time{auto}")
     skipped = [job.name for job in jobs if job.status == "skipped"]

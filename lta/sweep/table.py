@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lta import run_directory
-from lta.console import duration
+from lta.runtime import run_directory
+from lta.runtime.console import duration
+from lta.runtime.files import write_json, write_text
 from lta.sweep.jobs import Job
 from lta.sweep.records import code_of, config_of, figure, overrides_of
 
@@ -86,7 +87,7 @@ def _spread(values: Sequence[float]) -> dict[str, float | None] | None:
 
 def save(summary: dict[str, Any]) -> None:
     directory = Path(summary["directory"])
-    run_directory.write_json(directory / "sweep.json", summary)
+    write_json(directory / "sweep.json", summary)
     keys = list(summary["groups"][0]["overrides"]) if summary["groups"] else []
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
@@ -94,7 +95,7 @@ def save(summary: dict[str, Any]) -> None:
     for group in summary["groups"]:
         figures = [(group[key] or {}).get(what) for key in FIGURES for what in ("mean", "std")]
         writer.writerow([*group["overrides"].values(), group["n"], *figures, group["seconds"]])
-    run_directory.write_text(directory / "sweep.csv", lines.getvalue())
+    write_text(directory / "sweep.csv", lines.getvalue())
 
 
 def text(summary: dict[str, Any]) -> str:

@@ -15,10 +15,10 @@ from torchmetrics import MetricCollection
 
 from lta.models.output import NetworkOutput
 from lta.models.whitening import copy_whitening, fit_whitening
-from lta.prediction import Prediction, predict
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
 from lta.training.metrics import ErrorRate, MeanLoss
+from lta.training.predict import Prediction, predict
 from lta.training.recipes import Recipe
 
 MEASURED = 5000
@@ -42,9 +42,15 @@ class Classifier(pl.LightningModule):
     """
 
     def __init__(
-        self, network: nn.Module, preprocess: nn.Module, augment: nn.Module, recipe: Recipe,
-        class_names: Sequence[str], seed: int = 0, hparams: dict[str, Any] | None = None,
-    ):  # fmt: skip
+        self,
+        network: nn.Module,
+        preprocess: nn.Module,
+        augment: nn.Module,
+        recipe: Recipe,
+        class_names: Sequence[str],
+        seed: int = 0,
+        hparams: dict[str, Any] | None = None,
+    ):
         super().__init__()
         if hparams is not None:
             self.save_hyperparameters(hparams, logger=False)  # the entry point sends the configuration to the loggers

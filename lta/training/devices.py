@@ -84,9 +84,7 @@ def choose_device(asked: str) -> torch.device:
         raise ValueError(f"device={asked} is unknown; choose one of auto, cpu, cuda, cuda:N, mps") from error
     if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    there = {
-        "cpu": True, "cuda": (device.index or 0) < torch.cuda.device_count(), "mps": torch.backends.mps.is_available()
-    }  # fmt: skip
+    there = {"cpu": True, "cuda": (device.index or 0) < torch.cuda.device_count(), "mps": torch.backends.mps.is_available()}
     if not there.get(device.type):
         raise ValueError(f"device={asked}: this machine has none that torch {torch.__version__} can use")
     return device

@@ -74,12 +74,24 @@ class SGDRecipe(Recipe):
     """
 
     def __init__(
-        self, epochs: int, lr: float = 0.1, lr_batch: int = 128, momentum: float = 0.9, dampening: float = 0.0,
-        nesterov: bool = True, weight_decay: float = 5e-4, decay_vectors: bool = False, label_smoothing: float = 0.0,
-        average_gradients: bool = False, schedule: Schedule | None = None,
-        norm_bias_scale: float = 1.0, first_bias_epochs: int | None = None, lookahead: bool = False,
-        muon_lr: float | None = None, muon_momentum: float | None = None,
-    ):  # fmt: skip
+        self,
+        epochs: int,
+        lr: float = 0.1,
+        lr_batch: int = 128,
+        momentum: float = 0.9,
+        dampening: float = 0.0,
+        nesterov: bool = True,
+        weight_decay: float = 5e-4,
+        decay_vectors: bool = False,
+        label_smoothing: float = 0.0,
+        average_gradients: bool = False,
+        schedule: Schedule | None = None,
+        norm_bias_scale: float = 1.0,
+        first_bias_epochs: int | None = None,
+        lookahead: bool = False,
+        muon_lr: float | None = None,
+        muon_momentum: float | None = None,
+    ):
         super().__init__(epochs, average_gradients)
         checks.number("recipe.lr", lr, 0, 100, without_low=True)
         checks.whole("recipe.lr_batch", lr_batch)

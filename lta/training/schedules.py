@@ -60,9 +60,14 @@ class Steps(Schedule):
     """
 
     def __init__(
-        self, changes: Sequence[Sequence[float]] | None = None, every: int | None = None, factor: float = 0.5,
-        step_decay: float = 0.0, of_epochs: int | None = None, reset_momentum: bool = False,
-    ):  # fmt: skip
+        self,
+        changes: Sequence[Sequence[float]] | None = None,
+        every: int | None = None,
+        factor: float = 0.5,
+        step_decay: float = 0.0,
+        of_epochs: int | None = None,
+        reset_momentum: bool = False,
+    ):
         if changes is not None and not _are_pairs(changes):
             raise ValueError(
                 f"schedule.changes={changes} must be pairs of epoch and factor, for example [[25, 0.5], [50, 0.5]]"

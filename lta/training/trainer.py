@@ -17,7 +17,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from lta import checks
-from lta.run_directory import PREVIOUS, precision_until_now
+from lta.runtime.run_directory import PREVIOUS, precision_until_now
 from lta.training.checkpoint_io import WholeFiles
 from lta.training.compiled import Compiled
 from lta.training.devices import (

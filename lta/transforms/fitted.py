@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lta.cache import one_at_a_time, whole_file
+from lta.runtime.cache import one_at_a_time
+from lta.runtime.files import whole_file
 from lta.transforms.pictures import Pictures
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lta import checks
-from lta.cache import Cache, cache_folder
+from lta.runtime.cache import Cache, cache_folder
 from lta.transforms.fitted import State, measured
 from lta.transforms.pictures import Pictures
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from lta.cache import Cache, cache_folder
+from lta.runtime.cache import Cache, cache_folder
 from lta.transforms.fitted import State, measured
 from lta.transforms.pictures import Pictures
 

@@ -13,9 +13,12 @@ from lta.viz.lettering import FAINT, length, mark, write
 Part = Literal["map", "change", "right", "wrong", "uniform"]
 BAR, HIGH, APART = 128, 10, 20  # pixels
 WORDS = {
-    "map": ("0", "tile's maximum"), "change": ("less", "more attention"), "right": ("", "right"), "wrong": ("", "wrong"),
+    "map": ("0", "tile's maximum"),
+    "change": ("less", "more attention"),
+    "right": ("", "right"),
+    "wrong": ("", "wrong"),
     "uniform": ("", "uniform = 1 / number of positions"),
-}  # fmt: skip
+}
 
 
 def legend(page: Image.Image, x: int, y: int, end: int, parts: Sequence[Part], colours: str = "inferno") -> None:

@@ -52,9 +52,12 @@ def strip(example: Example, upsampling: str = "nearest", colours: str = "inferno
 
 
 def panel(
-    examples: Sequence[Example], title: str = "", upsampling: str = "nearest", colours: str = "inferno",
+    examples: Sequence[Example],
+    title: str = "",
+    upsampling: str = "nearest",
+    colours: str = "inferno",
     legend: bool = True,
-) -> Image.Image:  # fmt: skip
+) -> Image.Image:
     """All strips with their text: true class, prediction with its confidence, and for every map its resolution (above)
     and its range as multiples of uniform attention (below; colours run from 0 to the tile's own maximum).
 

@@ -89,9 +89,15 @@ def fit(directory, *callbacks, data=None, module=None, epochs: int = 2, resume=N
     torch.set_num_threads(1)  # so small a network gains nothing by more
     try:
         pl.Trainer(
-            accelerator="cpu", max_epochs=epochs, callbacks=list(callbacks), default_root_dir=directory,
-            enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False, **options,
-        ).fit(module, datamodule=data or TinyData(), ckpt_path=resume)  # fmt: skip
+            accelerator="cpu",
+            max_epochs=epochs,
+            callbacks=list(callbacks),
+            default_root_dir=directory,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            **options,
+        ).fit(module, datamodule=data or TinyData(), ckpt_path=resume)
     finally:
         torch.set_num_threads(threads)
     return module
@@ -103,8 +109,12 @@ if __name__ == "__main__":
     original = AttentionMaps._publish
     AttentionMaps._publish = lambda *arguments: (written.append(arguments[-1]), original(*arguments))
     module = fit(
-        directory, AttentionMaps(images=5), AttentionTelemetry(grad_every=1), module=TinyClassifier(frozen_norm=True),
-        devices=devices, strategy="ddp" if devices > 1 else "auto",
-    )  # fmt: skip
+        directory,
+        AttentionMaps(images=5),
+        AttentionTelemetry(grad_every=1),
+        module=TinyClassifier(frozen_norm=True),
+        devices=devices,
+        strategy="ddp" if devices > 1 else "auto",
+    )
     report = {"rows": module.rows, "written": written}
     (directory / f"metrics_{module.global_rank}.json").write_text(json.dumps(report))

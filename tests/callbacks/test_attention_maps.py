@@ -47,9 +47,17 @@ def run(tmp_path_factory):
     tensorboard._experiment = MagicMock()
     save = ModelCheckpoint(directory, "{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
     module = fit(
-        directory, maps, recorder, EpochLog(), save, EpochSend(), epochs=4, logger=[wandb, tensorboard],
-        enable_checkpointing=True, log_every_n_steps=1,
-    )  # fmt: skip
+        directory,
+        maps,
+        recorder,
+        EpochLog(),
+        save,
+        EpochSend(),
+        epochs=4,
+        logger=[wandb, tensorboard],
+        enable_checkpointing=True,
+        log_every_n_steps=1,
+    )
     return directory, module, recorder, (wandb, tensorboard)
 
 

@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 import torch
 
 from lta.callbacks.epoch_log import EpochLog, save_rows
-from lta.console import duration
 from lta.data.batches import EpochBatches
+from lta.runtime.console import duration
 
 MODULE = Mock(spec=pl.LightningModule)
 
@@ -89,9 +89,15 @@ def test_a_diverged_run_shows_it(tmp_path):
     assert read(tmp_path) == [{"epoch": "0", "train/loss": "nan"}]
 
 
-@pytest.mark.parametrize(("seconds", "text"), [
-    (8.34, "8.3 s"), (200, "3 min 20 s"), (18_600, "5 h 10 min"), (273_600, "3 d 4 h"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (8.34, "8.3 s"),
+        (200, "3 min 20 s"),
+        (18_600, "5 h 10 min"),
+        (273_600, "3 d 4 h"),
+    ],
+)
 def test_durations_for_people(seconds, text):
     assert duration(seconds) == text
 

@@ -15,9 +15,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lta.callbacks.attention_maps import AttentionMaps
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.epoch_send import EpochSend
-from lta.callbacks.held import Held
-from lta.callbacks.run_logger import RunLogger
-from lta.commands import CONF
+from lta.cli.commands import CONF
+from lta.loggers.logged import Held
+from lta.loggers.wandb_logger import RunLogger
 
 
 class Memory(DummyLogger):
@@ -55,9 +55,15 @@ def trained(directory, logger, epochs=3, resume=None, **options):
     callbacks = [AttentionMaps(images=2), EpochLog(), save, EpochSend()]
     loggers = logger if isinstance(logger, list) else [logger]
     fit(
-        directory, *callbacks, epochs=epochs, logger=loggers, enable_checkpointing=True, resume=resume, log_every_n_steps=1,
+        directory,
+        *callbacks,
+        epochs=epochs,
+        logger=loggers,
+        enable_checkpointing=True,
+        resume=resume,
+        log_every_n_steps=1,
         **options,
-    )  # fmt: skip
+    )
 
 
 def test_in_the_configuration_rows_are_recorded_then_saved_then_sent():
@@ -114,9 +120,14 @@ def test_tensorboard_has_every_epoch_once_over_a_resume(tmp_path):
     lost = [AttentionMaps(images=2), EpochLog(), save, Killed()]  # the second epoch is saved and not sent
     with pytest.raises(KeyError):
         fit(
-            tmp_path, *lost, epochs=4, logger=[board()], enable_checkpointing=True, resume=tmp_path / "epoch=0.ckpt",
+            tmp_path,
+            *lost,
+            epochs=4,
+            logger=[board()],
+            enable_checkpointing=True,
+            resume=tmp_path / "epoch=0.ckpt",
             log_every_n_steps=1,
-        )  # fmt: skip
+        )
     trained(tmp_path, board(), epochs=4, resume=tmp_path / "epoch=1.ckpt")
     events = EventAccumulator(str(tmp_path / "board"), size_guidance={"scalars": 0, "images": 0}).Reload()
     assert [event.step for event in events.Scalars("time/seconds")] == [0, 1, 2, 3]

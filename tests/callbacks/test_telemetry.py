@@ -51,9 +51,12 @@ def test_accumulated_batches_count_as_one_step(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda gradients: seen.append(1) or torch.tensor(1.0))
     fit(
-        tmp_path, AttentionTelemetry(grad_every=1), data=TinyData(batch_size=4, val=None), epochs=1,
+        tmp_path,
+        AttentionTelemetry(grad_every=1),
+        data=TinyData(batch_size=4, val=None),
+        epochs=1,
         accumulate_grad_batches=2,
-    )  # fmt: skip
+    )
     assert len(seen) == 2
 
 

@@ -215,9 +215,14 @@ class OfficialFiles:
     def test_offline_the_line_says_what_where_and_the_ways_on(self, official, tmp_path):
         line = official.refused(tmp_path / "root")
         first = official.files[0]
-        for part in (f"no {official.name} below {tmp_path / 'root'}", f"nor in {official.name}/", "Connection refused",
-                     f"put {NOWHERE}/{first} at {tmp_path / 'root' / official.downloads_to / first}, or give",
-                     "data.root=", "LTA_DATA_ROOT"):  # fmt: skip
+        for part in (
+            f"no {official.name} below {tmp_path / 'root'}",
+            f"nor in {official.name}/",
+            "Connection refused",
+            f"put {NOWHERE}/{first} at {tmp_path / 'root' / official.downloads_to / first}, or give",
+            "data.root=",
+            "LTA_DATA_ROOT",
+        ):
             assert part in line
         assert not (tmp_path / "root").exists()
 
@@ -237,8 +242,14 @@ class OfficialFiles:
 
     @pytest.mark.usefixtures("as_users_run_it")
     def test_what_is_no_number_or_flag_is_refused(self, official):
-        for argument, value in (("val_size", -1), ("val_size", 0.1), ("split_seed", -1), ("download", "no"),
-                                ("batch_size", 0), ("eval_batch_size", 0)):  # fmt: skip
+        for argument, value in (
+            ("val_size", -1),
+            ("val_size", 0.1),
+            ("split_seed", -1),
+            ("download", "no"),
+            ("batch_size", 0),
+            ("eval_batch_size", 0),
+        ):
             with pytest.raises(ValueError, match=rf"data\.{argument}={value} must be"):
                 official.make(**{argument: value})
 

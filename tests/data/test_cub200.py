@@ -130,11 +130,14 @@ class TestCUB200(OfficialFiles):
         assert np.abs(image[:, :3].astype(int) - (250, 0, 0)).max() < 40  # bicubic weights overshoot
         assert np.abs(image[:, -3:].astype(int) - (0, 0, 250)).max() < 40
 
-    @pytest.mark.parametrize(("box", "rows", "columns"), [
-        ("-5 -3 13 11", slice(0, 8), slice(0, 8)),
-        ("16.0 12.0 500.0 500.0", slice(12, 20), slice(16, 24)),
-        ("3.4 4.6 8 8", slice(5, 13), slice(3, 11)),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("box", "rows", "columns"),
+        [
+            ("-5 -3 13 11", slice(0, 8), slice(0, 8)),
+            ("16.0 12.0 500.0 500.0", slice(12, 20), slice(16, 24)),
+            ("3.4 4.6 8 8", slice(5, 13), slice(3, 11)),
+        ],
+    )
     def test_a_box_is_cut_off_at_the_border_and_rounded_to_whole_pixels(self, official, root, folder, box, rows, columns):
         edit(folder / "bounding_boxes.txt", EACH * 4 - 4, f"1 {box}")
         assert np.array_equal(official.ready(root).train.images[0], pixels(0)[rows, columns])
@@ -145,7 +148,11 @@ class TestCUB200(OfficialFiles):
         Image.fromarray(picture).save(folder / "images" / name(0), "PNG")
         image = official.ready(root, crop="none").train.images[0]
         assert [image[y, x].tolist() for y, x in ((0, 0), (0, 7), (7, 0), (7, 7))] == [
-            [200, 0, 0], [0, 200, 0], [0, 0, 200], [0, 0, 0]]  # fmt: skip
+            [200, 0, 0],
+            [0, 200, 0],
+            [0, 0, 200],
+            [0, 0, 0],
+        ]
 
     def test_a_large_jpeg_is_decoded_in_full_before_it_is_cut(self, official, root, folder):
         picture = Image.fromarray(pixels(0)).resize((480, 400), Image.Resampling.BICUBIC)
@@ -209,16 +216,19 @@ class TestCUB200(OfficialFiles):
         line = official.refused(root)
         assert f"{folder / missing} is missing; delete {folder} to have it unpacked or downloaded again" in line
 
-    @pytest.mark.parametrize(("file", "line"), [
-        ("images.txt", "7"),
-        ("images.txt", "seven 001.Black_footed_Albatross/a.jpg"),
-        ("image_class_labels.txt", "7 one"),
-        ("image_class_labels.txt", ""),
-        ("train_test_split.txt", "7 2"),
-        ("bounding_boxes.txt", "7 1.0 2.0 3.0"),
-        ("bounding_boxes.txt", "7 1.0 2.0 nan 4.0"),
-        ("classes.txt", "3 Sooty_Albatross"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("file", "line"),
+        [
+            ("images.txt", "7"),
+            ("images.txt", "seven 001.Black_footed_Albatross/a.jpg"),
+            ("image_class_labels.txt", "7 one"),
+            ("image_class_labels.txt", ""),
+            ("train_test_split.txt", "7 2"),
+            ("bounding_boxes.txt", "7 1.0 2.0 3.0"),
+            ("bounding_boxes.txt", "7 1.0 2.0 nan 4.0"),
+            ("classes.txt", "3 Sooty_Albatross"),
+        ],
+    )
     def test_a_line_that_cannot_be_read_is_named(self, official, root, folder, file, line):
         edit(folder / file, 3, line)
         assert f"{folder / file}, line 3: {line!r} is not {LISTS[file][0]}; delete {folder}" in official.refused(root)
@@ -243,11 +253,14 @@ class TestCUB200(OfficialFiles):
         line = official.refused(root)
         assert f"{folder}: only one of classes.txt and image_class_labels.txt has the classes 7; delete" in line
 
-    @pytest.mark.parametrize(("constant", "value", "says"), [
-        ("CLASSES", 200, "lists 4 classes; the official one lists 200"),
-        ("IMAGES", {"train": 5994, "test": 12}, "lists 24 training images; the official one lists 5994"),
-        ("IMAGES", {"train": 24, "test": 5794}, "lists 12 test images; the official one lists 5794"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("constant", "value", "says"),
+        [
+            ("CLASSES", 200, "lists 4 classes; the official one lists 200"),
+            ("IMAGES", {"train": 5994, "test": 12}, "lists 24 training images; the official one lists 5994"),
+            ("IMAGES", {"train": 24, "test": 5794}, "lists 12 test images; the official one lists 5794"),
+        ],
+    )
     def test_a_part_of_the_official_set_is_refused(self, official, root, folder, monkeypatch, constant, value, says):
         monkeypatch.setattr(cub200, constant, value)
         assert f"{folder} {says}; delete {folder}" in official.refused(root)
@@ -272,12 +285,15 @@ class TestCUB200(OfficialFiles):
     # Arguments
 
     @pytest.mark.usefixtures("as_users_run_it")
-    @pytest.mark.parametrize(("argument", "value", "says"), [
-        ("image_size", 0, "must be a whole number, at least 1"),
-        ("crop", "square", "is unknown; choose one of bounding_box, none"),
-        ("crop", None, "is unknown; choose one of bounding_box, none"),
-        ("cache", True, "must be a folder, null (the user's cache folder) or off"),
-    ])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("argument", "value", "says"),
+        [
+            ("image_size", 0, "must be a whole number, at least 1"),
+            ("crop", "square", "is unknown; choose one of bounding_box, none"),
+            ("crop", None, "is unknown; choose one of bounding_box, none"),
+            ("cache", True, "must be a folder, null (the user's cache folder) or off"),
+        ],
+    )
     def test_an_impossible_argument_is_refused(self, argument, value, says):
         with pytest.raises(ValueError, match=r"data\.") as error:
             CUB200(**{argument: value})

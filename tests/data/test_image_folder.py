@@ -206,8 +206,18 @@ def test_an_impossible_image_size_is_refused(one_folder, size):
         ImageFolder(str(one_folder), image_size=size)
 
 
-@pytest.mark.parametrize(("name", "value"), [("val_size", -1), ("val_size", 1.0), ("val_size", 2.5), ("val_size", True),
-                                             ("test_size", 0), ("test_size", 0.0), ("test_size", 1.5)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("val_size", -1),
+        ("val_size", 1.0),
+        ("val_size", 2.5),
+        ("val_size", True),
+        ("test_size", 0),
+        ("test_size", 0.0),
+        ("test_size", 1.5),
+    ],
+)
 def test_an_impossible_part_is_refused(one_folder, name, value):
     with pytest.raises(ValueError, match=re.escape(f"data.{name}={value} must be a count of images")):
         ImageFolder(str(one_folder), **{name: value})

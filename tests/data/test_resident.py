@@ -41,8 +41,9 @@ def test_other_pictures_get_a_file_of_their_own(tmp_path):
     assert len(files(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("spoilt", [lambda data: data[:1000], lambda data: b"nothing", lambda data: b"",
-                                    lambda data: data[:-5] + b"12345"])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoilt", [lambda data: data[:1000], lambda data: b"nothing", lambda data: b"", lambda data: data[:-5] + b"12345"]
+)
 def test_a_damaged_file_is_named_and_made_anew(tmp_path, caplog, spoilt):
     resident(IMAGES, "x", tmp_path)
     (file,) = files(tmp_path)

@@ -7,9 +7,21 @@ from lta.data.rows import Rows
 ARRAY = np.arange(10 * 4 * 3 * 2, dtype=np.uint8).reshape(10, 4, 3, 2)
 INDEX = np.array([7, 2, 2, 9, 0])
 KEYS = (
-    3, -1, np.int64(2), slice(1, 4), slice(None, None, 2), np.array([4, 0]), np.array([], int), [1, 1], INDEX > 1, (2, 1),
-    (slice(1, 3), 0, 2), (np.array([0, 3]), slice(None), 1), (Ellipsis, 0), (slice(None), Ellipsis, 1),
-)  # fmt: skip
+    3,
+    -1,
+    np.int64(2),
+    slice(1, 4),
+    slice(None, None, 2),
+    np.array([4, 0]),
+    np.array([], int),
+    [1, 1],
+    INDEX > 1,
+    (2, 1),
+    (slice(1, 3), 0, 2),
+    (np.array([0, 3]), slice(None), 1),
+    (Ellipsis, 0),
+    (slice(None), Ellipsis, 1),
+)
 
 
 @pytest.mark.parametrize("key", KEYS, ids=str)

@@ -39,8 +39,15 @@ def official(tmp_path, monkeypatch):
     (folder / "fold_indices.txt").write_text("0 1 2\n")
     sums = {path.name: [path.name, md5(path)] for path in folder.iterdir()}
     with tarfile.open(source / "stl10_binary.tar.gz", "w:gz", compresslevel=1) as tar:
-        for name in ("test_X.bin", "unlabeled_X.bin", "test_y.bin", "train_X.bin", "class_names.txt", "train_y.bin",
-                     "fold_indices.txt"):  # fmt: skip
+        for name in (
+            "test_X.bin",
+            "unlabeled_X.bin",
+            "test_y.bin",
+            "train_X.bin",
+            "class_names.txt",
+            "train_y.bin",
+            "fold_indices.txt",
+        ):
             tar.add(folder / name, f"stl10_binary/{name}")
     train = [sums[name] for name in ("train_X.bin", "train_y.bin", "unlabeled_X.bin")]
     monkeypatch.setattr(datasets.STL10, "train_list", train)

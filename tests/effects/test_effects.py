@@ -94,14 +94,17 @@ def test_the_crop_holds_the_attention_at_its_aspect():
     assert ratio(None, (60, 90)) == 1.5
 
 
-@pytest.mark.parametrize(("call", "says"), [
-    (lambda: autoblur(PICTURE, ALL, strength=1.5), "strength=1.5 must be a number from 0 to 1"),
-    (lambda: blurout(PICTURE, ALL, how="smear"), "how=smear is unknown; choose one of blur, pixelate, fill"),
-    (lambda: blurout(PICTURE, ALL, how="fill", colour=(1, 2)), r"colour=\[1, 2\] must be red, green and blue"),
-    (lambda: crop(PICTURE, ALL, aspect="wide"), "aspect=wide must be width:height"),
-    (lambda: crop(PICTURE, ALL, aspect="0:1"), "aspect=0:1 must be width:height"),
-    (lambda: crop(PICTURE, ALL, keep=2.0), "keep=2.0 must be a number from 0 to 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: autoblur(PICTURE, ALL, strength=1.5), "strength=1.5 must be a number from 0 to 1"),
+        (lambda: blurout(PICTURE, ALL, how="smear"), "how=smear is unknown; choose one of blur, pixelate, fill"),
+        (lambda: blurout(PICTURE, ALL, how="fill", colour=(1, 2)), r"colour=\[1, 2\] must be red, green and blue"),
+        (lambda: crop(PICTURE, ALL, aspect="wide"), "aspect=wide must be width:height"),
+        (lambda: crop(PICTURE, ALL, aspect="0:1"), "aspect=0:1 must be width:height"),
+        (lambda: crop(PICTURE, ALL, keep=2.0), "keep=2.0 must be a number from 0 to 1"),
+    ],
+)
 def test_what_can_be_wrong(call, says):
     with pytest.raises(ValueError, match=says):
         call()

@@ -26,9 +26,14 @@ class Stand(nn.Module):
 
 def data(test, train=None, class_names=("yes", "no")):
     return SimpleNamespace(
-        test=test, train=train, val=None, class_names=class_names, num_classes=len(class_names), eval_batch_size=8,
+        test=test,
+        train=train,
+        val=None,
+        class_names=class_names,
+        num_classes=len(class_names),
+        eval_batch_size=8,
         image_size=test.images.shape[1:3],
-    )  # fmt: skip
+    )
 
 
 def split(images, labels=None):

@@ -9,14 +9,22 @@ import torch
 from commands import TINY, environment
 
 import lta
-from lta.checkpoint import untrained
+from lta.inference.checkpoint import untrained
 
 pytestmark = pytest.mark.slow
 ASKED = (
-    "evaluator=transfer,faithfulness", "data=digit_scenes", "data.train_size=90", "data.val_size=0", "data.test_size=60",
-    "data.eval_batch_size=20", "evaluator.transfer.train_images=60", "evaluator.faithfulness.images=45",
-    "evaluator.transfer.folds=2", "evaluator.faithfulness.areas=[0.25,0.75]", "device=cpu",
-)  # fmt: skip
+    "evaluator=transfer,faithfulness",
+    "data=digit_scenes",
+    "data.train_size=90",
+    "data.val_size=0",
+    "data.test_size=60",
+    "data.eval_batch_size=20",
+    "evaluator.transfer.train_images=60",
+    "evaluator.faithfulness.images=45",
+    "evaluator.transfer.folds=2",
+    "evaluator.faithfulness.areas=[0.25,0.75]",
+    "device=cpu",
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +57,7 @@ def test_one_process_and_two_give_the_same_figures(runs):
     assert "baseline plain" in ended.stdout
     one = answers(runs, "att")
     assert set(one) == {"transfer", "faithfulness"}
-    assert set(one["transfer"]["features"]) == {
-        "this network", "baseline plain", "untrained copy", "raw pixels 16x16"
-    }  # fmt: skip
+    assert set(one["transfer"]["features"]) == {"this network", "baseline plain", "untrained copy", "raw pixels 16x16"}
     assert set(one["faithfulness"]["orders"]) == {"B", "C", "product", "shuffled", "random", "central"}
     for path in ("transfer.csv", "faithfulness.csv", "faithfulness/curves.png", "faithfulness/examples.png"):
         assert (runs / "att" / "evaluations" / path).is_file()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lta.evaluators.attacks import begin, gradient, log_odds, moved, pgd, score
+from lta.evaluators.robustness.attacks import begin, gradient, log_odds, moved, pgd, score
 from lta.transforms.gcn_zca import GcnZca
 from lta.transforms.normalize import Standardize
 from lta.transforms.yuv_lcn import YuvLcn
@@ -41,7 +41,7 @@ def small_network(seed=0):
     torch.manual_seed(seed)
     layers = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 8, 3, stride=2), nn.Tanh(), nn.Flatten(), nn.Linear(72, 4)
-    )  # fmt: skip
+    )
     return layers.double().eval().requires_grad_(False)
 
 
@@ -151,8 +151,9 @@ def test_what_has_fallen_is_left_alone_and_costs_nothing():
     assert torch.equal(best.wrong, again.wrong)
     assert (again.loss[:20] > begin(see, pictures, labels).loss[:20] + 1).all(), "all steps, for other networks"
     standing = ~best.wrong
-    assert torch.allclose(losses[:, standing].amax(0).clamp(min=begin(see, pictures, labels).loss[standing]),
-                          again.loss[standing])  # fmt: skip
+    assert torch.allclose(
+        losses[:, standing].amax(0).clamp(min=begin(see, pictures, labels).loss[standing]), again.loss[standing]
+    )
 
 
 class Rounded(nn.Module):

@@ -5,8 +5,8 @@ import pytest
 import torch
 from stand_ins import Stand, first_pixel, made_data
 
-from lta.evaluators.classification import Classification, calibration_error
-from lta.evaluators.views import averaged
+from lta.evaluators.classification.evaluator import Classification, calibration_error
+from lta.evaluators.classification.views import averaged
 
 IMAGES = np.zeros((5, 4, 4, 3), np.uint8)
 IMAGES[:, 0, 0, 0] = (0, 51, 204, 255, 204)  # sure of class 1 by 0, 0.2, 0.8, 1, 0.8

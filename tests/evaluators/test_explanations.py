@@ -8,7 +8,7 @@ import torch
 from networks import network
 
 from lta.data.batches import Split
-from lta.evaluators.explanations import EXPLANATIONS, explain
+from lta.evaluators.localisation.explanations import EXPLANATIONS, explain
 from lta.measures.map_statistics import distribution
 from lta.models.output import NetworkOutput
 from lta.transforms.normalize import Standardize

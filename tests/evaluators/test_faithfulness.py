@@ -10,7 +10,7 @@ import pytest
 import torch
 from asked import Stand, data, split
 
-from lta.evaluators.faithfulness import Faithfulness, area_under
+from lta.evaluators.faithfulness.evaluator import Faithfulness, area_under
 from lta.evaluators.sample import balanced_sample
 from lta.measures.intervals import mean, means
 
@@ -124,9 +124,11 @@ def test_a_map_of_its_own_picture_beats_another_pictures_and_one_of_all_pictures
     dots = np.zeros((12, 16, 16), np.uint8)
     for number, dot in enumerate(dots):
         dot[1 + number, 3 + number] = 255
-    figures = Faithfulness(images=None, areas=(0.1, 0.9)).run(
-        Stand(SimpleNamespace(levels=("C",)), own_place), data(split(dots))
-    ).figures  # fmt: skip
+    figures = (
+        Faithfulness(images=None, areas=(0.1, 0.9))
+        .run(Stand(SimpleNamespace(levels=("C",)), own_place), data(split(dots)))
+        .figures
+    )
     found, shuffled = figures["orders"]["C"], figures["orders"]["shuffled"]
     assert figures["joint"] == "C"
     assert found["most"][0]["error"]["value"] == 100
@@ -184,10 +186,19 @@ def test_the_sample_is_said_and_the_rows_are_one_table():
     assert len({tuple(row) for row in found.rows}) == 1
 
 
-@pytest.mark.parametrize("setting", [
-    {"images": 0}, {"areas": []}, {"areas": [0.5, 1]}, {"areas": [0]}, {"sigma": 0}, {"sigma": 0.5},
-    {"seed": -1},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"images": 0},
+        {"areas": []},
+        {"areas": [0.5, 1]},
+        {"areas": [0]},
+        {"sigma": 0},
+        {"sigma": 0.5},
+        {"seed": -1},
+    ],
+    ids=str,
+)
 def test_impossible_settings_are_refused(setting):
     with pytest.raises(ValueError, match=f"evaluator.faithfulness.{next(iter(setting))}"):
         Faithfulness(**setting)

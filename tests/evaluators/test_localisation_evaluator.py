@@ -9,12 +9,12 @@ import torch
 from networks import network
 from omegaconf import OmegaConf
 
-from lta.commands import CONF
+from lta.cli.commands import CONF
 from lta.data.batches import Split
 from lta.data.digit_scenes import DigitScenes
-from lta.evaluations import _plain
-from lta.evaluators import localisation
-from lta.evaluators.localisation import Localisation, explained_images
+from lta.evaluate.answers import _plain
+from lta.evaluators.localisation import evaluator
+from lta.evaluators.localisation.evaluator import Localisation, explained_images
 from lta.measures.localisation import halves
 from lta.models.output import NetworkOutput
 from lta.transforms.normalize import Standardize
@@ -177,7 +177,7 @@ def test_settings(monkeypatch):
     written = OmegaConf.to_container(OmegaConf.load(CONF / "evaluator" / "localisation.yaml"))
     assert written.pop("_target_") == "lta.evaluators.localisation.Localisation"
     assert vars(Localisation(**written)) == vars(Localisation())
-    monkeypatch.setattr(localisation, "installed", lambda: False)
+    monkeypatch.setattr(evaluator, "installed", lambda: False)
     with pytest.raises(ValueError, match=r"explanations=saliency needs: pip install lta\[explain\]"):
         Localisation(explanations=["saliency"])
     lines = Localisation(examples=0).run(Stub(), made_data(20)).lines

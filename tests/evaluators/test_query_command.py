@@ -8,8 +8,14 @@ import pytest
 from commands import TINY, environment
 
 pytestmark = pytest.mark.slow
-ASKED = ("evaluator=query", "data=digit_pairs", "data.test_size=50", "data.singles_size=40", "data.eval_batch_size=20",
-         "device=cpu")  # fmt: skip
+ASKED = (
+    "evaluator=query",
+    "data=digit_pairs",
+    "data.test_size=50",
+    "data.singles_size=40",
+    "data.eval_batch_size=20",
+    "device=cpu",
+)
 
 
 @pytest.fixture(scope="module")

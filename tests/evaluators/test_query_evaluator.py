@@ -8,8 +8,8 @@ from networks import network as built
 from torch import nn
 
 from lta.data.batches import Split
-from lta.evaluators.query import Query
-from lta.evaluators.query_replaced import matched_noise, stand_ins
+from lta.evaluators.query.evaluator import Query
+from lta.evaluators.query.replaced import matched_noise, stand_ins
 from lta.layers.compatibility import Additive, Compatibility, Parametrised
 from lta.measures.roles import derangement
 
@@ -104,9 +104,14 @@ def test_a_network_that_ignores_its_query_has_changed_by_nothing():
     assert "cancels" not in level["verdict"]["why"]  # measured, not proved
 
 
-@pytest.mark.parametrize(("compat", "normaliser", "words"), [
-    (Parametrised, "softmax", "inert"), (Parametrised, "sigmoid", "acts"), (Additive, "softmax", "acts"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("compat", "normaliser", "words"),
+    [
+        (Parametrised, "softmax", "inert"),
+        (Parametrised, "sigmoid", "acts"),
+        (Additive, "softmax", "acts"),
+    ],
+)
 def test_scores_with_a_direction(compat, normaliser, words):
     unit = compat(3)
     nn.init.constant_(unit.scorer.weight, 0.5)
@@ -189,14 +194,17 @@ def test_all_is_computed_in_float32():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("overrides", "read", "inert"), [
-    ("model=vgg_att3 compat=dp", {"C": "ABC"}, ""),
-    ("model=vgg_att3_three_globals compat=dp", {"A": "A", "B": "B", "C": "C"}, ""),
-    ("model=vgg_att2_two_globals compat=pc head=indep", {"B": "B", "C": "C"}, "BC"),
-    ("model=vgg_pan compat=pc", {"B": "B", "C": "C"}, "C"),
-    ("model=vgg_progressive_ll compat=dp", {"A": "A", "C": "C"}, None),
-    ("model=vgg_att3_upprojecting compat=additive", {"C": "ABC"}, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("overrides", "read", "inert"),
+    [
+        ("model=vgg_att3 compat=dp", {"C": "ABC"}, ""),
+        ("model=vgg_att3_three_globals compat=dp", {"A": "A", "B": "B", "C": "C"}, ""),
+        ("model=vgg_att2_two_globals compat=pc head=indep", {"B": "B", "C": "C"}, "BC"),
+        ("model=vgg_pan compat=pc", {"B": "B", "C": "C"}, "C"),
+        ("model=vgg_progressive_ll compat=dp", {"A": "A", "C": "C"}, None),
+        ("model=vgg_att3_upprojecting compat=additive", {"C": "ABC"}, None),
+    ],
+)
 def test_every_kind_of_network(overrides, read, inert):
     asked = Trained(*overrides.split())
     for branch in asked.network.branches.values():  # untrained queries are small

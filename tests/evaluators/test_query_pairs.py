@@ -6,9 +6,9 @@ import queried
 import torch
 from torch import nn
 
-from lta.evaluators.query import Query
-from lta.evaluators.query_pairs import choose_donors
-from lta.evaluators.query_replaced import points_at
+from lta.evaluators.query.evaluator import Query
+from lta.evaluators.query.pairs import choose_donors
+from lta.evaluators.query.replaced import points_at
 from lta.layers.compatibility import Parametrised
 
 

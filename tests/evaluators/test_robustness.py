@@ -16,9 +16,9 @@ from torch import nn
 
 import lta
 from lta.data.batches import Split
-from lta.evaluators.attacks import frozen
-from lta.evaluators.classification import Classification
-from lta.evaluators.robustness import Robustness
+from lta.evaluators.classification.evaluator import Classification
+from lta.evaluators.robustness.attacks import frozen
+from lta.evaluators.robustness.evaluator import Robustness
 from lta.models.output import NetworkOutput
 from lta.transforms.normalize import Standardize
 
@@ -237,9 +237,11 @@ def pictures():
     images = np.random.default_rng(1).integers(0, 256, (24, 32, 32, 3)).astype(np.uint8)
     labels = np.random.default_rng(2).integers(0, 4, 24)
     return SimpleNamespace(
-        test=Split(images, labels, sources=np.arange(24) // 2), class_names=tuple("abcd"), eval_batch_size=10,
+        test=Split(images, labels, sources=np.arange(24) // 2),
+        class_names=tuple("abcd"),
+        eval_batch_size=10,
         image_size=(32, 32),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.slow
@@ -278,8 +280,12 @@ def test_parameters_ask_for_gradients_again_also_after_an_error():
 def test_two_processes_find_what_one_finds(tmp_path, capsys):
     run = tmp_path / "run"
     assert lta_run(capsys, [*TINY, f"hydra.run.dir={run}", "data.eval_batch_size=8"]).status == 0
-    settings = ["evaluator=robustness", "evaluator.robustness.eps=[2,8]", "evaluator.robustness.steps=3",
-                f"evaluator.robustness.source={run}"]  # fmt: skip
+    settings = [
+        "evaluator=robustness",
+        "evaluator.robustness.eps=[2,8]",
+        "evaluator.robustness.steps=3",
+        f"evaluator.robustness.source={run}",
+    ]
     command = ["lta.evaluate", f"checkpoint={run}", *settings]
     root = str(Path(lta.__file__).parents[1])
     path = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lta.data.batches import Split
-from lta.evaluators.roles import Roles, measure_roles
+from lta.evaluators.roles.evaluator import Roles, measure_roles
 from lta.measures.roles import centre_prior, coverage, density, density_draws, derangement, interval, role_mass, two_halves
 from lta.models.output import NetworkOutput
 
@@ -156,8 +156,10 @@ def test_a_map_equal_to_a_roles_mask_has_the_inverse_area_as_density_and_that_ro
     split = of_roles(made_roles(60))
     result = asked(only_test(split), A=BACKGROUND, B=SIDE, C=MAIN)
     for level, role, number, words in (
-        ("A", "background", 0, "background"), ("B", "side", 1, "side objects"), ("C", "main", 2, "main object"),
-    ):  # fmt: skip
+        ("A", "background", 0, "background"),
+        ("B", "side", 1, "side objects"),
+        ("C", "main", 2, "main object"),
+    ):
         found = result.figures["levels"][level]
         area = (split.roles == number).mean()
         assert found["density"][role]["value"] == pytest.approx(1 / area)

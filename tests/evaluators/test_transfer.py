@@ -9,20 +9,37 @@ from asked import Stand, data, split
 from networks import network, tiny
 from torch import nn
 
-from lta.evaluators.features import network_features, pixel_size
-from lta.evaluators.transfer import Transfer
+from lta.evaluators.transfer.evaluator import Transfer
+from lta.evaluators.transfer.features import network_features, pixel_size
 
 DIMENSIONS = {  # author_spec section 9; of the others the same place in the network
-    "vgg": 512, "vgg_gap": 512, "vgg_pan": 512, "vgg_att2": 1024, "vgg_att3": 1280, "rn164": 256, "rn_att2": 384,
-    "vgg_late": 512, "vgg_att1": 512, "vgg_att3_upprojecting": 1536, "vgg_att2_two_globals": 1024,
-    "vgg_att3_three_globals": 1280, "vgg_progressive_hl": 512, "vgg_progressive_ll": 512, "rn_att1": 256,
-}  # fmt: skip
+    "vgg": 512,
+    "vgg_gap": 512,
+    "vgg_pan": 512,
+    "vgg_att2": 1024,
+    "vgg_att3": 1280,
+    "rn164": 256,
+    "rn_att2": 384,
+    "vgg_late": 512,
+    "vgg_att1": 512,
+    "vgg_att3_upprojecting": 1536,
+    "vgg_att2_two_globals": 1024,
+    "vgg_att3_three_globals": 1280,
+    "vgg_progressive_hl": 512,
+    "vgg_progressive_ll": 512,
+    "rn_att1": 256,
+}
 ATTENTION = ("vgg_att2", "vgg_att3", "rn_att2")
 
 
-@pytest.mark.parametrize(("model", "overrides"), [
-    *((model, ()) for model in DIMENSIONS), *((model, ("head=indep",)) for model in ATTENTION),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "overrides"),
+    [
+        *((model, ()) for model in DIMENSIONS),
+        *((model, ("head=indep",)) for model in ATTENTION),
+    ],
+    ids=str,
+)
 def test_the_vector_has_the_authors_dimension(model, overrides):
     with torch.device("meta"):
         layers = network(f"model={model}", *overrides, num_classes=7).classifiers
@@ -30,10 +47,14 @@ def test_the_vector_has_the_authors_dimension(model, overrides):
     assert {layer.out_features for layer in layers} == {7}
 
 
-@pytest.mark.parametrize(("model", "overrides"), [
-    *((model, ()) for model in ("vgg", "vgg_late", "vgg_gap", "vgg_att3", "vgg_pan", "rn164", "rn_att2")),
-    ("vgg_att3", ("head=indep",)),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "overrides"),
+    [
+        *((model, ()) for model in ("vgg", "vgg_late", "vgg_gap", "vgg_att3", "vgg_pan", "rn164", "rn_att2")),
+        ("vgg_att3", ("head=indep",)),
+    ],
+    ids=str,
+)
 def test_the_classes_are_linear_in_the_vector(model, overrides):
     """It is what enters the classifier, in eval mode: weights and biases on it give the network's own logits."""
     built = network(f"model={model}", *tiny(model), *overrides, num_classes=5)
@@ -146,17 +167,26 @@ def test_what_was_decided_is_said():
     assert any("is the smallest that was tried" in line for line in found.lines)
 
 
-@pytest.mark.parametrize(("settings", "told"), [
-    ({"train": shades(0, 0)}, "has none here"),
-    ({"train": split(np.zeros((9, 16, 16)))}, "all training images are dark"),
-    ({"train": shades(60, 0), "folds": 21}, "only 20 of the 60 .* are dark"),
-    ({"train": drawings(6), "folds": 3}, "that are dark come from only 2 sources"),
-    ({"baseline": "there"}, "evaluator.transfer.baseline=there: there is no checkpoint"),
-    ({"baseline": "small", "load": lambda path: stand(image_size=(8, 8))}, "8x8 pixels, and the data's images have 16x16"),
-    ({"baseline": ["x", "x"], "load": lambda path: stand()}, "names a run twice"),
-    ({"C": []}, "evaluator.transfer.C"), ({"C": [0]}, "evaluator.transfer.C=0"), ({"folds": 1}, "evaluator.transfer.folds"),
-    ({"train_images": 1}, "evaluator.transfer.train_images"), ({"pixel_dims": 2}, "evaluator.transfer.pixel_dims"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"train": shades(0, 0)}, "has none here"),
+        ({"train": split(np.zeros((9, 16, 16)))}, "all training images are dark"),
+        ({"train": shades(60, 0), "folds": 21}, "only 20 of the 60 .* are dark"),
+        ({"train": drawings(6), "folds": 3}, "that are dark come from only 2 sources"),
+        ({"baseline": "there"}, "evaluator.transfer.baseline=there: there is no checkpoint"),
+        (
+            {"baseline": "small", "load": lambda path: stand(image_size=(8, 8))},
+            "8x8 pixels, and the data's images have 16x16",
+        ),
+        ({"baseline": ["x", "x"], "load": lambda path: stand()}, "names a run twice"),
+        ({"C": []}, "evaluator.transfer.C"),
+        ({"C": [0]}, "evaluator.transfer.C=0"),
+        ({"folds": 1}, "evaluator.transfer.folds"),
+        ({"train_images": 1}, "evaluator.transfer.train_images"),
+        ({"pixel_dims": 2}, "evaluator.transfer.pixel_dims"),
+    ],
+)
 def test_what_can_be_wrong_is_said_in_one_line(settings, told):
     with pytest.raises(ValueError, match=told):
         asked(**settings)

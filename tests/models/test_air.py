@@ -7,7 +7,7 @@ from networks import network
 from torch import nn
 
 import lta
-from lta.checkpoint import untrained
+from lta.inference.checkpoint import untrained
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.whitening import WhitenedConv, fit_whitening
 from lta.training.classifier import Classifier
@@ -35,8 +35,13 @@ def test_the_network_is_the_sources():
     convs = [m for m in built.modules() if isinstance(m, nn.Conv2d)]
     norms = [m for m in built.modules() if isinstance(m, nn.BatchNorm2d)]
     assert [(c.in_channels, c.out_channels) for c in convs] == [
-        (24, 64), (64, 64), (64, 256), (256, 256), (256, 256), (256, 256),
-    ]  # fmt: skip
+        (24, 64),
+        (64, 64),
+        (64, 256),
+        (256, 256),
+        (256, 256),
+        (256, 256),
+    ]
     first = built.trunk.stages["A"][0]
     x = f.gelu(f.conv2d(images, first.weight, first.bias))
     assert x.shape == (8, 24, 31, 31)
@@ -116,8 +121,12 @@ def test_whitened_patches_are_white():
     rows = out[:, :12].permute(0, 2, 3, 1).reshape(-1, 12)
     torch.testing.assert_close(rows.T @ rows / len(rows), torch.eye(12), atol=2e-3, rtol=0)
     torch.testing.assert_close(out[:, 12:], -out[:, :12])
-    first, last = (images.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
-                   @ conv.weight[n].flatten() / conv.weight[n].norm() for n in (0, 11))  # fmt: skip
+    first, last = (
+        images.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
+        @ conv.weight[n].flatten()
+        / conv.weight[n].norm()
+        for n in (0, 11)
+    )
     assert first.square().mean() > 4 * last.square().mean(), "directions of large variance come first"
     assert not any(name == "weight" for name, _ in conv.named_parameters())
 
@@ -199,12 +208,15 @@ def test_pruned_gives_the_same_logits():
     assert count[0] - count[1] == whole.inert_parameters
 
 
-@pytest.mark.parametrize(("override", "said"), [
-    ("model.taps=middle", "model.taps=middle is unknown; choose one of late, early"),
-    ("model.width=0.001", "model.width=0.001 leaves 0.064 of 64 channels; it must be at least 1/64"),
-    ("model.output_scale=0", "model.output_scale=0 must be a number in (0, 100)"),
-    ("model.whiten=1", "model.whiten=1 must be true or false"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("model.taps=middle", "model.taps=middle is unknown; choose one of late, early"),
+        ("model.width=0.001", "model.width=0.001 leaves 0.064 of 64 channels; it must be at least 1/64"),
+        ("model.output_scale=0", "model.output_scale=0 must be a number in (0, 100)"),
+        ("model.whiten=1", "model.whiten=1 must be true or false"),
+    ],
+)
 def test_impossible_values_are_named(override, said):
     with pytest.raises(ValueError, match="model") as error:
         network("model=air_att3", override)
@@ -216,10 +228,19 @@ def test_a_run_measures_its_first_convolution_and_keeps_it(capsys, tmp_path):
     from commands import TINY, lta_run
 
     arguments = [argument for argument in TINY if argument != "experiment=quickstart" and "batch_size" not in argument]
-    ended = lta_run(capsys, [
-        *arguments, "model=air_att2", "model.width=0.125", "recipe=air", "recipe.epochs=2", "data.batch_size=8",
-        "evaluator=classification,query,roles", f"hydra.run.dir={tmp_path}/run",
-    ])  # fmt: skip
+    ended = lta_run(
+        capsys,
+        [
+            *arguments,
+            "model=air_att2",
+            "model.width=0.125",
+            "recipe=air",
+            "recipe.epochs=2",
+            "data.batch_size=8",
+            "evaluator=classification,query,roles",
+            f"hydra.run.dir={tmp_path}/run",
+        ],
+    )
     assert ended.status == 0, ended.err
     classifier = lta.load(tmp_path / "run")
     conv = classifier.network.trunk.stages["A"][0]

@@ -7,9 +7,18 @@ from networks import COUNTS, double, network, tiny
 from lta.training.gradients import average_at_junctions
 
 ATTENTION = (
-    "vgg_att1", "vgg_att2", "vgg_att3", "vgg_att2_two_globals", "vgg_att3_three_globals", "vgg_att3_upprojecting",
-    "vgg_pan", "vgg_progressive_hl", "vgg_progressive_ll", "rn_att1", "rn_att2",
-)  # fmt: skip
+    "vgg_att1",
+    "vgg_att2",
+    "vgg_att3",
+    "vgg_att2_two_globals",
+    "vgg_att3_three_globals",
+    "vgg_att3_upprojecting",
+    "vgg_pan",
+    "vgg_progressive_hl",
+    "vgg_progressive_ll",
+    "rn_att1",
+    "rn_att2",
+)
 PLAIN = ("vgg", "vgg_late", "vgg_gap", "rn164")
 ACTING = {"vgg_pan": ("B",)}
 """Levels whose query acts with pc as each network is published."""
@@ -33,11 +42,18 @@ def test_the_resnet_without_its_classifier_as_the_authors_noted():
     assert count(plain.trunk) + count(plain.classifier[0]) == 1_700_688
 
 
-@pytest.mark.parametrize(("model", "channels"), [
-    ("vgg_att2_two_globals", {"B": 32, "C": 32}), ("vgg_att3", {"A": 16, "B": 32, "C": 32}),
-    ("vgg_att3_upprojecting", {"A": 32, "B": 32, "C": 32}), ("vgg_pan", {"C": 32}), ("vgg_progressive_ll", {"C": 32}),
-    ("rn_att1", {"C": 64}), ("rn_att2", {"B": 32, "C": 64}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "channels"),
+    [
+        ("vgg_att2_two_globals", {"B": 32, "C": 32}),
+        ("vgg_att3", {"A": 16, "B": 32, "C": 32}),
+        ("vgg_att3_upprojecting", {"A": 32, "B": 32, "C": 32}),
+        ("vgg_pan", {"C": 32}),
+        ("vgg_progressive_ll", {"C": 32}),
+        ("rn_att1", {"C": 64}),
+        ("rn_att2", {"B": 32, "C": 64}),
+    ],
+)
 def test_what_the_head_reads(model, channels):
     """At a sixteenth (ResNets: a quarter) of the published channels."""
     output = network(f"model={model}", *tiny(model)).eval()(torch.zeros(2, 3, 32, 32))

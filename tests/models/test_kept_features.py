@@ -5,9 +5,15 @@ import torch
 from networks import double
 
 
-@pytest.mark.parametrize(("model", "kept_levels"), [
-    ("vgg_att3", "ABC"), ("vgg_att3_three_globals", "ABC"), ("vgg_progressive_hl", "AB"), ("vgg_pan", "AB"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "kept_levels"),
+    [
+        ("vgg_att3", "ABC"),
+        ("vgg_att3_three_globals", "ABC"),
+        ("vgg_progressive_hl", "AB"),
+        ("vgg_pan", "AB"),
+    ],
+)
 def test_kept_features_give_the_same_answers(model, kept_levels):
     network = double(model, "compat=dp")
     images = torch.randn(3, 3, 32, 32, dtype=torch.float64)

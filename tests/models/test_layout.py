@@ -40,18 +40,30 @@ def on_paper(*overrides, num_classes=10):
 
 
 TO_A = [
-    *cbr(3, 64, 0.3), *cbr(64, 64), *cbr(64, 128, 0.4), *cbr(128, 128),
-    *cbr(128, 256, 0.4), *cbr(256, 256, 0.4), *cbr(256, 256),
-]  # fmt: skip
+    *cbr(3, 64, 0.3),
+    *cbr(64, 64),
+    *cbr(64, 128, 0.4),
+    *cbr(128, 128),
+    *cbr(128, 256, 0.4),
+    *cbr(256, 256, 0.4),
+    *cbr(256, 256),
+]
 TO_B = ["max 2/2", *cbr(256, 512, 0.4), *cbr(512, 512, 0.4), *cbr(512, 512)]
 TO_C = ["max 2/2", *cbr(512, 512, 0.4), *cbr(512, 512, 0.4), *cbr(512, 512)]
 LAST = ["globalmax", "flatten"]
 G512_8 = ["max 2/2", *cbr(512, 512, 0.4), "max 2/2", *cbr(512, 512, 0.4), *LAST, "drop 0.5", "linear 512>512"]
 G512_16 = ["max 4/4", *cbr(512, 512, 0.4), "max 2/2", *cbr(512, 512, 0.4), *LAST, "drop 0.5", "linear 512>512"]
 G256_32 = [
-    "max 4/4", *cbr(256, 256, 0.4), "max 2/2", *cbr(256, 256, 0.4), "max 2/2", *cbr(256, 256, 0.4), *LAST, "drop 0.5",
+    "max 4/4",
+    *cbr(256, 256, 0.4),
+    "max 2/2",
+    *cbr(256, 256, 0.4),
+    "max 2/2",
+    *cbr(256, 256, 0.4),
+    *LAST,
+    "drop 0.5",
     "linear 256>256",
-]  # fmt: skip
+]
 H = ["vbn 1e-05", "relu", "drop 0.5"]
 
 
@@ -60,12 +72,20 @@ def test_the_trunk_of_all_attention_networks():
     assert [layout(stages[level]) for level in "ABC"] == [TO_A, TO_B, TO_C]
 
 
-@pytest.mark.parametrize(("model", "branches"), [
-    ("vgg_att1", {"C": G512_8}), ("vgg_att2", {"C": G512_8}), ("vgg_att3", {"C": G512_8}),
-    ("vgg_att3_upprojecting", {"C": G512_8}), ("vgg_att2_two_globals", {"B": G512_16, "C": G512_8}),
-    ("vgg_att3_three_globals", {"A": G256_32, "B": G512_16, "C": G512_8}), ("vgg_pan", {"B": G512_16, "C": G512_8}),
-    ("vgg_progressive_hl", {"B": G512_16, "C": G512_8}), ("vgg_progressive_ll", {"A": G256_32, "C": G512_8}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "branches"),
+    [
+        ("vgg_att1", {"C": G512_8}),
+        ("vgg_att2", {"C": G512_8}),
+        ("vgg_att3", {"C": G512_8}),
+        ("vgg_att3_upprojecting", {"C": G512_8}),
+        ("vgg_att2_two_globals", {"B": G512_16, "C": G512_8}),
+        ("vgg_att3_three_globals", {"A": G256_32, "B": G512_16, "C": G512_8}),
+        ("vgg_pan", {"B": G512_16, "C": G512_8}),
+        ("vgg_progressive_hl", {"B": G512_16, "C": G512_8}),
+        ("vgg_progressive_ll", {"A": G256_32, "C": G512_8}),
+    ],
+)
 def test_the_global_branches(model, branches):
     built = on_paper(f"model={model}")
     assert {level: layout(branch) for level, branch in built.branches.items()} == branches
@@ -104,11 +124,24 @@ def test_the_head_and_the_projections():
 def test_the_baseline():
     built = on_paper("model=vgg")
     body = [
-        *cbr(3, 64, 0.3), *cbr(64, 64), "max 2/2", *cbr(64, 128, 0.4), *cbr(128, 128), "max 2/2",
-        *cbr(128, 256, 0.4), *cbr(256, 256, 0.4), *cbr(256, 256), "max 2/2",
-        *cbr(256, 512, 0.4), *cbr(512, 512, 0.4), *cbr(512, 512), "max 2/2",
-        *cbr(512, 512, 0.4), *cbr(512, 512, 0.4), *cbr(512, 512),
-    ]  # fmt: skip
+        *cbr(3, 64, 0.3),
+        *cbr(64, 64),
+        "max 2/2",
+        *cbr(64, 128, 0.4),
+        *cbr(128, 128),
+        "max 2/2",
+        *cbr(128, 256, 0.4),
+        *cbr(256, 256, 0.4),
+        *cbr(256, 256),
+        "max 2/2",
+        *cbr(256, 512, 0.4),
+        *cbr(512, 512, 0.4),
+        *cbr(512, 512),
+        "max 2/2",
+        *cbr(512, 512, 0.4),
+        *cbr(512, 512, 0.4),
+        *cbr(512, 512),
+    ]
     end = [*LAST, "drop 0.5", "linear 512>512", "vbn 1e-05", "relu", "drop 0.5", "linear 512>10"]
     assert layout(built) == [*body, *end]
 
@@ -131,9 +164,17 @@ def unit(inputs, outputs, stride=1):
     middle = outputs // 4
     short = [] if inputs == outputs else [f"conv1 {inputs}>{outputs} /{stride}"]
     return [
-        "bn 1e-05", "relu", f"conv1 {inputs}>{middle} /{stride}", "bn 1e-05", "relu", f"conv3 {middle}>{middle} /1",
-        "bn 1e-05", "relu", f"conv1 {middle}>{outputs} /1", *short,
-    ]  # fmt: skip
+        "bn 1e-05",
+        "relu",
+        f"conv1 {inputs}>{middle} /{stride}",
+        "bn 1e-05",
+        "relu",
+        f"conv3 {middle}>{middle} /1",
+        "bn 1e-05",
+        "relu",
+        f"conv1 {middle}>{outputs} /1",
+        *short,
+    ]
 
 
 def stage(inputs, outputs, stride, units):

@@ -8,9 +8,9 @@ import torch
 from networks import composed, network
 from test_family import ATTENTION, PLAIN
 
-from lta.config.settings import build
 from lta.data.cifar import CIFAR
 from lta.data.splits import balanced_choice
+from lta.instantiate import build
 from lta.training.gradients import average_at_junctions
 from lta.training.recipes import SGDRecipe
 from lta.training.schedules import Steps

@@ -30,9 +30,15 @@ def double(compat, levels="ABC", **options):
     return vgg_attention(5, levels, compat, init={"scorer": "author"}, **TINY, **options).double().eval()
 
 
-@pytest.mark.parametrize(("compat", "options"), [
-    (DotProduct, {}), (SCALED, {}), (Additive, {}), (Parametrised, {"normaliser": "sigmoid"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("compat", "options"),
+    [
+        (DotProduct, {}),
+        (SCALED, {}),
+        (Additive, {}),
+        (Parametrised, {"normaliser": "sigmoid"}),
+    ],
+)
 def test_elsewhere_the_query_acts_at_every_level(compat, options):
     network = double(compat, **options)
     images = torch.randn(3, 3, 32, 32, dtype=torch.float64)
@@ -105,14 +111,21 @@ def test_gap_map_is_uniform_where_the_class_has_no_positive_evidence():
     torch.testing.assert_close(attn, torch.full_like(attn, 1 / 64))
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"width": 0}, "width=0"), ({"width": -1.0}, "width=-1"), ({"width": 0.001}, "width=0.001 leaves 0.064 of 64 channels"),
-    ({"dropout": 2.0}, r"dropout=2.0 must be a number in \[0, 2\)"), ({"dropout": -0.1}, "dropout=-0.1"),
-    ({"init": {"scorer": "ones"}}, "init.scorer=ones is unknown; choose one of zero, author"),
-    ({"init": {"batchnorm": "x"}}, "init.batchnorm=x is unknown"),
-    ({"levels": "D"}, "levels=D must name different ones of A, B, C"), ({"levels": ""}, "levels="),
-    ({"levels": "CC"}, "levels="),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 0}, "width=0"),
+        ({"width": -1.0}, "width=-1"),
+        ({"width": 0.001}, "width=0.001 leaves 0.064 of 64 channels"),
+        ({"dropout": 2.0}, r"dropout=2.0 must be a number in \[0, 2\)"),
+        ({"dropout": -0.1}, "dropout=-0.1"),
+        ({"init": {"scorer": "ones"}}, "init.scorer=ones is unknown; choose one of zero, author"),
+        ({"init": {"batchnorm": "x"}}, "init.batchnorm=x is unknown"),
+        ({"levels": "D"}, "levels=D must name different ones of A, B, C"),
+        ({"levels": ""}, "levels="),
+        ({"levels": "CC"}, "levels="),
+    ],
+)
 def test_wrong_settings_are_named(options, message):
     with pytest.raises(ValueError, match=message), torch.device("meta"):
         vgg_attention(10, **{"levels": "C", "compat": Parametrised, **options})

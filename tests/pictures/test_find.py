@@ -71,8 +71,10 @@ def test_endings_are_those_of_pictures_that_can_be_read():
 def test_outputs_are_named_by_picture_and_effect():
     pictures = [Path("a/x.jpg"), Path("b/y.gif"), Path("z.TIFF")]
     assert name_out(Path("out"), pictures, "autoblur") == [
-        Path("out/x_autoblur.jpg"), Path("out/y_autoblur.png"), Path("out/z_autoblur.TIFF")
-    ]  # fmt: skip
+        Path("out/x_autoblur.jpg"),
+        Path("out/y_autoblur.png"),
+        Path("out/z_autoblur.TIFF"),
+    ]
     assert name_out(Path("out"), pictures[:1], "cutout", ".png") == [Path("out/x_cutout.png")]
 
 

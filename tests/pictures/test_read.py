@@ -190,8 +190,9 @@ def test_32_bit_grey_goes_from_its_lowest_to_its_highest():
     assert picture.notes == ("32-bit grey from -2.14748e+09 to 2.14748e+09, shown as 0 to 255",)
 
 
-@pytest.mark.parametrize(("mode", "form"), [("1", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("CMYK", "TIFF"),
-                                            ("LAB", "TIFF")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mode", "form"), [("1", "PNG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("CMYK", "TIFF"), ("LAB", "TIFF")]
+)
 def test_other_modes_come_out_as_pillow_converts_them(mode, form):
     if mode == "LAB":
         image = ImageCms.profileToProfile(

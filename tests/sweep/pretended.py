@@ -4,8 +4,9 @@ from typing import Any
 
 import yaml
 
-from lta import run_directory
-from lta.stopping import Stopped
+from lta.runtime.files import write_json
+from lta.runtime.provenance import code_version
+from lta.runtime.signals import Stopped
 
 
 class Pretended:
@@ -50,8 +51,8 @@ def finish(directory, config, command, code=None):
     """`code` is the version of the code that the run was finished by; now's without it."""
     overrides = [word for word in command if "=" in word and not word.startswith("hydra.")]
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
-    start = {"overrides": overrides, "code": code or run_directory.code_version()}
-    run_directory.write_json(directory / "run.json", {"starts": [start]})
+    start = {"overrides": overrides, "code": code or code_version()}
+    write_json(directory / "run.json", {"starts": [start]})
     test = 10.0 + config["seed"]
     history = [{"val/error": 99.0}, {"val/error": 2 * test}]
-    run_directory.write_json(directory / "results.json", {"test": {"error": test}, "history": history, "seconds": 60.0})
+    write_json(directory / "results.json", {"test": {"error": test}, "history": history, "seconds": 60.0})

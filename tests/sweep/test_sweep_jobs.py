@@ -68,9 +68,10 @@ def test_the_console_is_kept_and_the_reason_is_that_of_the_last_start(tmp_path):
     [
         ("a\nerror: one\nTraceback\nKeyError: 'x'\nbye", "one"),
         ("Traceback (most recent call last):\n  File x\ntorch.OutOfMemoryError: no\nbye", "torch.OutOfMemoryError: no"),
-        ("10%\r20%\rlast\n\n", "last"), ("", ""),
+        ("10%\r20%\rlast\n\n", "last"),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_reason(said, why):
     assert reason(said) == why
 

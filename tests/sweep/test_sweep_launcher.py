@@ -23,9 +23,17 @@ def test_each_job_is_a_single_run_of_the_same_module(capsys, pretended, tmp_path
     for seed, job in enumerate(call["jobs"]):
         run = f"hydra.run.dir=multirun/{sweep.name}/seed-{seed}"
         assert job.command == [
-            sys.executable, "-m", "lta.run", "--config-dir", "mine", f"seed={seed}", "model=vgg", "hydra.verbose=false",
-            run, "resume=auto",
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "lta.run",
+            "--config-dir",
+            "mine",
+            f"seed={seed}",
+            "model=vgg",
+            "hydra.verbose=false",
+            run,
+            "resume=auto",
+        ]
     assert [(slot.cores, slot.gpus) for slot in call["slots"]] == [((0,), ("0",)), ((1,), ("1",))]
     assert "HYDRA_FULL_ERROR" not in call["environment"], "Hydra's own change of the environment is not the user's"
 

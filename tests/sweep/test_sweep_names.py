@@ -5,7 +5,7 @@ import re
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lta.config.directories import constant_and_swept
+from lta.cli.resolvers import constant_and_swept
 from lta.sweep.names import LONGEST, check_distinct, job_name, sweep_name
 
 
@@ -32,10 +32,12 @@ def test_keys_and_settings_have_no_order():
 @pytest.mark.parametrize(
     "other",
     [
-        ["model=a,b", "seed=0,1", "recipe.epochs=4"], ["model=a,b", "seed=0,1"], ["model=a,b", "recipe.epochs=3", "seed=0"],
+        ["model=a,b", "seed=0,1", "recipe.epochs=4"],
+        ["model=a,b", "seed=0,1"],
+        ["model=a,b", "recipe.epochs=3", "seed=0"],
         ["model=a,b", "seed=0,1", "recipe.epochs=3", "data=cifar10"],
     ],
-)  # fmt: skip
+)
 def test_another_sweep_has_another_name(other):
     assert named("model=a,b", "seed=0,1", "recipe.epochs=3") != named(*other)
 

@@ -22,9 +22,11 @@ def jobs(*states):
     [
         ([("done", 10), ("done", 30), ("running", 0), ("waiting", 0), ("waiting", 0)], 2, 30),
         ([("done", 10), ("failed", 1), ("skipped", 0), ("running", 0)], 4, 10),  # one job takes its time in any case
-        ([("failed", 1), ("waiting", 0)], 1, None), ([("done", 1), ("skipped", 0)], 1, None), ([], 1, None),
+        ([("failed", 1), ("waiting", 0)], 1, None),
+        ([("done", 1), ("skipped", 0)], 1, None),
+        ([], 1, None),
     ],
-)  # fmt: skip
+)
 def test_time_left(states, slots, seconds):
     assert time_left(jobs(*states), slots) == seconds
 

@@ -59,10 +59,17 @@ def test_else_the_drivers_tool_is_asked(tmp_path, script, gpus):
 @pytest.mark.parametrize(
     ("accelerator", "devices", "gpus", "processes"),
     [
-        ("auto", 1, 1, 1), ("gpu", 4, 4, 4), ("cpu", 2, 0, 2), ("gpu", [0, 1], 2, 2), ("auto", [3], 4, 1),
-        ("mps", 1, 0, 1), ("gpu", "many", 1, 1), ("gpu", -1, 1, 1), ("gpu", [], 1, 1),
+        ("auto", 1, 1, 1),
+        ("gpu", 4, 4, 4),
+        ("cpu", 2, 0, 2),
+        ("gpu", [0, 1], 2, 2),
+        ("auto", [3], 4, 1),
+        ("mps", 1, 0, 1),
+        ("gpu", "many", 1, 1),
+        ("gpu", -1, 1, 1),
+        ("gpu", [], 1, 1),
     ],
-)  # fmt: skip
+)
 def test_what_a_job_asks_for(accelerator, devices, gpus, processes):
     trainer = {"accelerator": accelerator, "devices": devices}
     assert (gpus_asked(trainer), processes_asked(trainer)) == (gpus, processes)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from pretended import finish, pretend
 
-from lta import run_directory
+from lta.runtime import run_directory
+from lta.runtime.files import write_json
+from lta.runtime.provenance import code_version
 from lta.sweep.jobs import Job
 from lta.sweep.session import check_options, objective, run_sweep
 
@@ -105,10 +107,17 @@ def test_the_summary_is_written_with_every_run(pretended):
     assert (gap["n"], gap["test/error"]) == (1, {"mean": 10.0, "std": None})
     runs = {run["directory"]: run for run in summary()["runs"]}
     assert runs["model-vgg+seed-1"] == {
-        "directory": "model-vgg+seed-1", "status": "finished", "why": None, "overrides": {"model": "vgg", "seed": "1"},
-        "seed": 1, "code": run_directory.code_version(), "precision": None, "test/error": 11.0, "val/error": 22.0,
+        "directory": "model-vgg+seed-1",
+        "status": "finished",
+        "why": None,
+        "overrides": {"model": "vgg", "seed": "1"},
+        "seed": 1,
+        "code": code_version(),
+        "precision": None,
+        "test/error": 11.0,
+        "val/error": 22.0,
         "seconds": 60.0,
-    }  # fmt: skip
+    }
     failed = runs["model-gap+seed-1"]
     assert (failed["status"], failed["why"], failed["test/error"]) == ("failed", "no luck", None)
     with (HERE / "sweep.csv").open(newline="") as file:
@@ -157,7 +166,7 @@ def test_runs_of_other_code_are_taken_and_that_is_said(pretended, capsys):
     make_old(sweep(made())[0])
     sweep(made(), code="any")
     assert pretended.started() == []
-    versions = ", ".join(sorted([OLD, run_directory.code_version()]))
+    versions = ", ".join(sorted([OLD, code_version()]))
     assert f"runs of different versions of the code are averaged together: {versions}\n" in capsys.readouterr().out
 
 
@@ -241,7 +250,7 @@ def test_unfinished_runs_are_started_again_and_not_averaged(pretended, capsys):
         ("", "auto", made(devices=2), [""]),
         ("", 2, made(), ["", ""]),
     ],
-)  # fmt: skip
+)
 def test_slots_and_their_gpus(pretended, capsys, gpus, slots, jobs, shares):
     if isinstance(shares, str):
         with pytest.raises(ValueError, match=shares):
@@ -279,5 +288,5 @@ def test_the_objective_is_the_last_epochs(pretended):
     assert objective(job, "val/error") == 26.0
     assert objective(job, "val/loss") is None
     assert objective(job, None) is None
-    run_directory.write_json(job.directory / "results.json", {"test": {"error": 1.0}, "history": []})
+    write_json(job.directory / "results.json", {"test": {"error": 1.0}, "history": []})
     assert objective(job, "val/error") is None

@@ -8,9 +8,9 @@ import pytorch_lightning as pl
 import torch
 from networks import composed, network
 
-from lta.config.settings import build
 from lta.data.base import ImageData
 from lta.data.batches import Split
+from lta.instantiate import build
 from lta.training.classifier import Classifier
 from lta.training.lookahead import Lookahead
 from lta.training.recipes import SGDRecipe

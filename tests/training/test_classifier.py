@@ -44,17 +44,33 @@ def test_seeds_of_epochs_and_ranks_differ():
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-@pytest.mark.parametrize(("features", "native"), [
-    ({"amx_bf16": True}, True), ({"avx512_bf16": True}, False), ({"avx512_f": True}, False), ({}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("features", "native"),
+    [
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": True}, False),
+        ({"avx512_f": True}, False),
+        ({}, False),
+    ],
+)
 def test_bfloat16_only_where_it_is_faster(monkeypatch, features, native):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
     assert bfloat16_is_faster("cpu") is native
 
 
-@pytest.mark.parametrize(("devices", "native"), [
-    (1, True), (2, False), ([0], True), ([1], False), ([0, 2], True), ([2, 1], False), (3, False), ([0, 7], True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("devices", "native"),
+    [
+        (1, True),
+        (2, False),
+        ([0], True),
+        ([1], False),
+        ([0, 2], True),
+        ([2, 1], False),
+        (3, False),
+        ([0, 7], True),
+    ],
+)
 def test_bfloat16_only_where_all_chosen_gpus_have_it(monkeypatch, devices, native):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: [(8, 0), (7, 5), (9, 0)][index])
@@ -91,12 +107,31 @@ def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
-        ({"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-          "GROUP_RANK": "0"}, "ask for 1 process, but torchrun starts 2"),
-        ({"SLURM_NTASKS": "2", "SLURM_STEP_ID": "0", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0",
-          "SLURM_JOB_NAME": "lta", "SLURM_NTASKS_PER_NODE": "2"}, "ask for 1 process, but srun starts 2"),
+        (
+            {
+                "TORCHELASTIC_RUN_ID": "x",
+                "RANK": "0",
+                "LOCAL_RANK": "0",
+                "WORLD_SIZE": "2",
+                "LOCAL_WORLD_SIZE": "2",
+                "GROUP_RANK": "0",
+            },
+            "ask for 1 process, but torchrun starts 2",
+        ),
+        (
+            {
+                "SLURM_NTASKS": "2",
+                "SLURM_STEP_ID": "0",
+                "SLURM_PROCID": "0",
+                "SLURM_LOCALID": "0",
+                "SLURM_NODEID": "0",
+                "SLURM_JOB_NAME": "lta",
+                "SLURM_NTASKS_PER_NODE": "2",
+            },
+            "ask for 1 process, but srun starts 2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_trainer_for_one_device_is_refused_where_several_processes_are_started(monkeypatch, environment, says):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -51,9 +51,15 @@ def test_auto_on_the_cpu_needs_a_number():
 
 @pytest.mark.parametrize(
     ("asked", "accelerator", "processes", "chosen"),
-    [("auto", "gpu", 2, True), ("auto", "gpu", 1, False), ("auto", "cpu", 2, False), (True, "gpu", 1, True),
-     (False, "gpu", 8, False), (False, "cpu", 2, False)],
-)  # fmt: skip
+    [
+        ("auto", "gpu", 2, True),
+        ("auto", "gpu", 1, False),
+        ("auto", "cpu", 2, False),
+        (True, "gpu", 1, True),
+        (False, "gpu", 8, False),
+        (False, "cpu", 2, False),
+    ],
+)
 def test_synchronised_batchnorm(asked, accelerator, processes, chosen):
     assert devices.choose_sync_batchnorm(asked, accelerator, processes) is chosen
 

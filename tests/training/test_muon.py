@@ -7,7 +7,7 @@ import torch
 from networks import composed, network
 from torch import nn
 
-from lta.config.settings import build
+from lta.instantiate import build
 from lta.models.bare import BareConv2d
 from lta.training.muon import Muon, orthogonalised
 from lta.training.recipes import SGDRecipe

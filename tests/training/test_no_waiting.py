@@ -42,9 +42,15 @@ class Reads(pl.Callback):
 def watched(capsys, directory, *arguments) -> Watch:
     with Watch() as watch:
         ended = lta_run(
-            capsys, [*TINY, "data.train_size=256", f"+callbacks.watch._target_={__name__}.BetweenEnds", *arguments,
-            f"hydra.run.dir={directory}/run"],
-        )  # fmt: skip
+            capsys,
+            [
+                *TINY,
+                "data.train_size=256",
+                f"+callbacks.watch._target_={__name__}.BetweenEnds",
+                *arguments,
+                f"hydra.run.dir={directory}/run",
+            ],
+        )
     assert ended.status == 0, ended.err
     assert watch.steps == 8
     assert watch.operations > 500

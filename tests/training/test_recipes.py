@@ -113,10 +113,13 @@ def test_the_loss_is_the_sum_over_loss_logits():
     torch.testing.assert_close(authors().loss(output, labels), expected)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"dampening": 0.5}, "needs momentum and no dampening; here recipe.momentum=0.9 and recipe.dampening=0.5"),
-    ({"momentum": 0.0}, "recipe.nesterov=true needs momentum"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dampening": 0.5}, "needs momentum and no dampening; here recipe.momentum=0.9 and recipe.dampening=0.5"),
+        ({"momentum": 0.0}, "recipe.nesterov=true needs momentum"),
+    ],
+)
 def test_wrong_settings_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         SGDRecipe(1, **options)

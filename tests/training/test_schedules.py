@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from lta.commands import CONF
-from lta.config.settings import build
+from lta.cli.commands import CONF
+from lta.instantiate import build
 from lta.training.schedules import Steps, WarmupCosine
 
 STEPS = 390  # of an epoch of 50,000 images in batches of 128
@@ -26,10 +26,22 @@ def test_cifar_at_the_start_and_the_end_of_an_epoch(data, epoch, halvings):
         assert schedule.factor(step, STEPS, epochs) == pytest.approx(0.5**halvings / (1 + step * 1e-7), rel=1e-12)
 
 
-@pytest.mark.parametrize(("epoch", "lr"), [
-    (1, 0.1), (29, 0.1), (30, 0.2), (59, 0.2), (60, 0.4), (89, 0.4), (90, 0.2), (120, 0.1), (299, 0.003125),
-    (300, 0.0015625), (320, 0.0015625),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("epoch", "lr"),
+    [
+        (1, 0.1),
+        (29, 0.1),
+        (30, 0.2),
+        (59, 0.2),
+        (60, 0.4),
+        (89, 0.4),
+        (90, 0.2),
+        (120, 0.1),
+        (299, 0.003125),
+        (300, 0.0015625),
+        (320, 0.0015625),
+    ],
+)
 def test_cub(epoch, lr):
     schedule, base, epochs = authors("cub200")
     step = (epoch - 1) * 46
@@ -72,13 +84,16 @@ def test_cosine_without_warmup_starts_at_the_peak():
     assert WarmupCosine(warmup=0.0).factor(0, 10, 1) == 1.0
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"changes": [[0, 0.5]]}, "schedule.changes: epoch=0 must be a whole number, at least 1"),
-    ({"changes": [[2, -0.5]]}, "schedule.changes: factor at epoch 2=-0.5 must be a number"),
-    ({"changes": [[2, 0.5, 1]]}, r"schedule.changes=.* must be pairs of epoch and factor"),
-    ({"step_decay": -1}, "schedule.step_decay=-1 must be a number"),
-    ({"of_epochs": 0}, "schedule.of_epochs=0 must be a whole number, at least 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"changes": [[0, 0.5]]}, "schedule.changes: epoch=0 must be a whole number, at least 1"),
+        ({"changes": [[2, -0.5]]}, "schedule.changes: factor at epoch 2=-0.5 must be a number"),
+        ({"changes": [[2, 0.5, 1]]}, r"schedule.changes=.* must be pairs of epoch and factor"),
+        ({"step_decay": -1}, "schedule.step_decay=-1 must be a number"),
+        ({"of_epochs": 0}, "schedule.of_epochs=0 must be a whole number, at least 1"),
+    ],
+)
 def test_wrong_settings_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Steps(**options)

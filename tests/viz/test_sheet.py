@@ -58,9 +58,14 @@ def test_right_and_wrong_have_their_colour(right, there, missing):
 
 
 def test_the_title_stands_above_the_headings_above_the_pictures():
-    plain, headed, titled = (sheet([tiles(2)], headings, title) for headings, title in (
-        (["", ""], ""), (["one", "two"], ""), (["one", "two"], "what it shows"),
-    ))  # fmt: skip
+    plain, headed, titled = (
+        sheet([tiles(2)], headings, title)
+        for headings, title in (
+            (["", ""], ""),
+            (["one", "two"], ""),
+            (["one", "two"], "what it shows"),
+        )
+    )
     assert plain.height < headed.height < titled.height
 
 

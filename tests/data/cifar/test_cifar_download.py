@@ -63,8 +63,16 @@ def test_offline_the_line_says_what_where_and_the_ways_on(tmp_path):
     started = time.monotonic()
     line = refused(tmp_path / "root")
     assert time.monotonic() - started < 5
-    for part in ("no cifar10", str(tmp_path / "root"), "cifar-10-batches-py", "cifar10/train", "Connection refused",
-                 str(tmp_path / "root" / "cifar-10-python.tar.gz"), "data.root=", "LTA_DATA_ROOT"):  # fmt: skip
+    for part in (
+        "no cifar10",
+        str(tmp_path / "root"),
+        "cifar-10-batches-py",
+        "cifar10/train",
+        "Connection refused",
+        str(tmp_path / "root" / "cifar-10-python.tar.gz"),
+        "data.root=",
+        "LTA_DATA_ROOT",
+    ):
         assert part in line
     assert not (tmp_path / "root").exists()
 

@@ -1,0 +1,111 @@
+"""Where a picture's attention comes from: a trained network, or a mask."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lta import checks
+from lta.effects.attention_mask import on_picture, stretched
+from lta.inference.windows import check_scales, see
+from lta.measures.pixel_maps import COMBINATIONS, combine
+from lta.pictures.read import Picture, UnusablePicture, read
+
+EDGES = 0.05
+"""Of a network's maps, whose cells are that large and larger."""
+
+
+class Attended(NamedTuple):
+    """How much each pixel is attended, 0 to 1, and what is to be said of it."""
+
+    mask: Float[Tensor, "height width"]
+    said: tuple[str, ...]
+
+
+Source = Callable[[Picture], Attended]
+
+
+def from_network(checkpoint: str, which: str, device: torch.device, attention: Mapping[str, Any]) -> Source:
+    """The maps of a trained network, as `lta.inference.windows.see` has them.
+
+    Raises ValueError where it makes no maps, none of the levels asked for, or none that takes notice of a query asked for.
+    """
+    # Imported here: a mask needs no network.
+    from lta.inference.checkpoint import load
+    from lta.inference.query import asked_for
+
+    check_scales("attention.scales", attention["scales"])
+    classifier = load(checkpoint, which).to(device)
+    levels = chosen_levels(attention["levels"], getattr(classifier.network, "levels", ()), f"checkpoint={checkpoint}")
+    queries, of_query = asked_for(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
+
+    def attended(picture: Picture) -> Attended:
+        seen = see(classifier, picture.on_white, attention["scales"], queries)
+        share, index = seen.probabilities.max(0)
+        mask, said = mask_of(seen.maps, picture, attention | {"levels": levels})
+        named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
+        return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
+
+    return attended
+
+
+def mask_of(maps: Mapping[str, Float[Tensor, "rows columns"]], picture: Picture, attention: Mapping[str, Any]) -> Attended:
+    """`maps` as `Seen` has them; of `attention`, the keys of conf/apply.yaml, `scales` and `query` are not read."""
+    checks.choice("attention.combine", attention["combine"], COMBINATIONS)
+    levels = chosen_levels(attention["levels"], tuple(maps), "this network")
+    chosen = [maps[level][None] for level in levels]
+    together = chosen[0] if len(chosen) == 1 else combine(chosen, attention["combine"])
+    mask, prefers = stretched(together[0], attention["low"], attention["high"])
+    said = () if prefers else ("the map prefers nothing: all of the picture counts as attended",)
+    return Attended(finished(mask, picture, attention, EDGES), said)
+
+
+def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
+    """The light of a picture; nothing is attended where it is transparent.
+
+    Raises ValueError where it can't be read, or where a picture has another size.
+    """
+    refuse_network_settings(attention, f"mask={path}")
+    drawn = read(path)
+    mask = drawn.rgb.float().mean(0) / 255
+    if drawn.alpha is not None:
+        mask *= drawn.alpha.float() / 255
+    said = () if mask.any() else (f"mask={path} is black or transparent everywhere: nothing counts as attended",)
+
+    def attended(picture: Picture) -> Attended:
+        if picture.rgb.shape[1:] != mask.shape:
+            theirs, ours = (f"{shape[-1]} x {shape[-2]}" for shape in (picture.rgb.shape, mask.shape))
+            raise UnusablePicture(f"{picture.path} has {theirs} pixels, mask={path} {ours}")
+        return Attended(finished(mask, picture, attention, 0), said)
+
+    return attended
+
+
+def chosen_levels(asked: Any, there: Sequence[str], whose: str) -> list[str]:
+    """One, several, "all", or None for the deepest. Raises ValueError where the network has no maps, or not those."""
+    if not there:
+        raise ValueError(f"{whose} is of a network without attention maps")
+    named = {None: [there[-1]], "all": list(there)}
+    levels = named[asked] if asked is None or asked == "all" else [asked] if isinstance(asked, str) else list(asked)
+    for level in levels:
+        checks.choice("attention.levels", level, there)
+    if not levels:
+        raise ValueError(f"attention.levels=[] names none; choose of {', '.join(there)}")
+    return levels
+
+
+def refuse_network_settings(attention: Mapping[str, Any], source: str) -> None:
+    """Raises ValueError where something is asked for that only a network of lta has."""
+    for key in ("levels", "query"):
+        if attention[key] is not None:
+            raise ValueError(f"attention.{key}={attention[key]} is of a network that attends; {source} is none")
+
+
+def finished(mask: Tensor, picture: Picture, attention: Mapping[str, Any], edges: float) -> Float[Tensor, "height width"]:
+    """`mask` at the picture's own size, with the borders asked for (`edges` where nothing is), inverted if it is wanted."""
+    checks.flag("attention.invert", attention["invert"])
+    asked = attention["edges"]
+    mask = on_picture(mask, picture.on_white, edges if asked is None else asked, attention["feather"])
+    return 1 - mask if attention["invert"] else mask

@@ -1,0 +1,186 @@
+"""How a command starts, and how it ends: in one line where the user can mend what went wrong. Imports no torch."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import wraps
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+import lta
+import lta.cli.resolvers  # registers what conf/config.yaml asks for
+from lta.checks import RunError
+from lta.cli.commands import CONF, RUN, choices, groups_of
+from lta.cli.errors import is_users, one_line
+from lta.runtime import ranks
+from lta.runtime.signals import Stopped, requeue, signals
+
+ENVIRONMENT: dict[str, str] = {}
+"""What the program was started with, and what the jobs of a sweep get."""
+
+HYDRA_FLAGS = {
+    "-h",
+    "--help",
+    "--hydra-help",
+    "--version",
+    "-c",
+    "--cfg",
+    "--resolve",
+    "-p",
+    "--package",
+    "-r",
+    "--run",
+    "-m",
+    "--multirun",
+    "-sc",
+    "--shell-completion",
+    "-cp",
+    "--config-path",
+    "-cn",
+    "--config-name",
+    "-cd",
+    "--config-dir",
+    "--experimental-rerun",
+    "-i",
+    "--info",
+}
+
+TAKE_WORDS = HYDRA_FLAGS - {"-h", "--help", "--hydra-help", "--version", "--resolve", "-r", "--run", "-m", "--multirun"}
+"""Those that the next word on the command line may belong to."""
+
+
+def launch(
+    task: Callable[[DictConfig], None],
+    config_name: str = RUN,
+    lists: Sequence[str] = ("evaluator",),
+    sweeps: bool = True,
+) -> None:
+    """Composes the configuration from the command line and calls `task` with it; ends errors in one line, status 1.
+
+    `a=x,y` is read as `a=[x,y]` for the keys in `lists`, also in a sweep: no job is to be run once for each of them. In a
+    sweep (refused unless `sweeps`) the other jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback
+    instead.
+    """
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        _print_to_whoever_reads(_help(config_name))
+        return
+    if "--version" in sys.argv[1:]:
+        _print_to_whoever_reads(f"lta {lta.__version__}, Hydra {hydra.__version__}")
+        return
+    full_error = os.environ.get("HYDRA_FULL_ERROR")
+    failed = []
+
+    @wraps(task)  # the sweep launcher starts the module that the task is of
+    def composed(cfg: DictConfig) -> None:
+        _restore("HYDRA_FULL_ERROR", full_error)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            _job_of_another_launcher(task, cfg)
+        else:
+            with _errors_in_one_line(failed, config_name):
+                task(cfg)
+
+    ENVIRONMENT.clear()
+    ENVIRONMENT.update(os.environ)
+    started = ranks.is_started_by_lightning()
+    if started:
+        ranks.end_with_parent()
+    with signals.handled(tell=os.getppid() if started else None), _said_once(), _errors_in_one_line(failed, config_name):
+        sys.argv[1:] = [_listed(argument, lists) for argument in _flags_first(sys.argv[1:], sweeps)]
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
+        try:
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(composed)()
+        finally:
+            _restore("HYDRA_FULL_ERROR", full_error)
+    if failed:
+        sys.exit(1)
+
+
+def _print_to_whoever_reads(text: str) -> None:
+    """`... --help | head` reads a part of it."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more when it ends
+
+
+def _job_of_another_launcher(task: Callable[[DictConfig], None], cfg: DictConfig) -> None:
+    """In this process or, by submitit, in another: such launchers collect what their jobs raise, without its cause."""
+    try:
+        with signals.handled():
+            task(cfg)
+    except Exception as error:
+        if is_users(error):
+            raise RunError(one_line(error)) from error
+        raise
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    try:
+        yield
+    except Stopped as stopped:
+        if ranks.is_first():
+            with suppress(OSError):  # the terminal may be what went away
+                print(stopped, file=sys.stderr)
+            if stopped.number == signal.SIGUSR1 and "SLURM_JOB_ID" in os.environ:
+                requeue()
+        raise
+
+
+@contextmanager
+def _errors_in_one_line(failed: list[Exception], config_name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_users(error):
+            raise
+        print(f"error: {one_line(error, config_name)}", file=sys.stderr)
+        failed.append(error)
+
+
+def _help(config_name: str) -> str:
+    """The command's help text with the groups it chooses from, and their choices. Hydra's own takes a second: it loads
+    every file several times."""
+    text = (CONF / f"{config_name}_help.txt").read_text()
+    listed = {group: choices(group) for group in groups_of(config_name)}
+    if config_name == RUN:  # there are other data, without training images, to look at
+        listed["data"] = choices("data/with_recipe/fast")
+    shown = (f"{group}: {', '.join(names)}" for group, names in listed.items())
+    return text.replace("GROUPS", "\n    ".join(shown)).rstrip()
+
+
+def _listed(argument: str, keys: Sequence[str]) -> str:
+    """`evaluator=a,b` as `evaluator=[a,b]`."""
+    key, _, value = argument.partition("=")
+    return f"{key}=[{value}]" if key in keys and "," in value and value[0] not in "[{('\"" else argument
+
+
+def _flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
+    """Hydra's parser answers an unknown flag, and settings before a flag and behind it, with its whole usage."""
+    flags, settings_given = [], []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        flag, equals, _ = argument.partition("=")
+        of_flag = before in TAKE_WORDS and not equals and not argument.startswith("-")
+        if not flag or not (equals or argument.startswith(("-", "~")) or of_flag):
+            shown = argument or "''"
+            raise RunError(f"{shown}: settings are given as key=value, for example recipe.epochs=5; see --help")
+        if flag.startswith("-") and flag not in HYDRA_FLAGS:
+            raise RunError(f"{flag} is unknown: settings are given as key=value, for example recipe.epochs=5; see --help")
+        if flag in ("-m", "--multirun") and not sweeps:
+            raise RunError(f"{flag} is for sweeps of lta.run; several checkpoints are given as checkpoint=one,other")
+        if argument == "hydra.run.dir=":
+            raise RunError("hydra.run.dir= must name a directory")
+        (flags if flag.startswith("-") or of_flag else settings_given).append(argument)
+    return [*flags, *settings_given]
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

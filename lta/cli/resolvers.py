@@ -1,0 +1,103 @@
+"""Where runs and sweeps lie, which conf/config.yaml asks for by resolvers (`${lta.run_dir:...}`). Imports no torch."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
+from omegaconf import OmegaConf
+
+from lta.checks import RunError
+from lta.runtime import ranks
+from lta.runtime.run_directory import is_free
+from lta.sweep.names import job_name, sweep_name
+
+
+def directory_given() -> bool:
+    """Whether the run's directory was named, and not made up for it."""
+    return any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra)
+
+
+def constant_and_swept(overrides: Sequence[str], params: Mapping[str, Any] | None) -> tuple[dict[str, str], set[str]]:
+    """Of a sweep: what is the same in all its jobs, as value by key, and the keys of what varies.
+
+    `overrides` are those of the command line, `params` the sweeper's own, which they replace. A glob is `key=pattern`.
+    """
+    constant, swept = {}, {}
+    lines = [f"{key}={value}" for key, value in (params or {}).items()]
+    for override in OverridesParser.create().parse_overrides([*lines, *overrides]):
+        key = override.get_key_element()
+        constant.pop(key, None)
+        swept.pop(key, None)
+        value = override.value()
+        if isinstance(value, Glob):
+            swept[key] = f"{key}={','.join([*value.include, *(f'!{pattern}' for pattern in value.exclude)])}"
+        elif override.is_sweep_override():
+            swept[key] = key
+        else:
+            constant[key] = override.get_value_element_as_str()
+    return constant, set(swept.values())
+
+
+def existing_run(resume: str) -> str:
+    """The directory; raises RunError where it holds no run."""
+    directory = Path(resume)
+    if directory.is_file():
+        run = directory.parent.parent if directory.parent.name == "checkpoints" else "RUN"
+        raise RunError(f"resume={resume} is a file: resume={run}, the run's directory, goes on from its last checkpoint")
+    if not directory.is_dir():
+        raise RunError(f"resume={resume}: there is no such directory")
+    if not (directory / "config.yaml").is_file():
+        raise RunError(f"resume={resume} is no run directory: it has no config.yaml")
+    return str(directory)
+
+
+def _run_directory(resume: str | None, fresh: str) -> str:
+    if resume not in (None, "auto"):
+        return existing_run(resume)
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        if by := _started_apart():
+            raise RunError(f"give hydra.run.dir=...: the processes that {by} can't agree on a directory otherwise")
+        return fresh
+    from lta.runtime.rendezvous import agreed
+
+    return agreed(fresh)
+
+
+def _started_apart() -> str:
+    """By whom several processes of this run were started that know nothing of each other yet; "" where there is one."""
+    if "LOCAL_RANK" in os.environ:  # by Lightning, with the first one's command
+        return ""
+    if "NODE_RANK" in os.environ:
+        return "are started on several machines"
+    in_step = "SLURM_STEP_ID" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+    return "srun starts" if in_step and int(os.environ.get("SLURM_NTASKS", 1)) > 1 else ""
+
+
+def _of_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> dict[str, Any]:
+    constant, swept = constant_and_swept(overrides, params)
+    return {"constant": constant, "swept": sorted(swept)}
+
+
+def _sweep_directory(sweep: Mapping[str, Any]) -> str:
+    computed = {key: value for key, value in sweep["constant"].items() if not is_free(key)}
+    return f"multirun/{sweep_name(computed, sweep['swept'])}"
+
+
+def _job_directory(overrides: Sequence[str], sweep: Mapping[str, Any]) -> str:
+    pairs = (override.partition("=") for override in overrides)
+    return job_name({key: value for key, _, value in pairs if key not in sweep["constant"]})
+
+
+for _name, _resolver, _cached in (
+    ("run_dir", _run_directory, False),
+    ("log_name", ranks.log_name, False),
+    ("log_level", lambda: "INFO" if ranks.is_first() else "WARNING", False),
+    ("of_sweep", _of_sweep, True),  # cached: a job, which varies nothing itself, has what its sweep has found
+    ("sweep_dir", _sweep_directory, False),
+    ("job_dir", _job_directory, False),
+):
+    OmegaConf.register_new_resolver(f"lta.{_name}", _resolver, replace=True, use_cache=_cached)

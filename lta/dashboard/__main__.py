@@ -1,0 +1,59 @@
+"""`python -m lta.dashboard`: save the W&B dashboard of a project, or print what would be saved."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from lta.checks import RunError
+from lta.cli.commands import CONF
+from lta.cli.errors import is_users, one_line
+
+DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lta"}
+FLAGS = ("--dry-run", "--json", "--help", "-h")
+
+
+def asked(arguments: Sequence[str]) -> dict[str, str | None]:
+    """The settings of a command line; raises RunError where one can't be."""
+    settings = dict(DEFAULTS)
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if argument in FLAGS:
+            continue
+        if key.startswith("-"):
+            raise RunError(f"{argument} is unknown; the flags are {', '.join(FLAGS)}")
+        if not equals or key not in settings:
+            raise RunError(f"{argument}: lta.dashboard reads {', '.join(f'{name}=...' for name in settings)}; see --help")
+        settings[key] = None if value == "null" else value
+        if not settings[key] and DEFAULTS[key]:
+            raise RunError(f"{argument}: a name is needed")
+        if "/" in value:
+            raise RunError(f"{argument} has a slash; project and entity are given apart: entity=somebody project=lta")
+    return settings
+
+
+def dashboard(arguments: Sequence[str]) -> None:
+    if {"--help", "-h"} & set(arguments):
+        print((CONF / "dashboard_help.txt").read_text().rstrip())
+        return
+    settings = asked(arguments)
+    # Imported here: `--help` needs none of it.
+    from lta.dashboard.panels import outline
+    from lta.dashboard.workspace import save, spec
+
+    if "--json" in arguments:
+        print(spec(**settings))
+    elif "--dry-run" in arguments:
+        entity = settings["entity"] or "the login's own entity"
+        print(f"would be saved: the view {settings['name']!r} of project {settings['project']}, {entity}\n{outline()}")
+    else:
+        print(f"saved: {save(**settings)}")
+
+
+if __name__ == "__main__":
+    try:
+        dashboard(sys.argv[1:])
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_users(error):
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        sys.exit(1)

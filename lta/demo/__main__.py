@@ -1,0 +1,68 @@
+"""`python -m lta.demo`: a page in the browser to try a trained network on pictures."""
+
+import signal
+from typing import Any
+
+from omegaconf import DictConfig
+
+from lta.cli.launch import launch
+from lta.cli.settings import settings_of
+from lta.instantiate import build, plain
+from lta.runtime.signals import Stopped
+
+SWEEP = 60.0
+"""Seconds between two looks for pages that were left."""
+
+
+def demo(composed: DictConfig) -> None:
+    cfg = plain(settings_of("demo", composed))
+    try:
+        serve(cfg)
+    except Stopped as stopped:
+        if stopped.number != signal.SIGINT:
+            raise Stopped(stopped.number, "the page has ended") from stopped
+        print("ended")
+
+
+def serve(cfg: dict[str, Any]) -> None:
+    # Imported here: `--help` and `--cfg job` need none of it.
+    import webbrowser
+    from threading import Event
+
+    from lta import checks
+    from lta.demo import place
+
+    place.check_installed()
+    checks.flag("open", cfg["open"])
+    port = place.free_port(cfg["host"], cfg["port"])
+    with place.own_folder(cfg["host"]) as (folder, aside):
+        # Imported only now: Gradio, torch and matplotlib read the environment when they are.
+        from lta.demo.limits import limits
+        from lta.demo.looking import Workshop
+        from lta.demo.networks import load_networks
+        from lta.demo.page import Page
+        from lta.demo.serving import served
+        from lta.demo.visits import Visits
+        from lta.training.devices import choose_device
+
+        most = limits(**cfg["largest"])
+        checkpoints = [cfg["checkpoint"]] + ([] if cfg["compare"] is None else [cfg["compare"]])
+        networks = load_networks(checkpoints, cfg["which"], choose_device(cfg["device"]))
+        effects = {name: build(node) for name, node in cfg["effect"].items()}
+        workshop = Workshop(networks, effects, cfg["attention"]["scales"], most, folder)
+        workshop.check(cfg["attention"])
+        visits = Visits()
+        page = Page(workshop, visits, cfg["attention"])
+        if aside:
+            print(f"not used here: {', '.join(aside)}")
+        with served(page.blocks, cfg["host"], port, most) as address:
+            print(f"{address}  ({place.reach(cfg['host'])}; Ctrl-C ends it)", flush=True)
+            if cfg["open"]:
+                webbrowser.open(address)
+            while True:
+                Event().wait(SWEEP)
+                visits.forget_idle()
+
+
+if __name__ == "__main__":
+    launch(demo, "demo", lists=("effect",), sweeps=False)

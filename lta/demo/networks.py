@@ -1,0 +1,76 @@
+"""The trained networks that the page asks, and what it says of each."""
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from lta.inference.checkpoint import load
+
+NAMED = 12
+"""Classes that are listed; of more, the number is given."""
+
+
+class Network(NamedTuple):
+    """`levels` with a map; of these, `acting` are those whose map takes notice of the query; `about` one sentence."""
+
+    name: str
+    classifier: Any
+    levels: tuple[str, ...]
+    acting: tuple[str, ...]
+    about: str
+
+    @property
+    def query_said(self) -> str:
+        """Where a query acts, in words."""
+        if not self.acting:
+            return "These maps provably ignore the query: it adds the same to all of a picture's scores, or nothing."
+        deaf = [level for level in self.levels if level not in self.acting]
+        return f"The query acts at {', '.join(self.acting)}" + (f", not at {', '.join(deaf)}." if deaf else ".")
+
+
+def load_networks(checkpoints: Sequence[str], which: str, device: torch.device) -> tuple[Network, ...]:
+    """In the order given. Raises ValueError where one can't be loaded or makes no maps."""
+    return tuple(
+        _network(checkpoint, name, which, device) for checkpoint, name in zip(checkpoints, names(checkpoints), strict=True)
+    )
+
+
+def names(checkpoints: Sequence[str]) -> list[str]:
+    """As much of the end of each path as tells them apart, of a file with the run that it lies in (run/checkpoints/file)."""
+    parts = [Path(os.path.abspath(checkpoint)).parts for checkpoint in checkpoints]
+    for more in range(max(map(len, parts))):
+        short = [str(Path(*part[-(more + (3 if part[-1].endswith(".ckpt") else 1)) :])) for part in parts]
+        if len(set(short)) == len(short):
+            return short
+    return list(checkpoints)
+
+
+def union(networks: Sequence[Network]) -> tuple[str, ...]:
+    """The levels of all of them, shallow to deep."""
+    return tuple(sorted({level for network in networks for level in network.levels}))
+
+
+def _network(checkpoint: str, name: str, which: str, device: torch.device) -> Network:
+    classifier = load(checkpoint, which).to(device)
+    network = classifier.network
+    levels = tuple(getattr(network, "levels", ()))
+    if not levels:
+        raise ValueError(f"checkpoint={checkpoint} is of a network without attention maps")
+    return Network(name, classifier, levels, tuple(network.acting_levels), _about(checkpoint, which, classifier))
+
+
+def _about(checkpoint: str, which: str, classifier: Any) -> str:
+    classes = classifier.class_names
+    listed = ": " + ", ".join(map(str, classes)) if len(classes) <= NAMED else ""
+    height, width = classifier.hparams["image_size"]
+    said = f"Takes every picture, seen at {width} x {height} pixels, for one of {len(classes)} classes{listed}."
+    with suppress(OSError, ValueError, KeyError, TypeError):  # not every checkpoint lies in a directory with results
+        results = json.loads((Path(checkpoint) / "results.json").read_text())
+        if results["test_checkpoint"] == which:
+            said += f" Test error {results['test']['error']:.1f} % ({results['test_images']:,} images)."
+    return said

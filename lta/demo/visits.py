@@ -1,0 +1,92 @@
+"""What is kept for each open page, for how long, and how many of them."""
+
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+from lta.apply.sources import Attended
+from lta.inference.windows import Seen
+from lta.pictures.read import Picture
+
+MOST = 16
+"""Pages: of more, the one that was used least recently is forgotten."""
+
+IDLE = 3600.0
+"""Seconds after which an unused page is forgotten."""
+
+
+class Given(NamedTuple):
+    """A picture from a visitor: its file's `content`, what is shown of it, the whole's `size` (width, height), and what each
+    network has `seen` in it."""
+
+    name: str
+    content: bytes
+    preview: Picture
+    size: tuple[int, int]
+    seen: tuple[Seen, ...]
+
+
+@dataclass
+class Visit:
+    """`swapped`: what each network sees in `given` with the query of `other`, None where that changes nothing. `masks` by
+    network: the last one, with what it was made from. Whoever reads or writes several of them holds `lock`."""
+
+    given: Given | None = None
+    other: Given | None = None
+    swapped: tuple[Seen | None, ...] = ()
+    masks: dict[int, tuple[Any, Attended]] = field(default_factory=dict)
+    lock: Any = field(default_factory=Lock)
+    used: float = field(default_factory=time.monotonic)
+    _folders: dict[int, Path] = field(default_factory=dict)
+    _left: bool = False
+
+    def keep(self, number: int, folder: Path) -> None:
+        """The folder of the last file made of one network's result; the one before is removed."""
+        before, self._folders[number] = self._folders.get(number), folder
+        for old in [before] if not self._left else [before, folder]:
+            if old is not None:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def leave(self) -> None:
+        self._left = True
+        for folder in list(self._folders.values()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Visits:
+    """By the key that Gradio gives each open page; safe between threads."""
+
+    def __init__(self, most: int = MOST, idle: float = IDLE):
+        self.most, self.idle = most, idle
+        self._visits: dict[str, Visit] = {}
+        self._lock = Lock()
+
+    def of(self, key: str) -> Visit:
+        """A new one where there is none (any more)."""
+        with self._lock:
+            visit = self._visits.pop(key, None) or Visit()
+            visit.used = time.monotonic()
+            self._visits[key] = visit  # last in the order of use
+            leaving = [self._visits.pop(oldest) for oldest in list(self._visits)[: -self.most]]
+        for old in leaving:
+            old.leave()
+        return visit
+
+    def forget(self, key: str | None) -> None:
+        with self._lock:
+            visit = self._visits.pop(key, None) if key is not None else None
+        if visit is not None:
+            visit.leave()
+
+    def forget_idle(self) -> None:
+        before = time.monotonic() - self.idle
+        with self._lock:
+            idle = [key for key, visit in self._visits.items() if visit.used < before]
+        for key in idle:
+            self.forget(key)
+
+    def __len__(self) -> int:
+        return len(self._visits)

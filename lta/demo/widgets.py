@@ -1,0 +1,48 @@
+"""Controls as parts of the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lta.demo import figures
+from lta.demo.controls import Choice, Colour, Control, Number, Several, Switch
+from lta.demo.examples import Example
+
+PRESSED = """element.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-number]");
+    if (button) trigger("click", {number: Number(button.dataset.number)});
+});"""
+
+
+def widget(control: Control, value: Any, visible: bool = True) -> Any:
+    shared = {"label": control.label, "value": value, "interactive": True, "visible": visible}
+    if isinstance(control, Colour):
+        return gr.ColorPicker(**shared)
+    shared["info"] = control.info or None
+    if isinstance(control, Number):
+        return gr.Slider(control.low, control.high, step=control.step, **shared)
+    if isinstance(control, Several):
+        return gr.CheckboxGroup(list(control.choices), **shared)
+    if isinstance(control, Switch):
+        return gr.Checkbox(**shared)
+    assert isinstance(control, Choice)
+    if control.free:
+        return gr.Dropdown(list(control.choices), allow_custom_value=True, **shared)
+    return gr.Radio(list(control.choices), **shared)
+
+
+def picture_field(label: str) -> Any:
+    """Takes any file: what is a picture is found out by lta.pictures, which knows more formats than browsers do."""
+    return gr.File(label=label, file_count="single", height=130)
+
+
+def gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> Any:
+    """Thumbnails, each a button; the event of a click has its place as `number`."""
+    return gr.HTML(figures.gallery(label, examples), js_on_load=PRESSED, visible=bool(examples))
+
+
+def html(content: str = "", name: str | None = None) -> Any:
+    """`name` is a CSS class."""
+    return gr.HTML(content, js_on_load=None, elem_classes=name)

@@ -1,0 +1,44 @@
+"""`python -m lta.evaluate`: ask questions of trained networks, and write the answers into their runs."""
+
+from omegaconf import DictConfig
+
+from lta.cli.launch import launch
+from lta.cli.settings import settings_of
+from lta.instantiate import build, plain
+
+
+def evaluate(composed: DictConfig) -> None:
+    cfg = settings_of("evaluate", composed)
+    # Imported here: `--help` and `--cfg job` need none of it.
+    import torch
+
+    from lta import checks
+    from lta.evaluate import answers
+    from lta.loggers.reopen import reopen_loggers
+    from lta.loggers.wandb_evaluation import send_answers
+    from lta.training.devices import bfloat16_is_faster, choose_device
+
+    checks.whole("seed", cfg.seed)
+    checks.choice("precision", cfg.precision, ("float32", "bf16"))
+    checks.flag("wandb", cfg.wandb)
+    evaluators = {name: build(node) for name, node in cfg.evaluator.items()}
+    device = choose_device(cfg.device)
+    if cfg.precision == "bf16" and not bfloat16_is_faster(
+        {"cuda": "gpu"}.get(device.type, device.type), [device.index or 0]
+    ):
+        raise ValueError(f"precision=bf16: {device.type} here computes it slower than float32")
+    settings = plain(cfg)
+    found = answers.find(settings["checkpoint"], cfg.which)
+    with answers.processes_joined(device), torch.autocast(device.type, torch.bfloat16, enabled=cfg.precision == "bf16"):
+        answered = False
+        for network in found:
+            results = answers.evaluate(network, evaluators, device, settings["data"], cfg.precision)
+            with reopen_loggers(network.directory, wanted=cfg.wandb and bool(results)) as loggers:
+                send_answers(loggers, results)
+            answered = answered or bool(results)
+    if not answered:
+        raise ValueError(f"checkpoint={settings['checkpoint']}: none of {len(found)} networks can be asked this")
+
+
+if __name__ == "__main__":
+    launch(evaluate, "evaluate", lists=("evaluator", "checkpoint"), sweeps=False)

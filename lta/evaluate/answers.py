@@ -1,0 +1,241 @@
+"""Answers of evaluators in a run's directory: which run, on what, by whom, and where they are written."""
+
+import csv
+import glob
+import io
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+import lta
+from lta.evaluators.evaluator import Evaluator, NotAsked, Result
+from lta.inference.checkpoint import load, read_checkpoint
+from lta.instantiate import build
+from lta.runtime import ranks, run_directory
+from lta.runtime.console import duration
+from lta.runtime.files import read_json, write_json, write_text
+from lta.runtime.provenance import code_version
+
+FOLDER = "evaluations"
+NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "download")
+"""Settings of data that make no other question of it."""
+
+
+class Network(NamedTuple):
+    """A trained network: the run directory it belongs to (of a lone file, the file's folder) and its checkpoint."""
+
+    directory: Path
+    checkpoint: Path
+    of_pattern: bool = False
+
+
+def find(asked: str | Sequence[str], which: str) -> list[Network]:
+    """Of each path or pattern: the run directories or checkpoint files; raises ValueError where there is none."""
+    found: list[Network] = []
+    for entry in [asked] if isinstance(asked, str) else asked:
+        found += _matching(str(entry), which) if glob.has_magic(str(entry)) else [_network(Path(entry), which)]
+    named = {network.checkpoint: network for network in found if not network.of_pattern}
+    return list({network.checkpoint: named.get(network.checkpoint, network) for network in found}.values())
+
+
+def _matching(pattern: str, which: str) -> Iterator[Network]:
+    """Those of its runs that have the checkpoint; the others are named. A sweep's directory holds files beside its runs."""
+    paths = [Path(path) for path in sorted(glob.glob(pattern))]
+    paths = [path for path in paths if path.suffix == ".ckpt" or (path / "config.yaml").is_file()]
+    if not paths:
+        raise ValueError(f"checkpoint={pattern}: no run directory or .ckpt file has such a name")
+    lacking = [path for path in paths if path.is_dir() and not run_directory.has_checkpoint(path, which)]
+    if len(lacking) == len(paths):
+        raise ValueError(f"checkpoint={pattern}: none of {len(paths)} runs has a {which} checkpoint")
+    for path in lacking:
+        if ranks.is_first():
+            print(f"left out: {path} has no {which} checkpoint")
+    yield from (_network(path, which)._replace(of_pattern=True) for path in paths if path not in lacking)
+
+
+def _network(path: Path, which: str) -> Network:
+    if path.is_dir():
+        return Network(path, run_directory.checkpoint(path, which))
+    if not path.is_file():
+        raise ValueError(f"checkpoint={path}: there is no such file or run directory")
+    inside = path.parent.name == "checkpoints" and (path.parent.parent / "config.yaml").is_file()
+    return Network(path.parent.parent if inside else path.parent, path)
+
+
+@contextmanager
+def processes_joined(device: torch.device) -> Iterator[None]:
+    """Under torchrun, its processes share the work."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def evaluate(
+    network: Network,
+    evaluators: Mapping[str, Evaluator],
+    device: torch.device,
+    data_config: dict[str, Any] | None,
+    precision: str,
+) -> dict[str, Result]:
+    """Loads the network and the data (its own where `data_config` is None), asks, writes, and prints the answers.
+
+    Of a pattern's network, questions that can't be asked of it are left out, and named; of another, they are NotAsked.
+    """
+    content = read_checkpoint(network.checkpoint)
+    hparams = content["hyper_parameters"]
+    classifier = load(network.checkpoint).to(device)
+    config = data_config or hparams["config"]["data"]
+    data = build(config)
+    data.read()
+    asked = {}
+    for name, evaluator in evaluators.items():
+        try:
+            _check_size(hparams["image_size"], data)
+            evaluator.check(classifier, data)
+            asked[name] = evaluator
+        except NotAsked as error:
+            if not network.of_pattern:
+                raise
+            if ranks.is_first():
+                print(f"left out: {name} of {network.directory}: {error}", flush=True)
+    return answer_all(network, asked, classifier, data, config, precision, "lta.evaluate")
+
+
+def _check_size(trained: Sequence[int], data: Any) -> None:
+    if list(data.image_size) != list(trained):
+        raise NotAsked(
+            f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
+            f"{trained[0]}x{trained[1]}: give data.image_size={trained[0]}"
+        )
+
+
+def check_all(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -> None:
+    """Raises ValueError where one of the questions can't be asked."""
+    for evaluator in evaluators.values():
+        evaluator.check(classifier, data)
+
+
+def answer_all(
+    network: Network,
+    evaluators: Mapping[str, Evaluator],
+    classifier: Any,
+    data: Any,
+    data_config: Mapping[str, Any],
+    precision: str = "float32",
+    program: str = "lta.run",
+) -> dict[str, Result]:
+    """Asks each evaluator about `classifier`, which holds the checkpoint's weights; the first process writes and prints.
+
+    `program` is the module that was started, for the record."""
+    about = {
+        "checkpoint": network.checkpoint.name,
+        "epoch": read_checkpoint(network.checkpoint)["epoch"],
+        "data": {key: value for key, value in data_config.items() if key not in NOT_ASKED},
+        "precision": precision,
+    }
+    command = ["python", "-m", program, *sys.argv[1:]]
+    results = {}
+    for name, evaluator in evaluators.items():
+        start = time.monotonic()
+        results[name] = evaluator.run(classifier, data)
+        seconds = time.monotonic() - start
+        if ranks.is_first():
+            path = write(network.directory, name, evaluator, results[name], about, seconds, data, command)
+            print(_text(name, results[name], network.directory, path, seconds), flush=True)
+    return results
+
+
+def write(
+    directory: Path,
+    name: str,
+    evaluator: Evaluator,
+    result: Result,
+    about: dict[str, Any],
+    seconds: float,
+    data: Any,
+    command: Sequence[str],
+) -> Path:
+    """`evaluations/<name>.json`, `.csv` and pictures. Another question's answer of that name moves to `earlier/`."""
+    folder = directory / FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
+    question = _plain(
+        {
+            **about,
+            "settings": {name: value for name, value in vars(evaluator).items() if name[0] != "_"},
+            "images": len(data.test.labels),
+        }
+    )
+    if path.is_file() and (earlier := read_json(path)).get("question") != question:
+        _set_aside(folder, name, earlier)
+    write_json(
+        path,
+        {
+            "evaluator": name,
+            "question": question,
+            "coding": getattr(data, "coding", None),
+            "figures": _plain(result.figures),
+            "command": list(command),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 1),
+            "lta": lta.__version__,
+            "code": code_version(),
+        },
+    )
+    write_text(folder / f"{name}.csv", _table(result.rows))
+    if result.pictures:
+        (folder / name).mkdir(exist_ok=True)
+        for file, picture in result.pictures.items():
+            picture.save(folder / name / f"{file}.png")
+    return path
+
+
+def _set_aside(folder: Path, name: str, earlier: dict[str, Any]) -> None:
+    kept = folder / "earlier" / f"{name}_{earlier.get('time', 'unknown').replace(':', '-')}"
+    kept.mkdir(parents=True, exist_ok=True)
+    for path in (folder / f"{name}.json", folder / f"{name}.csv", folder / name):
+        if path.exists():
+            shutil.rmtree(kept / path.name, ignore_errors=True)
+            os.replace(path, kept / path.name)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _text(name: str, result: Result, directory: Path, path: Path, seconds: float) -> str:
+    return "\n".join(["", f"== {name} of {directory} ({duration(seconds)})", *result.lines, f"{'':16}{path}"])
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: numpy's values as Python's, NaN and infinity as null, objects as their name."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else type(value).__name__

@@ -1,0 +1,3 @@
+from lta.evaluators.classification.evaluator import Classification
+
+__all__ = ["Classification"]

@@ -1,0 +1,3 @@
+from lta.evaluators.faithfulness.evaluator import Faithfulness
+
+__all__ = ["Faithfulness"]

@@ -1,0 +1,3 @@
+from lta.evaluators.localisation.evaluator import Localisation
+
+__all__ = ["Localisation"]

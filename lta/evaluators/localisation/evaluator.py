@@ -1,0 +1,151 @@
+"""Does attention find the object? Maps against the objects' exact pixels, beside what knows nothing of the picture."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from lta import checks
+from lta.evaluators.evaluator import Evaluator, NotAsked, Result, check_masks
+from lta.evaluators.localisation import pictures, table
+from lta.evaluators.localisation.explanations import EXPLANATIONS, explain, installed
+from lta.evaluators.localisation.scores import Objects, figures, pixel_maps, scored
+from lta.evaluators.passes import look_at
+from lta.measures.localisation import halves
+
+MAIN = 2
+"""The object's value in a split's roles."""
+
+
+class Localisation(Evaluator):
+    """IoU with the main object at a threshold, its mean over all thresholds, pointing game, energy in the object, AUC of
+    pixels: of each level's map, of their combinations, and of explanations of the same network. 0 to 1, 1 is best.
+
+    A threshold is a share of each map's range (`lta.measures.localisation.THRESHOLDS`). It is chosen on one random half of
+    the images and used on the other, and vice versa, for every map and every control by itself. Controls: a uniform map;
+    a Gaussian fitted to the other half's objects; the map of a random other image; as many pixels as the map takes, at
+    random. Differences to them are paired; intervals resample `sources` where the data have them.
+
+    `explanations`: "auto" for all where the libraries are installed, or a list; of `explanation_images` random images
+    (None: all), since they take many times the time. `steps` are those of integrated gradients. `examples` are drawn.
+    """
+
+    name = "localisation"
+
+    def __init__(
+        self,
+        explanations: str | Sequence[str] | None = "auto",
+        explanation_images: int | None = 200,
+        steps: int = 16,
+        examples: int = 8,
+        seed: int = 0,
+    ):
+        key = f"evaluator.{self.name}."
+        if explanations != "auto":
+            explanations = [explanations] if isinstance(explanations, str) else list(explanations or [])
+            for name in explanations:
+                checks.choice(f"{key}explanations", name, EXPLANATIONS)
+            if explanations and not installed():
+                raise ValueError(f"{key}explanations={','.join(explanations)} needs: pip install lta[explain]")
+        if explanation_images is not None:
+            checks.whole(f"{key}explanation_images", explanation_images, least=2)
+        for name, value, least in (("steps", steps, 1), ("examples", examples, 0), ("seed", seed, 0)):
+            checks.whole(f"{key}{name}", value, least)
+        self.explanations, self.explanation_images, self.steps = explanations, explanation_images, steps
+        self.examples, self.seed = examples, seed
+
+    def check(self, classifier: Any, data: Any) -> None:
+        check_masks(self.name, data)
+        object_masks(data.test)
+        if not classifier.network.levels and not self._asked()[0]:
+            raise NotAsked(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
+
+    def _asked(self) -> tuple[list[str], bool]:
+        """The explanations, and whether all are left out because their libraries are missing."""
+        left_out = self.explanations == "auto" and not installed()
+        return [] if left_out else list(EXPLANATIONS) if self.explanations == "auto" else self.explanations, left_out
+
+    def run(self, classifier: Any, data: Any) -> Result:
+        self.check(classifier, data)
+        split, levels = data.test, classifier.network.levels
+        masks = object_masks(split)
+        half = halves(len(masks), split.sources, self.seed)
+        asked, left_out = self._asked()
+
+        said, maps = self._attention(classifier, data)
+        images = explained_images(half, self.explanation_images, self.seed) if asked else np.arange(0)
+        explained = {}
+        if asked:
+            found = explain(classifier, split.take(images), asked, self.steps, data.eval_batch_size)
+            explained = {name: torch.from_numpy(found[name]) for name in asked}
+        check_numbers(maps | explained)
+
+        objects = Objects.known(masks, half, split.sources)
+        kind = "attention" if getattr(classifier.network, "attention", None) is not None else "class activation map"
+        found = scored(maps, objects, np.arange(len(masks)), kind, combined=True, seed=self.seed)
+        found |= scored(explained, objects, images, "explanation", combined=False, seed=self.seed)
+        answer = figures(found, objects)
+        sheets = {"iou_by_threshold": pictures.curves(answer)}
+        if self.examples:
+            among = images if asked else np.arange(len(masks))
+            shown = among[np.linspace(0, len(among) - 1, min(self.examples, len(among))).round().astype(int)]
+            drawn = {level: maps[level][shown] for level in levels}
+            if len(levels) > 1:
+                drawn["product"] = pixel_maps(maps, shown, masks.shape[1:], combined=True)["product"]
+            drawn |= {EXPLANATIONS[name]: explained[name][np.searchsorted(images, shown)] for name in asked[:1]}
+            sheets["examples"] = pictures.sheet(
+                split.images[shown],
+                masks[shown].numpy(),
+                {name: one.numpy() for name, one in drawn.items()},
+                [str(data.class_names[label]) for label in split.labels[shown]],
+                [str(classifier.class_names[k]) for k in said["predicted"][shown]],
+                said["confidence"][shown],
+            )
+        rows = table.rows(answer)
+        return Result(answer, rows, table.lines(answer, left_out), sheets)
+
+    def _attention(self, classifier: Any, data: Any) -> tuple[dict[str, np.ndarray], dict[str, Tensor]]:
+        """What the network says of each image, and its maps by level, each at its own resolution."""
+
+        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+            output = classifier(images)
+            confidence, predicted = output.logits.float().softmax(1).max(1)
+            return {"predicted": predicted, "confidence": confidence} | {f"map {k}": v for k, v in output.attn.items()}
+
+        found = look_at(classifier, data.test, look, data.eval_batch_size, self.name)
+        return found, {level: torch.from_numpy(found[f"map {level}"]) for level in classifier.network.levels}
+
+
+def object_masks(split: Any) -> Bool[Tensor, "images height width"]:
+    """Where each image's main object is; raises ValueError where one has none, or masks have another size."""
+    if split.roles.shape != split.images.shape[:3]:
+        of_masks, of_images = (f"{shape[2]}x{shape[1]}" for shape in (split.roles.shape, split.images.shape))
+        raise ValueError(f"evaluator=localisation: masks of {of_masks} pixels do not fit images of {of_images}")
+    masks = torch.from_numpy(np.asarray(split.roles)) == MAIN
+    empty = (~masks.flatten(1).any(1)).nonzero().flatten()
+    if len(empty):
+        raise ValueError(
+            f"evaluator=localisation: {len(empty):,} of {len(masks):,} test images have an empty mask (the first is image "
+            f"{int(empty[0])}, counted from 0): where there is no object, none can be found"
+        )
+    return masks
+
+
+def explained_images(half: Bool[np.ndarray, " images"], count: int | None, seed: int) -> np.ndarray:
+    """`count` random images (all, where there are no more), in order; of each half as many, as far as they reach."""
+    count = min(count or len(half), len(half))
+    rng = np.random.default_rng((seed, 1))
+    one, other = (rng.permutation(np.flatnonzero(half == side)) for side in (False, True))
+    first = min(len(one), max(count - count // 2, count - len(other)))
+    return np.sort(np.concatenate([one[:first], other[: count - first]]))
+
+
+def check_numbers(maps: Mapping[str, Tensor]) -> None:
+    for name, values in maps.items():
+        if not bool(torch.isfinite(values).all()):
+            raise ValueError(
+                f"evaluator=localisation: maps of {name} hold values that are no numbers: has training diverged?"
+            )

@@ -1,0 +1,148 @@
+"""Maps of many images against the objects' masks: every score of each map, and of its controls."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from lta.measures.intervals import difference, mean
+from lta.measures.localisation import THRESHOLDS, Scores, chance_iou, cross_fitted, score
+from lta.measures.pixel_maps import COMBINATIONS, combine, density
+from lta.measures.roles import centre_prior, derangement
+
+MEASURES = ("iou", "iou_mean", "pointing", "energy", "auc")
+CONTROLS = ("uniform", "centre_prior", "shuffled", "chance")
+CHUNK = 2**20
+"""Pixels that are scored at a time."""
+
+Maps = Mapping[str, Tensor]
+"""(images, rows, columns) by name, each at its own resolution."""
+
+
+class Values(NamedTuple):
+    """By measure one value an image; the column of each image's threshold; mean IoU at every threshold."""
+
+    of: dict[str, np.ndarray]
+    columns: np.ndarray
+    curve: np.ndarray
+
+
+class Scored(NamedTuple):
+    """A map's values on `images` (positions in the split), and its controls' values there, by measure."""
+
+    kind: str
+    size: list[int]
+    images: np.ndarray
+    own: Values
+    shuffled: Values
+    controls: dict[str, dict[str, np.ndarray]]
+    thresholds: list[float]
+
+
+class Objects(NamedTuple):
+    """Where the object of each image is, which half an image belongs to, which images are not independent, and what
+    maps score that know nothing of the picture: "uniform" and "centre_prior"."""
+
+    masks: Bool[Tensor, "images height width"]
+    half: Bool[np.ndarray, " images"]
+    sources: Int[np.ndarray, " images"] | None
+    fixed: dict[str, Values]
+
+    @classmethod
+    def known(cls, masks: Tensor, half: np.ndarray, sources: np.ndarray | None) -> "Objects":
+        size = tuple(masks.shape[1:])
+        prior = [density(centre_prior(masks[half != side].sum(0, keepdim=True).float())[None], size) for side in (0, 1)]
+        scores = _score(
+            lambda part: {
+                "uniform": torch.ones(len(part), *size),
+                "centre_prior": torch.cat([prior[int(side)] for side in half[part]]),
+            },
+            masks,
+        )
+        return cls(masks, half, sources, {name: _values(one, half) for name, one in scores.items()})
+
+    def groups(self, images: np.ndarray) -> np.ndarray | None:
+        return None if self.sources is None else self.sources[images]
+
+
+def scored(native: Maps, objects: Objects, images: np.ndarray, kind: str, combined: bool, seed: int) -> dict[str, Scored]:
+    """Scores of maps of the images at positions `images`, with `combined` also of their combinations."""
+    if not native:
+        return {}
+    masks, half = objects.masks[images], objects.half[images]
+    area = masks.flatten(1).double().mean(1).numpy()
+    size = tuple(masks.shape[1:])
+    straight, shuffled = (
+        _score(lambda part, order=order: pixel_maps(native, order[part], size, combined), masks)
+        for order in (np.arange(len(images)), derangement(len(images), seed).numpy())
+    )
+    found = {}
+    for name, scores in straight.items():
+        own, other = _values(scores, half), _values(shuffled[name], half)
+        controls = {control: {key: values.of[key][images] for key in MEASURES} for control, values in objects.fixed.items()}
+        controls |= {"shuffled": other.of, "chance": _chance(scores, own.columns, area)}
+        thresholds = [float(THRESHOLDS[own.columns[half == side][0]]) for side in (False, True)]
+        map_size = list(native[name].shape[1:]) if name in native else list(size)
+        found[name] = Scored(kind if name in native else "combination", map_size, images, own, other, controls, thresholds)
+    return found
+
+
+def pixel_maps(native: Maps, index: np.ndarray, size: Sequence[int], combined: bool) -> dict[str, Tensor]:
+    """Of the maps at `index`, with mean 1; with `combined` followed by the combinations, where there are several."""
+    maps = {name: density(values[index], tuple(size)) for name, values in native.items()}
+    return maps | ({how: combine(list(maps.values()), how) for how in COMBINATIONS} if combined and len(maps) > 1 else {})
+
+
+def figures(found: Mapping[str, Scored], objects: Objects) -> dict[str, Any]:
+    """`maps`: by map and measure the mean over images, each control's, and the paired difference to each; of attention
+    also the difference to each explanation, on the images that were explained. `curves`: IoU by threshold."""
+    explanations = {name: one for name, one in found.items() if one.kind == "explanation"}
+    maps: dict[str, Any] = {}
+    for name, one in found.items():
+        maps[name] = {"kind": one.kind, "map": one.size, "thresholds": one.thresholds}
+        for key in MEASURES:
+            own, groups = one.own.of[key], objects.groups(one.images)
+            maps[name][key] = mean(own, groups)
+            maps[name][key]["controls"] = {
+                control: mean(one.controls[control][key], groups)
+                | {"difference": difference(own, one.controls[control][key], groups)}
+                for control in CONTROLS
+            }
+            if one.kind != "explanation":
+                maps[name][key]["over_explanations"] = {
+                    other: difference(own[theirs.images], theirs.own.of[key], objects.groups(theirs.images))
+                    for other, theirs in explanations.items()
+                }
+    area = objects.masks.flatten(1).double().mean(1).numpy()
+    curves = {"threshold": THRESHOLDS.tolist()} | {name: one.curve.tolist() for name, one in objects.fixed.items()}
+    curves |= {"maps": {name: one.own.curve.tolist() for name, one in found.items()}}
+    curves |= {"shuffled": {name: one.shuffled.curve.tolist() for name, one in found.items()}}
+    return {"images": len(area), "area": mean(area, objects.sources), "maps": maps, "curves": curves}
+
+
+def _score(maps_of: Callable[[np.ndarray], dict[str, Tensor]], masks: Tensor) -> dict[str, Scores]:
+    step = max(1, CHUNK // masks[0].numel())
+    parts: dict[str, list[Scores]] = {}
+    for start in range(0, len(masks), step):
+        part = np.arange(start, min(start + step, len(masks)))
+        for name, pixels in maps_of(part).items():
+            parts.setdefault(name, []).append(score(pixels, masks[part]))
+    return {name: Scores(*map(np.concatenate, zip(*scores, strict=True))) for name, scores in parts.items()}
+
+
+def _values(scores: Scores, half: np.ndarray) -> Values:
+    columns = cross_fitted(scores.iou, half)
+    of = {"iou": scores.iou[np.arange(len(half)), columns], "iou_mean": scores.iou.mean(1)}
+    of |= {name: getattr(scores, name).astype(np.float64) for name in ("pointing", "energy", "auc")}
+    return Values(of, columns, scores.iou.mean(0))
+
+
+def _chance(scores: Scores, columns: np.ndarray, area: np.ndarray) -> dict[str, np.ndarray]:
+    """What the map's own values would score at random pixels: as many are taken, at the map's own threshold."""
+    iou = chance_iou(scores.taken, area)
+    auc = np.where(np.isnan(scores.auc), np.nan, 0.5)
+    of = {"iou": iou[np.arange(len(area)), columns], "iou_mean": iou.mean(1)}
+    return of | {"pointing": area, "energy": area, "auc": auc}

@@ -1,0 +1,103 @@
+"""What localisation says in words and tables."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+from lta.evaluators.localisation.explanations import EXPLANATIONS
+from lta.evaluators.localisation.scores import CONTROLS, MEASURES
+
+NAMES = {"iou": "IoU", "iou_mean": "IoU averaged", "pointing": "pointing", "energy": "energy", "auc": "AUC"}
+CONTROL_NAMES = {"uniform": "uniform", "centre_prior": "centre", "shuffled": "shuffled", "chance": "chance"}
+
+
+def rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line a map and measure: its value, each control's, and the difference to each with its interval."""
+    table = []
+    for name, one in figures["maps"].items():
+        for key in MEASURES:
+            figure = one[key]
+            row = {"map": name, "kind": one["kind"], "measure": key, "n": figure["n"], **_value("", figure)}
+            row |= {f"threshold_{k}": value for k, value in enumerate(one["thresholds"], start=1)}
+            for control in CONTROLS:
+                row |= _value(f"{control}_", figure["controls"][control])
+                row |= _value(f"over_{control}_", figure["controls"][control]["difference"])
+            table.append(row)
+    return table
+
+
+def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
+    """`left_out`: whether explanations are missing for want of their libraries."""
+    found, area = figures["maps"], figures["area"]
+    explained = next((one["iou"]["n"] for one in found.values() if one["kind"] == "explanation"), figures["images"])
+    some = f", {explained:,} of them explained" if explained < figures["images"] else ""
+    said = [f"{figures['images']:,} images{some}; the object covers {100 * area['value']:.1f} % of a picture"]
+    names = {name: display_name(name, one) for name, one in found.items()}
+    wide = max(map(len, names.values())) + 2
+    headings = " ".join(f"{CONTROL_NAMES[control]:>8}" for control in CONTROLS)
+    said.append(f"{'IoU':{wide}} {'95 % interval':24} {headings}   over the best of them")
+    for name, one in found.items():
+        figure = one["iou"]
+        low, high = figure["interval"]
+        controls = " ".join(f"{figure['controls'][control]['value']:8.3f}" for control in CONTROLS)
+        said.append(f"{names[name]:{wide}} {figure['value']:.3f} ({low:.3f} to {high:.3f})   {controls}   {_over(figure)}")
+    others = [key for key in MEASURES if key != "iou"]
+    said.append(f"{'':{wide}} " + " ".join(f"{NAMES[key] + ' (over best)':>26}" for key in others))
+    for name, one in found.items():
+        cells = (f"{one[key]['value']:.3f} ({_best(one[key])[1]['value']:+.3f}){_mark(one[key])}" for key in others)
+        said.append(f"{names[name]:{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
+    for control in ("uniform", "centre_prior"):
+        first = next(iter(found.values()))
+        cells = (f"{first[key]['controls'][control]['value']:.3f}" + 10 * " " for key in others)
+        said.append(f"{control.replace('_', ' '):{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
+    grid = figures["curves"]["threshold"]
+    said.append(
+        f"IoU: at a threshold chosen on the other half of the images; averaged: the mean over {len(grid)} thresholds"
+    )
+    chosen = " ".join(f"{name}={_thresholds(one, grid)}" for name, one in found.items())
+    said += wrap(f"thresholds, shares of a map's range: {chosen}", 125, subsequent_indent="  ")
+    if any(_at_the_edge(one, grid) for one in found.values()):
+        said.append("! the lowest or the highest of them: the lowest takes all but a map's minimum, whatever the map says")
+    said.append("* above every control, with a 95 % interval that excludes 0")
+    if left_out:
+        said.append("explanations are left out: captum and grad-cam are not installed (pip install lta[explain])")
+    return said
+
+
+def display_name(name: str, one: Mapping[str, Any]) -> str:
+    if one["kind"] == "explanation":
+        return EXPLANATIONS[name]
+    if one["kind"] == "combination":
+        return name
+    return f"{name} {one['map'][0]}x{one['map'][1]}" + (" (CAM)" if one["kind"] == "class activation map" else "")
+
+
+def _thresholds(one: Mapping[str, Any], grid: Sequence[float]) -> str:
+    """Of the two halves."""
+    values = "/".join(f"{value:.2g}" for value in sorted(set(one["thresholds"])))
+    return values + "!" if _at_the_edge(one, grid) else values
+
+
+def _at_the_edge(one: Mapping[str, Any], grid: Sequence[float]) -> bool:
+    return bool({grid[0], grid[-1]} & set(one["thresholds"]))
+
+
+def _best(figure: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The control of the highest value, and the difference to it."""
+    control = max(CONTROLS, key=lambda control: figure["controls"][control]["value"])
+    return control, figure["controls"][control]["difference"]
+
+
+def _over(figure: Mapping[str, Any]) -> str:
+    _, found = _best(figure)
+    low, high = found["interval"]
+    return f"{found['value']:+.3f} ({low:+.3f} to {high:+.3f}){_mark(figure)}"
+
+
+def _mark(figure: Mapping[str, Any]) -> str:
+    above = all(figure["controls"][control]["difference"]["interval"][0] > 0 for control in CONTROLS)
+    return "*" if above else " "
+
+
+def _value(prefix: str, figure: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}value": figure["value"], f"{prefix}low": figure["interval"][0], f"{prefix}high": figure["interval"][1]}

@@ -1,0 +1,3 @@
+from lta.evaluators.query.evaluator import Query
+
+__all__ = ["Query"]

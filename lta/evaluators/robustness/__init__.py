@@ -1,0 +1,3 @@
+from lta.evaluators.robustness.evaluator import Robustness
+
+__all__ = ["Robustness"]

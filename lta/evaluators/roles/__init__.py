@@ -1,0 +1,3 @@
+from lta.evaluators.roles.evaluator import Roles
+
+__all__ = ["Roles"]

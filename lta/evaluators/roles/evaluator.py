@@ -1,0 +1,138 @@
+"""Where attention lies, on data whose objects are known: main object, side objects, background."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lta import checks
+from lta.evaluators.evaluator import Evaluator, Result, check_attention, check_masks
+from lta.evaluators.passes import look_at
+from lta.evaluators.roles import table
+from lta.measures.role_verdicts import APART, PREFERS, apart, preference
+from lta.measures.roles import (
+    ROLES,
+    centre_prior,
+    coverage,
+    density,
+    density_draws,
+    derangement,
+    interval,
+    role_mass,
+    two_halves,
+)
+
+MARGIN = 0.02
+CHUNK = 500
+"""Images whose role maps are looked at together."""
+
+
+class Roles(Evaluator):
+    """Per level and role: share of attention, share of area, and density, the one divided by the other (1 = uniform).
+
+    A verdict for each level (`PREFERS`) and one on the paper's claim that the levels show background, side objects and
+    main object apart (`APART`); `margin`, in units of density, is the least that counts. Data without side objects have no
+    figures for them. See `measure_roles` for the controls.
+    """
+
+    name = "roles"
+
+    def __init__(self, margin: float = MARGIN, seed: int = 0):
+        checks.number("evaluator.roles.margin", margin, 0, 100)
+        checks.whole("evaluator.roles.seed", seed)
+        self.margin, self.seed = margin, seed
+
+    def check(self, classifier: Any, data: Any) -> None:
+        check_attention(self.name, classifier)
+        check_masks(self.name, data)
+        if not (data.test.roles == 2).any():
+            raise ValueError("evaluator=roles: no test image has a main object")
+        if len(np.unique(data.test.sources)) < 2:
+            raise ValueError("evaluator=roles needs main objects of two sources or more: intervals are taken over them")
+
+    def run(self, classifier: Any, data: Any) -> Result:
+        self.check(classifier, data)
+        found = measure_roles(classifier, data, data.eval_batch_size, self.margin, self.seed)
+        for level, of_level in found["levels"].items():
+            if np.isnan(of_level["density"]["main"]["value"]):
+                raise ValueError(f"evaluator=roles: maps of {level} hold values that are no numbers: has training diverged?")
+        figures = {"rules": {"prefers": PREFERS, "apart": APART}} | found
+        return Result(figures, table.rows(found), table.lines(found), {"density": table.picture(found)})
+
+
+def measure_roles(classifier: Any, data: Any, batch_size: int, margin: float = MARGIN, seed: int = 0) -> dict[str, Any]:
+    """Per level the attention density on each role (1 = uniform attention), with its controls, on the test images.
+
+    `classifier(images)` returns a NetworkOutput for uint8 images; `data.val` and `data.test` are splits with `roles`
+    and `sources`. Every process calls this. For every level: `density` of its own maps, of each map on another picture's
+    objects (`shuffled`), and of a Gaussian fitted to where main objects lie in val (`centre_prior`), each with a 95 %
+    interval that resamples sources; None for a role that no image has. `level` is the level of the highest density on the
+    main object of the val images; where there is no validation set, the first 1,000 training images stand in for it
+    (`chosen_on`). Where there are none either, no level is chosen, and each half of the test images has the Gaussian of
+    the other.
+    """
+    levels = classifier.network.levels
+    if not levels:
+        raise ValueError("this network has no maps: roles can't be measured")
+    test, other, chosen_on = data.test, data.val, "val"
+    if other is None and len(data.train.labels):
+        other, chosen_on = data.train.take(np.arange(min(1000, len(data.train.labels)))), "train"
+    maps = _maps(classifier, test, batch_size)
+    maps_other = _maps(classifier, other, batch_size) if other else {}
+    partner, half = derangement(len(test.labels), seed), torch.from_numpy(two_halves(test.sources, seed))
+    on_main, by_level, draws = {}, {}, {}
+    for level in levels:
+        size = tuple(maps[level].shape[1:])
+        covered = _coverage(test.roles, size)
+        if other:
+            covered_other = _coverage(other.roles, size)
+            on_other = role_mass(maps_other[level], covered_other).numpy()[:, 2]
+            on_main[level] = density(on_other, covered_other.mean((2, 3)).numpy()[:, 2])
+            prior = centre_prior(covered_other[:, 2]).expand(len(covered), *size)
+        else:
+            of_half = torch.stack([centre_prior(covered[half != side, 2]) for side in (False, True)])
+            prior = of_half[half.long()]
+        kinds = {"density": maps[level], "shuffled": maps[level][partner], "centre_prior": prior}
+        area = covered.mean((2, 3)).numpy()
+        masses = {kind: role_mass(attn, covered).numpy() for kind, attn in kinds.items()}
+        drawn = {kind: density_draws(mass, area, test.sources, seed=seed) for kind, mass in masses.items()}
+        draws[level] = drawn["density"]
+        by_level[level] = {"map": list(size)} | {kind: _by_role(masses[kind], area, drawn[kind]) for kind in kinds}
+        by_level[level]["verdict"] = preference(drawn, margin)
+    return {
+        "images": len(test.labels),
+        "sources": len(np.unique(test.sources)),
+        "margin": margin,
+        "levels": by_level,
+        "apart": apart({level: found["verdict"]["role"] for level, found in by_level.items()}, draws),
+        "level": max(on_main, key=on_main.__getitem__) if on_main else None,
+        "chosen_on": chosen_on if on_main else None,
+    }
+
+
+def _by_role(mass: np.ndarray, area: np.ndarray, drawn: np.ndarray) -> dict[str, dict[str, Any] | None]:
+    """None for a role that is nowhere: it has no density, which is not the same as a density of 0."""
+    return {
+        role: None
+        if not area[:, k].any()
+        else {
+            "value": density(mass[:, k], area[:, k]),
+            "interval": list(interval(drawn[:, k])),
+            "n": len(mass),
+            "share": float(mass[:, k].mean()),
+            "area": float(area[:, k].mean()),
+        }
+        for k, role in enumerate(ROLES)
+    }
+
+
+def _maps(classifier: Any, split: Any, batch_size: int) -> dict[str, Tensor]:
+    """All maps of a split, on the CPU, in float32."""
+    found = look_at(classifier, split, lambda images, index: classifier(images).attn, batch_size, "roles")
+    return {level: torch.from_numpy(values).float() for level, values in found.items()}
+
+
+def _coverage(roles: np.ndarray, size: tuple[int, int]) -> Tensor:
+    starts = range(0, len(roles), CHUNK)
+    return torch.cat([coverage(torch.from_numpy(roles[start : start + CHUNK]), size) for start in starts])

@@ -1,0 +1,3 @@
+from lta.evaluators.transfer.evaluator import Transfer
+
+__all__ = ["Transfer"]

@@ -1,0 +1,46 @@
+"""`python -m lta.export`: a trained network as one file that runs without lta."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from lta.cli.launch import launch
+from lta.cli.settings import settings_of
+from lta.instantiate import plain
+
+
+def export(composed: DictConfig) -> None:
+    cfg = plain(settings_of("export", composed))
+    # Imported here: `--help` and `--cfg job` need none of it.
+    from lta import checks
+    from lta.export import program
+
+    form = cfg["format"]
+    checks.choice("format", form, program.FORMATS)
+    program.check_installed(form)
+    checkpoint = str(cfg["checkpoint"])
+    run, stem = origin(checkpoint, cfg["which"])
+    name = stem if run is None else run if stem == "last" else f"{run}_{stem}"
+    out = Path(str(cfg["out"] or f"{name}{program.FORMATS[form]}"))
+    if out.suffix != program.FORMATS[form]:
+        raise ValueError(f"out={out} must end in {program.FORMATS[form]} with format={form}")
+    if out.is_dir():
+        raise ValueError(f"out={out} is a folder")
+    checks.not_there([out], cfg["overwrite"], "out=FILE")
+    from lta.inference.checkpoint import load
+
+    classifier = load(checkpoint, cfg["which"])
+    for line in program.export(classifier, form, out, {"run": run, "checkpoint": f"{stem}.ckpt"}):
+        print(line)
+
+
+def origin(checkpoint: str, which: str) -> tuple[str | None, str]:
+    """The run's name, None of a checkpoint that lies in no run directory, and the checkpoint's name without suffix."""
+    path = Path(checkpoint).resolve()
+    if path.is_dir():
+        return path.name, which
+    return (path.parent.parent.name if path.parent.name == "checkpoints" else None), path.stem
+
+
+if __name__ == "__main__":
+    launch(export, "export", sweeps=False)

@@ -1,0 +1,151 @@
+"""`lta.load`: from a run directory or a checkpoint file to a network ready to use."""
+
+import logging
+import os
+import pickle
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from lta.inference.trust import check_names
+from lta.instantiate import build
+from lta.runtime import ranks
+from lta.runtime.run_directory import PREVIOUS, checkpoint, difference
+from lta.training.classifier import Classifier
+
+log = logging.getLogger(__name__)
+
+FORMAT = 2
+"""Of the checkpoints' names and configuration; raised where older ones can't be read any more."""
+
+
+class BrokenCheckpoint(ValueError):
+    """A file that is no checkpoint, or no whole one."""
+
+
+def hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
+    """What a checkpoint carries beside the weights: enough for `load`."""
+    return {
+        "format": FORMAT,
+        "config": config,
+        "class_names": list(data.class_names),
+        "image_size": list(data.image_size),
+    }
+
+
+def load(path: str | Path, which: str = "last") -> Classifier:
+    """The classifier of a run, in eval mode on the CPU: `load(RUN).predict(images)` takes pictures in any form and returns
+    class names, probabilities and attention maps; `load(RUN)(images)` takes a batch and returns all that the network does.
+
+    `path`: a run directory (then `which` is "last" or "best") or a checkpoint file. Nothing but tensors and plain
+    containers is unpickled. Raises ValueError where there is no such file or it is no checkpoint of lta.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = checkpoint(path, which)
+    content = read_checkpoint(path)
+    hparams = content["hyper_parameters"]
+    classifier = _built(hparams)
+    classifier.load_state_dict(content["state_dict"])
+    return classifier.eval()
+
+
+def untrained(classifier: Classifier, seed: int = 0) -> Classifier:
+    """The same network with the random weights that training begins from, in eval mode on the same device.
+
+    What was measured on the training pictures is the trained one's. The global random numbers are left as they were.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach GPUs' generators too
+        fresh = _built(dict(classifier.hparams))
+    fresh.take_measured(classifier)
+    return fresh.to(classifier.device).eval()
+
+
+def _built(hparams: dict[str, Any]) -> Classifier:
+    config = OmegaConf.create(hparams["config"])
+    return Classifier(
+        network=build(config.model)(num_classes=len(hparams["class_names"])),
+        preprocess=build(config.preprocess),
+        augment=build(config.augment),
+        recipe=build(config.recipe),
+        class_names=hparams["class_names"],
+        seed=config.seed,
+        hparams=hparams,
+    )
+
+
+def to_resume(directory: Path) -> Path | None:
+    """The newest readable checkpoint of a run; None before its first epoch's end.
+
+    A last one that can't be read is set aside as `last.ckpt.broken`, said in one line, and the one before it is taken;
+    raises ValueError where that can't be read either, and where none is kept of a run that has come further.
+    """
+    last = directory / "checkpoints" / "last.ckpt"
+    previous = last.with_name(PREVIOUS[last.name])
+    try:
+        if last.is_file():
+            read_checkpoint(last)
+            return last
+        if previous.is_file():
+            return previous
+        if _epochs(directory) > 1:  # the first one's row is written before its checkpoint
+            raise ValueError(
+                f"{directory} has trained {_epochs(directory)} epochs and keeps no {last.name} to go on from "
+                "(callbacks.last_checkpoint=null?): begin again in another directory"
+            )
+        return None
+    except BrokenCheckpoint as error:
+        if not previous.is_file():
+            raise
+        read_checkpoint(previous)
+        log.warning("%s; going on from %s, an epoch earlier", error, previous.name)
+        if ranks.is_first():
+            os.replace(last, last.with_name(last.name + ".broken"))
+        return previous
+
+
+def _epochs(directory: Path) -> int:
+    rows = directory / "metrics.csv"
+    return max(0, len(rows.read_text().splitlines()) - 1) if rows.is_file() else 0
+
+
+def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]) -> None:
+    """Raises ValueError where the checkpoint was written under another configuration of what is computed."""
+    hparams = read_checkpoint(path)["hyper_parameters"]
+    if hparams["class_names"] != list(class_names):
+        raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
+    computed = ("model", "data", "preprocess", "augment", "recipe", "seed")
+    written, asked = ({part: nest.get(part) for part in computed} for nest in (hparams["config"], config))
+    if found := difference(written, asked):
+        raise ValueError(f"{path} belongs to another configuration: {found[0]} is not what the run's config.yaml says")
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The checkpoint's content on the CPU; raises ValueError in one line where it is missing, broken or not of lta, or would
+    have other code called than lta's."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no checkpoint {path}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch reads it as it is
+        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BrokenCheckpoint(f"{path} is no readable checkpoint: {_first_line(error)}") from error
+    if damaged:
+        raise BrokenCheckpoint(f"{path} is no readable checkpoint: its {damaged} is not what was written")
+    if not isinstance(content, dict) or "config" not in content.get("hyper_parameters", {}):
+        raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
+    if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
+        raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
+    check_names(content["hyper_parameters"]["config"], path)
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:120]

@@ -1,0 +1,58 @@
+"""A query asked of a network by name: the global vector of another picture, or of a class."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lta.inference.windows import see
+from lta.instantiate import build
+from lta.pictures.read import read
+
+EXAMPLES = 64
+"""Of a class: test pictures whose mean global vector is its query."""
+
+Queries = Mapping[str, Float[Tensor, "1 _"]]
+
+
+def asked_for(
+    classifier: Any, levels: Sequence[str], query: str | int | None, whose: str
+) -> tuple[Queries, tuple[str, ...]]:
+    """What stands in for the network's own queries, {} where `query` is None, and what is to be said of it.
+
+    `query`: one of its classes, or a picture's file. Raises ValueError where it is neither, where the maps of all `levels`
+    take no notice of a query, and where pictures of the class can't be had.
+    """
+    if query is None:
+        return {}, ()
+    network = classifier.network
+    deaf = [level for level in levels if level not in network.acting_levels]
+    if len(deaf) == len(levels):
+        raise ValueError(
+            f"attention.query={query}: {whose} has maps that provably take no notice of the query (levels "
+            f"{', '.join(levels)}: it adds the same to all of a picture's scores, or nothing)"
+        )
+    if str(query) in map(str, classifier.class_names):  # a class named 3 comes from a command line as a number
+        queries, said = _of_class(classifier, str(query))
+    elif Path(str(query)).is_file():
+        queries, said = see(classifier, read(Path(str(query))).on_white).queries, f"query of {query}"
+    else:
+        names, more = classifier.class_names[:20], len(classifier.class_names) - 20
+        classes = ", ".join(map(str, names)) + f" and {more} more" * (more > 0)
+        raise ValueError(f"attention.query={query} is neither a file nor a class of the network: {classes}")
+    return queries, (said, *(f"level {level} takes no notice of a query" for level in deaf))
+
+
+def _of_class(classifier: Any, name: str) -> tuple[Queries, str]:
+    """From the test pictures of the data that it was trained on."""
+    data = build(classifier.hparams["config"]["data"])
+    data.read()
+    index = torch.from_numpy(data.test.labels == [str(one) for one in data.class_names].index(name)).nonzero()[:EXAMPLES, 0]
+    pictures = torch.from_numpy(data.test.images[index.numpy()]).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        found = classifier(pictures.to(next(classifier.parameters()).device)).global_feats
+    queries = {source: g.float().mean(0, keepdim=True).cpu() for source, g in found.items()}
+    return queries, f"query of {name}, the mean of {len(pictures)} test picture{'s' * (len(pictures) > 1)}"

@@ -1,0 +1,89 @@
+"""`python -m lta.report RUNS...`: the paper beside ours, one page from run directories. Offline, and without torch."""
+
+import argparse
+import gc
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lta.report.as_json import as_json
+from lta.report.figure_files import KINDS, figure_files
+from lta.report.groups import grouped
+from lta.report.page import as_html, as_markdown, report
+from lta.report.pairs import signed
+from lta.report.runs import read
+from lta.report.writing import check_place, say, write
+
+EPILOG = "A place is a run directory, or a folder with runs below it, such as a sweep's; links are followed."
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lta.report", description=__doc__, epilog=EPILOG)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
+    parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html, .md and .json (default: here)")
+    parser.add_argument("--title", default="Learn To Pay Attention: the paper and our runs")
+    parser.add_argument(
+        "--against",
+        metavar="NETWORK",
+        default="",
+        help="compare the others with this one, seed by seed; as the report calls it, such as 'vgg_att2 pc concat'",
+    )
+    parser.add_argument(
+        "--figures", choices=KINDS, metavar="KIND", help="also write every chart as a file of its own: svg, pdf or png"
+    )
+    parser.add_argument("--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = parse(arguments)
+    command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
+    try:
+        runs, left_out = read(asked.runs)
+        groups, repeated = grouped(runs)
+        if not groups and (asked.out / "report.html").exists():
+            places = ", ".join(map(str, asked.runs))
+            raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
+        time = datetime.now(UTC).isoformat(" ", "minutes")
+        made = report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
+        texts = {"report.html": as_html(made), "report.md": as_markdown(made), "report.json": as_json(made)}
+        contents = {**texts, **(figure_files(made, asked.figures) if asked.figures else {})}
+        check_place(asked.out, contents)
+        files = write(asked.out, contents)
+    except (ValueError, OSError) as error:
+        say(f"error: {error}", sys.stderr)
+        return 1
+    for one in groups:
+        line = f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}"
+        say(line, sys.stdout)
+    for pair in made.pairs:
+        points, interval = signed(pair.difference)
+        figures = f"{points} points ({interval}) " if pair.difference else ""
+        line = f"{pair.group.label:40} {figures}against {pair.reference.label}: {pair.words}"
+        say(f"{pair.group.names.data:14} {line}", sys.stdout)
+    if made.left_out:
+        count = len(made.left_out)
+        say(f"{count} note{'s' * (count > 1)} on what is left out, in the report's last section", sys.stdout)
+    for file in files:
+        say(str(file), sys.stdout)
+    return 0 if asked.wandb is None else _logged(files, asked.wandb)
+
+
+def _logged(files: Sequence[Path], place: str) -> int:
+    # Imported here: the report itself needs no W&B and no torch.
+    from lta.loggers.wandb_artifacts import log_report
+
+    entity, _, project = place.rpartition("/")
+    try:
+        say(f"as an artifact: {log_report(files, project, entity or None)}", sys.stdout)
+    except ValueError as error:
+        say(f"error: {error}", sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    gc.disable()  # it finds next to nothing among some hundred thousand numbers, and takes a tenth of the time
+    sys.exit(main())

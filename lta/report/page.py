@@ -1,0 +1,273 @@
+"""The report as one HTML file and as Markdown: what is said stands here, how it looks in templates/."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lta.report import plots
+from lta.report.answers import Cell, Table, tables
+from lta.report.deviations import trained_by_the_authors
+from lta.report.forest import forest
+from lta.report.groups import Group, best, differences, usual
+from lta.report.names import Names, short
+from lta.report.pairs import RULE as PAIRS_RULE
+from lta.report.pairs import Pair, against, signed
+from lta.report.panels import films
+from lta.report.published import TRUST, Figure, paper, published, rows
+from lta.report.runs import LeftOut, Run
+from lta.report.statistics import Summary
+from lta.report.verdict import RULE
+from lta.report.wording import in_words
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+REMARKS = (
+    "The example command (model=vgg_att3 compat=pc data=cifar10) is not the 5.23 % row: that is vgg_att2 (pc, concat). For "
+    "vgg_att3 on CIFAR-10 the authors recorded 6.45 %.",
+    "The published figures are one run each, as far as is known; their spread over seeds is not published.",
+)
+
+
+class Numbered(NamedTuple):
+    """A run with the number by which figures refer to it."""
+
+    number: int
+    run: Run
+
+
+class Report(NamedTuple):
+    """What the templates read."""
+
+    title: str
+    command: str
+    time: str
+    groups: Sequence[Group]
+    runs: Sequence[Numbered]
+    tables: Sequence[Table]
+    pairs: Sequence[Pair]
+    left_out: Sequence[LeftOut]
+
+    @property
+    def data_sets(self) -> list[str]:
+        return list(dict.fromkeys(group.names.data for group in self.groups))
+
+    def groups_of(self, data: str) -> list[Group]:
+        return [group for group in self.groups if group.names.data == data]
+
+    def pairs_of(self, data: str) -> list[Pair]:
+        return [pair for pair in self.pairs if pair.group.names.data == data]
+
+
+def report(
+    title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut], reference: str = ""
+) -> Report:
+    """`command` and `time`: of the report itself. `reference`: what the others are compared with, see `pairs.against`."""
+    runs = [run for group in groups for run in group.runs]
+    numbered = [Numbered(number, run) for number, run in enumerate(runs, 1)]
+    return Report(title, command, time, groups, numbered, tables(groups), against(groups, reference), left_out)
+
+
+class Drawn(NamedTuple):
+    """The charts of one data set. `lines`: the groups in them, each with its look."""
+
+    lines: Sequence[tuple[Group, plots.Style]]
+    charts: Sequence[plots.Drawing]
+    not_drawn: Sequence[Group]
+
+
+def as_html(made: Report) -> str:
+    charts, forests = {}, {}
+    for data in made.data_sets:
+        of = made.groups_of(data)
+        shown = plots.shown(of)
+        looks = plots.styles(shown)
+        drawn = [drawing for chart in plots.CHARTS if (drawing := plots.draw(chart, shown, looks)) is not None]
+        charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, [group for group in of if group not in shown])
+        with plots.inked(plots.INK):
+            if (figure := forest(made.pairs_of(data))) is not None:
+                forests[data] = plots.svg(figure)
+    return _render("report.html.j2", made, autoescape=True, charts=charts, forests=forests, films=films(made.groups))
+
+
+def as_markdown(made: Report) -> str:
+    return _render("report.md.j2", made, autoescape=False)
+
+
+def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    numbers = {run.path: number for number, run in made.runs}
+    environment.globals |= {
+        "asked": lambda evaluator, runs: "\n".join(_asked(numbers[run.path], run, evaluator) for run in runs),
+        "checkpoint": _checkpoint,
+        "command": _command,
+        "code": _code,
+        "deviations_title": _deviations_title,
+        "first": lambda runs: min(numbers[run.path] for run in runs),
+        "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
+        "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
+        "cell": _cell,
+        "spread": _spread,
+        "signed": signed,
+        "interval": _interval,
+        "cost": _cost,
+        "figures": _figures,
+        "in_words": in_words,
+        "text": _text,
+    }
+    environment.filters["cells"] = lambda value: _escape_markdown(str(value))
+    return environment.get_template(template).render(
+        report=made,
+        paper=paper(),
+        trust=TRUST,
+        rule=RULE,
+        pairs_rule=PAIRS_RULE,
+        remarks=REMARKS,
+        published_rows=_published_rows(made.groups),
+        best=_best(made.groups),
+        tables=made.tables,
+        differences=_differences(made.groups),
+        usual=usual,
+        **more,
+    )
+
+
+def _published_rows(groups: Sequence[Group]) -> Mapping[str, Sequence[tuple[Names, Any, Sequence[Group]]]]:
+    """By data set each network that somebody published or that we ran, with the published figures and our groups."""
+    ran = dict.fromkeys(group.names for group in groups)
+    shown = [figures for names in ran if (figures := published(names))]
+    not_run = [names for names in rows() if names.data in {one.data for one in ran} and published(names) not in shown]
+    order = not_run + list(ran)
+    found: dict[str, list[tuple[Names, Any, Sequence[Group]]]] = {}
+    for names in sorted(dict.fromkeys(order), key=lambda names: names.data):
+        found.setdefault(names.data, []).append(
+            (names, published(names), [group for group in groups if group.names == names])
+        )
+    return found
+
+
+def _best(groups: Sequence[Group]) -> Mapping[tuple[str, str], str]:
+    """By data and label of the groups whose recipe is the best of their network's: what is said of them."""
+    return {(one.names.data, one.label): f"best recipe by val error, {one.val_error:.2f}" for one in best(groups)}
+
+
+def _differences(groups: Sequence[Group]) -> Mapping[str, tuple[Sequence[Group], Mapping[str, Sequence[Any]]]]:
+    """By data set the settings in which its groups differ."""
+    found = {}
+    for data in dict.fromkeys(group.names.data for group in groups):
+        of = [group for group in groups if group.names.data == data]
+        if table := differences(of):
+            found[data] = (of, table)
+    return found
+
+
+def _cite(numbers: Sequence[int]) -> str:
+    """1,2,3,7 as 1-3, 7."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
+def _traced(number: int, run: Run) -> str:
+    return f"[{number}] {run.path}, seed {run.seed}, {_checkpoint(run)}: {_command(run)}"
+
+
+def _asked(number: int, run: Run, evaluator: str) -> str:
+    """An answer has a checkpoint and a command of its own."""
+    answer = run.answers[evaluator]
+    command = " ".join(map(str, answer.get("command") or ["command unknown"]))
+    return f"[{number}] {run.path}, seed {run.seed}, {answer['question'].get('checkpoint', 'checkpoint unknown')}: {command}"
+
+
+def _checkpoint(run: Run) -> str:
+    return f"{run.results.get('test_checkpoint', 'last')}.ckpt"
+
+
+def _command(run: Run) -> str:
+    """Of each start of the run that was given another one."""
+    return "; then ".join(dict.fromkeys(" ".join(map(str, start["command"])) for start in run.starts)) or "command unknown"
+
+
+def _code(run: Run) -> str:
+    """Commits that the run was started with, and when it was begun."""
+    commits = dict.fromkeys(
+        start["git"]["commit"][:10] + (", changed" if start["git"].get("changed") else "") for start in run.starts
+    )
+    return "; then ".join(commits) + (f" ({str(run.starts[0].get('time', 'time unknown'))[:16]})" if commits else "unknown")
+
+
+def _deviations_title(data: str) -> str:
+    if trained_by_the_authors(data):
+        return "deviations from the authors' training"
+    return "differences from the authors' training on CIFAR-10"
+
+
+def _spread(one: Summary, digits: int = 2) -> str:
+    return f"{one.mean:.{digits}f}" + (f" ± {one.sd:.{digits}f}" if one.sd is not None else "")
+
+
+def _interval(one: Summary, digits: int = 2) -> str:
+    """Of an error in percent, which can't lie outside 0 to 100, as Student's interval can."""
+    return (
+        "one seed"
+        if one.interval is None
+        else f"{max(one.interval[0], 0):.{digits}f} to {min(one.interval[1], 100):.{digits}f}"
+    )
+
+
+def _cell(cell: Cell) -> str:
+    if cell.summary is None:
+        return cell.text
+    size = abs(cell.summary.mean)
+    if 0 < size < 1e-3:
+        return f"{cell.summary.mean:.1e}"
+    return _spread(cell.summary, 1 if size >= 10 else 3)
+
+
+def _figures(figures: Sequence[Figure]) -> str:
+    return ", ".join(map(str, figures)) or "-"
+
+
+def _cost(group: Group) -> Mapping[str, str]:
+    """Means over runs: minutes, images a second in training, and on what."""
+    seconds = [run.results["seconds"] for run in group.runs if isinstance(run.results.get("seconds"), (int, float))]
+    rates = [
+        run.history[-1]["time/images"] / run.history[-1]["time/seconds"]
+        for run in group.runs
+        if run.history and run.history[-1].get("time/seconds") and "time/images" in run.history[-1]
+    ]
+    parameters = group.runs[0].results.get("parameters")
+    on = dict.fromkeys(
+        f"{results.get('processes', 1)} x {results.get('device', 'unknown')}, {results.get('precision', 'unknown')}"
+        for results in (run.results for run in group.runs)
+    )
+    return {
+        "minutes": f"{sum(seconds) / len(seconds) / 60:.1f}" if seconds else "-",
+        "rate": f"{sum(rates) / len(rates):,.0f}" if rates else "-",
+        "parameters": f"{parameters:,}" if isinstance(parameters, int) else "-",
+        "on": "; ".join(on),
+    }
+
+
+def _text(value: Any) -> str:
+    """A setting's value; a class by its own name."""
+    return "-" if value is None else short(value) if str(value).startswith("lta.") else str(value)
+
+
+def _escape_markdown(text: str) -> str:
+    """For a cell of a Markdown table: neither ends the cell nor becomes HTML."""
+    return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(" ".join(text.split()), quote=False))

@@ -1,0 +1,194 @@
+"""Learning curves as SVG that takes its ink from the page, so that it is legible on light and dark."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lta.report.groups import Group
+
+INK = "#010203"
+"""Stands for the page's own text colour until the SVG is written."""
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")
+"""Okabe and Ito's, which colour-blind eyes tell apart."""
+
+BY_MODEL: Mapping[str, str] = {
+    "vgg_att3": "#0072b2",
+    "vgg_att2": "#d55e00",
+    "vgg_att1": "#009e73",
+    "vgg": "#8a8a8a",
+    "vgg_late": "#e69f00",
+    "vgg_gap": "#cc79a7",
+    "vgg_pan": "#56b4e9",
+    "rn164": "#8a8a8a",
+    "rn_att1": "#009e73",
+    "rn_att2": "#d55e00",
+}
+"""The same in every report."""
+
+POINTS = 60
+"""Of a line: a page of 100 runs of 300 epochs would have ten megabytes of them."""
+
+LINES = 12
+"""Of a chart, at most: more can't be told apart."""
+
+DASHES: Sequence[Any] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 3)), (0, (2, 4)))
+MARKS = ("", "o", "s", "^", "D", "v", "x")
+
+
+class Style(NamedTuple):
+    """The model decides the colour; its lines are told apart by dashes, then by marks."""
+
+    colour: str
+    dash: Any
+    mark: str
+
+
+class Chart(NamedTuple):
+    """`x` of an epoch's record; `y` is its metric's name."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x: Callable[[Mapping[str, float]], float | None]
+    y: str
+
+
+class Drawing(NamedTuple):
+    title: str
+    x_label: str
+    y_label: str
+    svg: str
+
+
+def shown(groups: Sequence[Group]) -> list[Group]:
+    """Those of least error, as many as can be told apart, in their order."""
+    least = sorted(groups, key=lambda group: group.summary.mean)[:LINES]
+    return [group for group in groups if group in least]
+
+
+def _epochs(row: Mapping[str, float]) -> float | None:
+    return row["epoch"] + 1
+
+
+def _images(row: Mapping[str, float]) -> float | None:
+    return row["time/images"] / 1000 if "time/images" in row else None
+
+
+def _minutes(row: Mapping[str, float]) -> float | None:
+    return row["time/seconds"] / 60 if "time/seconds" in row else None
+
+
+CHARTS = (
+    Chart("Training error", "epochs trained", "train error, %", _epochs, "train/error"),
+    Chart("Training loss", "epochs trained", "cross entropy, nats", _epochs, "train/loss"),
+    *(
+        Chart(title, x_label, y_label, x, metric)
+        for title, y_label, metric in (
+            ("Validation error", "val error, %", "val/error"),
+            ("Test error, looked at in training", "test error, %", "test_each_epoch/error"),
+        )
+        for x_label, x in (("epochs trained", _epochs), ("images, thousands", _images), ("minutes", _minutes))
+    ),
+)
+"""Of runs with a validation set the test set's curve is usually missing, and of the authors' recipe the other."""
+
+
+def styles(groups: Sequence[Group]) -> list[Style]:
+    """Of the groups of one data set, so that a group looks the same in all of its charts."""
+    used: dict[str, int] = {}
+    found = []
+    for group in groups:
+        model = group.names.model
+        colour = BY_MODEL.get(model, COLOURS[sum(map(ord, model)) % len(COLOURS)])
+        number = used[colour] = used.get(colour, -1) + 1
+        found.append(Style(colour, DASHES[number % len(DASHES)], MARKS[number // len(DASHES) % len(MARKS)]))
+    return found
+
+
+def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> Drawing | None:
+    """For a page that has the legend already; None where no run recorded it."""
+    with inked(INK):
+        figure = curves(chart, groups, looks)
+        return None if figure is None else Drawing(chart.title, chart.x_label, chart.y_label, svg(figure))
+
+
+def inked(ink: str) -> AbstractContextManager[Any]:
+    """Figures made and saved within have texts and axes of this colour, and texts that stay texts."""
+    return mpl.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "lta",
+            "font.family": "sans-serif",
+            "text.color": ink,
+            "axes.labelcolor": ink,
+            "axes.edgecolor": ink,
+            "xtick.color": ink,
+            "ytick.color": ink,
+            "font.size": 9,
+            "grid.color": ink,
+        }
+    )
+
+
+def curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], legend: bool = False) -> Figure | None:
+    """The mean over seeds, with a band from the lowest to the highest; None where no run recorded it."""
+    lines = [
+        (group.label, look, points) for group, look in zip(groups, looks, strict=True) if (points := _points(chart, group))
+    ]
+    if not lines:
+        return None
+    figure = Figure(figsize=(8.2 if legend else 5.2, 3.1))
+    # A layout engine takes half of the drawing's time.
+    axes = figure.add_axes((0.07, 0.15, 0.54, 0.74) if legend else (0.11, 0.15, 0.86, 0.74))
+    for label, look, (x, low, middle, high) in lines:
+        marked = look.mark or len(x) == 1
+        few = {"marker": look.mark or "o", "markersize": 3, "markevery": max(1, len(x) // 8)} if marked else {}
+        axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, label=label, **few)
+        if low != high:
+            axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
+    axes.set_title(chart.title, fontsize=10)
+    axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
+    axes.set_ylim(bottom=0)
+    if chart.x_label == "epochs trained":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    if legend:
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, handlelength=3.5)
+    return figure
+
+
+def svg(figure: Figure) -> str:
+    """To stand in a page: its background is the page's, and what is of the colour INK takes that of the page's text."""
+    figure.patch.set_alpha(0)
+    for axes in figure.axes:
+        axes.patch.set_alpha(0)
+    out = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :].replace(INK, "currentColor")
+
+
+def _points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:
+    """x, lowest, mean and highest by epoch, at most about POINTS of those that every run of the group has."""
+    every = max(1, -(-max(len(run.history) for run in group.runs) // POINTS))
+    series = []
+    for run in group.runs:
+        rows = [row for row in run.history if row["epoch"] % every == 0] + list(run.history[-1:])
+        points = [(row["epoch"], chart.x(row), row[chart.y]) for row in rows if chart.y in row]
+        series.append({epoch: (x, y) for epoch, x, y in points if x is not None})
+    series = [one for one in series if one]
+    epochs = sorted(set.intersection(*map(set, series))) if series else []
+    if not epochs:
+        return None
+    columns = [[one[epoch] for one in series] for epoch in epochs]
+    x = [sum(x for x, _ in column) / len(column) for column in columns]
+    ys = [[y for _, y in column] for column in columns]
+    return x, [min(y) for y in ys], [sum(y) / len(y) for y in ys], [max(y) for y in ys]

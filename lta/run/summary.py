@@ -1,0 +1,112 @@
+"""The end of a run: its results as plain data, and as the text a person reads."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lta.inference.checkpoint import read_checkpoint
+from lta.runtime.console import duration
+
+
+def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[str, Any] | None) -> dict[str, Any]:
+    """Everything `text` prints, as JSON-ready data."""
+    network = classifier.network
+    log = next((c for c in trainer.callbacks if hasattr(c, "rows")), None)
+    history = log.rows if log else []
+    return {
+        "test": {
+            key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")
+        },
+        "test_images": len(data.test.labels),
+        "test_checkpoint": tested.stem,
+        "tested_epochs": read_checkpoint(tested)["epoch"] + 1,
+        "epochs": trainer.max_epochs,
+        "device": str(trainer.strategy.root_device),
+        "processes": trainer.world_size,
+        "threads": torch.get_num_threads(),
+        "precision": trainer.precision,
+        "seconds": history[-1].get("time/seconds") if history else None,
+        "history": history,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "levels": list(network.levels),
+        "inert_levels": list(getattr(network, "inert_levels", ())),
+        "pruned_levels": list(getattr(network, "pruned_levels", ())),
+        "query_read": any(unit.compat.reads_query for unit in getattr(network, "attention", {}).values()),
+        "inert_parameters": getattr(network, "inert_parameters", 0),
+        "coding": getattr(data, "coding", None),
+        "test_each_epoch": data.test_each_epoch,
+        "average_gradients": classifier.recipe.average_gradients,
+        "roles": roles,
+    }
+
+
+def text(results: dict[str, Any], directory: Path) -> str:
+    test = results["test"]
+    lines = ["", "== summary"]
+    top5 = f", top-5 {test['error_top5']:.2f} %" if "error_top5" in test else ""
+    lines.append(
+        f"test error      {test['error']:.2f} %{top5}  ({results['test_images']:,} images, {results['test_checkpoint']} "
+        f"checkpoint, of epoch {results['tested_epochs']} of {results['epochs']}"
+        + (f" in {duration(results['seconds'])})" if results["seconds"] else ")")
+    )
+    if results["coding"] and results["coding"] != "official":
+        lines.append(f"data            {results['coding']}")
+    if results["test_each_epoch"]:
+        lines.append("test set        looked at after each epoch (test_each_epoch/error); nothing was chosen by it")
+    if results["average_gradients"]:
+        lines.append("gradient        averaged at junctions, as the authors' code does: not the gradient of the loss")
+    lines += _query(results)
+    if results["roles"]:
+        lines += ["", *_roles(results["roles"])]
+    lines += ["", *_paths(directory, results["test_checkpoint"])]
+    return "\n".join(lines)
+
+
+def _query(results: dict[str, Any]) -> list[str]:
+    inert = results["inert_levels"]
+    if not inert:
+        return []
+    acts = [level for level in results["levels"] if level not in inert]
+    dead = (
+        "left out of this network"
+        if results["pruned_levels"]
+        else (
+            f"{results['inert_parameters']:,} of {results['parameters']:,} parameters act on nothing; "
+            "model.prune_inert_query=true leaves them out"
+        )
+    )
+    where = "" if not acts else f" (at {', '.join(acts)} it acts)"
+    why = "softmax cancels u.g, so the map ignores g" if results["query_read"] else "all scores are the same"
+    return [f"query           inert at {', '.join(inert)}{where}: {why}; {dead}"]
+
+
+def _roles(roles: dict[str, Any]) -> list[str]:
+    lines = [
+        "where attention lies: density on a role, uniform attention = 1",
+        f"(95 % intervals over {roles['sources']} source digits, {roles['images']:,} test images; "
+        f"* = level chosen on {roles['chosen_on']})",
+        f"{'':10}{'main object':>20}{'side objects':>14}{'background':>12}{'shuffled maps':>16}{'centre prior':>14}",
+    ]
+    for level, found in roles["levels"].items():
+        main, side, background = (found["density"][role] for role in ("main", "side", "background"))
+        name = f"{'*' if level == roles['level'] else ' '} {level} {found['map'][0]}x{found['map'][1]}"
+        low, high = main["interval"]
+        lines.append(
+            f"{name:10}{main['value']:7.2f} ({low:.2f}-{high:.2f}){side['value']:12.2f}{background['value']:12.2f}"
+            f"{found['shuffled']['main']['value']:16.2f}{found['centre_prior']['main']['value']:14.2f}"
+        )
+    return lines
+
+
+def _paths(directory: Path, tested: str) -> list[str]:
+    offline = sorted((directory / "wandb").glob("offline-run-*"))
+    pictures = sorted((directory / "attention").glob("*.png"))
+    shown = {
+        "results": directory / "results.json",
+        "metrics": directory / "metrics.csv",
+        "checkpoint": directory / "checkpoints" / f"{tested}.ckpt",
+        "pictures": pictures[-1] if pictures else None,
+        "W&B offline run": offline[-1] if offline else None,
+    }
+    return [f"{name:16}{path}" for name, path in shown.items() if path is not None]

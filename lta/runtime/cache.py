@@ -1,0 +1,28 @@
+"""Where lta keeps what took long to make (decoded pictures, fitted preprocessing), and how it is written."""
+
+import getpass
+import os
+from pathlib import Path
+from tempfile import gettempdir
+
+from filelock import FileLock
+
+Cache = str | Path | bool | None
+"""A folder; None for $XDG_CACHE_HOME/lta or ~/.cache/lta; "off" (or False, which yaml makes of it) for no cache."""
+
+
+def cache_folder(cache: Cache, key: str) -> Path | None:
+    """The folder, which need not exist; None for no cache. Raises ValueError, naming the setting `key`."""
+    if cache in ("off", False):
+        return None
+    if cache is None:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lta"
+    if not isinstance(cache, str | Path):
+        raise ValueError(f"{key}={cache} must be a folder, null (the user's cache folder) or off")
+    return Path(cache).expanduser()
+
+
+def one_at_a_time(what: str) -> FileLock:
+    """Of this user's processes on this machine one is inside; the others wait, and find done what it did."""
+    user = getattr(os, "getuid", getpass.getuser)()
+    return FileLock(Path(gettempdir()) / f"lta-{user}-{what}.lock")

@@ -1,0 +1,20 @@
+"""What the processes that torchrun starts must agree on before they can talk to each other by Lightning."""
+
+import os
+from functools import cache
+
+from lta.checks import RunError
+from lta.runtime.ranks import is_first
+
+
+@cache
+def agreed(directory: str) -> str:
+    """The first process's directory: those that torchrun starts may read the clock in different seconds."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        raise RunError("give hydra.run.dir=...: the processes of this torchrun can't agree on a directory otherwise")
+    from torch.distributed import TCPStore  # here: most runs need none of it
+
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    if is_first():
+        store.set("lta/run_directory", directory)
+    return store.get("lta/run_directory").decode()

@@ -1,0 +1,229 @@
+"""What a run leaves behind: its configuration, where it came from, its results; and finding them again."""
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import lta
+from lta import checks
+from lta.runtime.files import read_json, write_json, write_text
+from lta.runtime.provenance import machine, source_state
+from lta.runtime.ranks import is_first
+
+CHECKPOINTS = ("last", "best")
+
+PREVIOUS = {"last.ckpt": "previous.ckpt"}
+"""What a checkpoint is kept as when the next one of its name is written."""
+
+WHERE = frozenset(
+    {
+        "accelerator",
+        "devices",
+        "num_nodes",
+        "strategy",
+        "sync_batchnorm",
+        "precision",
+        "compile",
+        "profiler",
+        "benchmark",
+        "deterministic",
+        "detect_anomaly",
+        "log_every_n_steps",
+    }
+)
+"""Options of `trainer` that say where and how a run is computed; any other (`limit_train_batches`, `gradient_clip_val`) is a
+setting of the experiment."""
+
+RESULTS = "results.json"
+
+ABSENT = "nothing"
+"""How a setting is named that is not there."""
+
+LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
+
+
+@contextmanager
+def locked(directory: Path, own: bool = False) -> Iterator[None]:
+    """Inside, no other run gets into `directory`, until this process has ended, however it ends.
+
+    One of its `own`, that was made for this run and named by nobody, goes again if it ends by an error before the run has
+    begun. Only a run's first process asks. Raises ValueError where another run is in there.
+    """
+    if not is_first():
+        yield
+        return
+    from filelock import FileLock, Timeout  # here: `--cfg job` needs none of it, and it takes its time
+
+    try:
+        with FileLock(directory / ".lock", timeout=0):
+            try:
+                yield
+            except BaseException:
+                if own:
+                    _remove_unbegun(directory)
+                raise
+    except Timeout as error:
+        raise ValueError(f"{directory} is being run by another process (which holds its .lock)") from error
+
+
+def is_being_run(directory: Path) -> bool:
+    from filelock import FileLock, Timeout  # see `locked`
+
+    if not (lock := directory / ".lock").exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _remove_unbegun(directory: Path) -> None:
+    """Where there are logs only (`processes.log_name`)."""
+    with suppress(OSError):  # another process of the run may still write there
+        made = list(directory.iterdir())
+        if all(path.name == ".lock" or re.fullmatch(r"run(_node\d+)?(_rank\d+)?\.log", path.name) for path in made):
+            for path in made:
+                path.unlink()
+            directory.rmdir()
+
+
+def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool, precision: str) -> None:
+    """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit, machine, precision.
+
+    `overrides` are what was asked for on the command line. Raises ValueError where the directory already holds a run
+    and this is no resume: nothing is overwritten. To be called by the process that holds the directory's lock.
+    """
+    from importlib.metadata import version  # here, as it takes its time
+
+    if not resumed:
+        if (directory / "config.yaml").exists():
+            raise ValueError(
+                f"{directory} already holds a run: go on with it by resume={directory}, or choose another hydra.run.dir"
+            )
+        write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+    starts = starts_of(directory)
+    starts.append(
+        {
+            "command": ["python", "-m", "lta.run", *sys.argv[1:]],
+            "overrides": list(overrides),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "lta": lta.__version__,
+            **source_state(),
+            "python": platform.python_version(),
+            "libraries": {name: version(name) for name in LIBRARIES},
+            "machine": machine(),
+            "precision": precision,
+        }
+    )
+    write_json(directory / "run.json", {"starts": starts})
+
+
+def precision_until_now(directory: Path) -> str | None:
+    """In which a run was computed, where there is something of it to go on with; None where nobody knows.
+
+    Of runs of versions that did not record it, what their results or their configuration say.
+    """
+    kept = directory / "checkpoints" / "last.ckpt"
+    if not kept.is_file() and not kept.with_name(PREVIOUS[kept.name]).is_file():
+        return None
+    recorded = [start["precision"] for start in starts_of(directory) if "precision" in start]
+    if recorded:
+        return recorded[-1]
+    if found := (results(directory) or {}).get("precision"):
+        return found
+    config = directory / "config.yaml"
+    saved = yaml.safe_load(config.read_text())["trainer"].get("precision") if config.is_file() else None
+    return None if saved == "auto" else saved
+
+
+def starts_of(directory: Path) -> list[dict[str, Any]]:
+    """What `begin` has recorded, the first start first; [] where nothing was begun."""
+    record = directory / "run.json"
+    return read_json(record)["starts"] if record.is_file() and record.stat().st_size else []
+
+
+def is_free(key: str) -> bool:
+    """Whether a setting, by its dotted key, may change without making another run of it: what it goes on with, and where and
+    how it is computed."""
+    part, _, option = key.lstrip("+").partition(".")
+    return part == "resume" or (part == "trainer" and option.partition(".")[0] in {"", "_target_", *WHERE})
+
+
+def difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first setting in which two configurations differ, as (key, saved value, asked value); None if in none.
+
+    What is free (`is_free`) is not looked at.
+    """
+    one, other = ({key: value for key, value in _leaves(config) if not is_free(key)} for config in (saved, asked))
+    for key in dict.fromkeys([*other, *one]):
+        if one.get(key, ABSENT) != other.get(key, ABSENT):
+            return key, one.get(key, ABSENT), other.get(key, ABSENT)
+    return None
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, node
+
+
+def checkpoint(directory: Path, which: str) -> Path:
+    """The `last` checkpoint, or the `best` of the validation set; raises ValueError where there is none."""
+    path = directory / "checkpoints" / f"{which}.ckpt"
+    if has_checkpoint(directory, which):
+        return path
+    if not (directory / "config.yaml").is_file():
+        raise ValueError(f"{directory} is no run directory: it has no config.yaml")
+    before = path.with_name(PREVIOUS.get(path.name, path.name))
+    if before.is_file():
+        raise ValueError(f"{directory} has no {which} checkpoint; {before} is that of the epoch before it")
+    when = "an epoch" if which == "last" else "an epoch, where there is a validation set (data.val_size)"
+    raise ValueError(f"{directory} has no {which} checkpoint: it is written after {when}")
+
+
+def has_checkpoint(directory: Path, which: str) -> bool:
+    """Raises ValueError where `which` is not of CHECKPOINTS."""
+    checks.choice("which", which, CHECKPOINTS)
+    return (directory / "checkpoints" / f"{which}.ckpt").is_file()
+
+
+def way_on(directory: Path) -> str:
+    """How to go on with a run that was stopped."""
+    name = os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else str(directory)
+    kept = directory / "checkpoints" / "last.ckpt"
+    if results(directory) is not None:
+        rest = "" if finished(directory) else f"; resume={name} asks and sends what is missing"
+        return f"its results are in {name}{rest}"
+    if kept.is_file() or kept.with_name(PREVIOUS[kept.name]).is_file():
+        return f"resume={name} goes on from the last complete epoch"
+    if (directory / "config.yaml").is_file():
+        return f"resume={name} begins it again: no epoch was complete"
+    return "nothing was begun"
+
+
+def results(directory: Path) -> dict[str, Any] | None:
+    """What a run's test found; None where it did not come to that."""
+    path = directory / RESULTS
+    return read_json(path) if path.is_file() else None
+
+
+def write_results(directory: Path, found: Mapping[str, Any], complete: bool) -> None:
+    """`complete`: evaluators are answered and everything is sent, so that there is nothing to go on with."""
+    write_json(directory / RESULTS, {**found, "complete": complete})
+
+
+def finished(directory: Path) -> dict[str, Any] | None:
+    """The results of a run that is complete (so are those of versions that did not write it down); None of another."""
+    found = results(directory)
+    return found if found and found.get("complete", True) else None

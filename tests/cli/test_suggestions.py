@@ -1,0 +1,75 @@
+"""Which setting somebody may have meant."""
+
+import pytest
+
+from lta.cli.suggestions import hint, near
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("model.widht", ": did you mean model.width?"),
+        ("modle", ": did you mean model?"),
+        ("epochs", ": did you mean recipe.epochs?"),
+        ("init.scorer", ": did you mean model.init.scorer?"),
+        ("batch_size", ": did you mean data.batch_size?"),
+        ("logger.wandb.projct", ": did you mean logger.wandb.project?"),
+        ("head.combine", ": head=indep has it"),
+        ("recipe.muon_lr", ": recipe=muon has it"),
+        ("recipe.lookahead", ": recipe=air has it"),
+        ("compat.scale", ": compat=frozen has it"),
+        ("schedule.every", ": schedule=author has it"),
+        ("seed", ""),
+        ("model", ""),
+        ("model.foo", ""),
+        ("model.colour", ""),
+        ("epoch", ": did you mean recipe.epochs?"),
+        ("xyzzy", ""),
+        ("hydra.run.dir", ""),
+    ],
+)
+def test_near_names_and_where_a_setting_is(key, says):
+    assert hint(key) == says
+
+
+def test_a_setting_that_several_have():
+    assert hint("data.image_size") == ": data=composites, cub200, image_folder, mask_folder, stl10 have it"
+
+
+def test_a_file_without_settings(tmp_path):
+    (tmp_path / "config.yaml").write_text("seed: 0\n")
+    (tmp_path / "logger").mkdir()
+    (tmp_path / "logger" / "none.yaml").write_text("# nothing\n")
+    (tmp_path / "logger" / "even.yaml").write_text("# @package logger.odd\ndefaults: [odd]\ninner: {size: 2}\n")
+    (tmp_path / "logger" / "odd.yaml").write_text("# @package logger.odd\n_target_: a.b\ninner: {_target_: c.d, size: 1}\n")
+    assert hint("logger.odd.inner.sise", conf=tmp_path) == ": did you mean logger.odd.inner.size?"
+    assert hint("logger.odd.inner", conf=tmp_path) == ": logger=even, odd have it", "each once"
+    assert hint("sede", conf=tmp_path) == ": did you mean seed?"
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "says"),
+    [
+        ("evaluate", "chekpoint", ": did you mean checkpoint?"),
+        ("evaluate", "data.rot", ": did you mean data.root?"),
+        ("evaluate", "model.width", ""),
+        ("apply", "imags", ": did you mean images?"),
+        ("apply", "attention.levles", ": did you mean attention.levels?"),
+        ("apply", "levels", ": did you mean attention.levels?"),
+        ("apply", "effect.crop.keeep", ": did you mean effect.crop.keep?"),
+        ("export", "fromat", ": did you mean format?"),
+        ("export", "epochs", ""),
+        ("demo", "prot", ": did you mean port?"),
+    ],
+)
+def test_each_command_has_settings_of_its_own(command, key, says):
+    assert hint(key, command) == says
+
+
+def test_a_file_that_includes_others_has_none_of_their_settings():
+    assert hint("effect.colour", "apply") == ": did you mean effect.blurout.colour?"
+
+
+def test_a_choice_that_is_near():
+    assert near("cifr10", ["svhn", "cifar10", "cifar100"]) == " (did you mean cifar10?)"
+    assert near("imagenet", ["svhn", "cifar10"]) == ""

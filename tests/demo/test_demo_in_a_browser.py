@@ -1,0 +1,298 @@
+"""The page in headless Chromium: upload, change the effect, download; what it asks for; how it looks on a small screen."""
+
+import shutil
+import time
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import torch
+from commands import lta_run
+from PIL import Image
+from pretended_page import photograph
+from served_page import served
+from untrained_run import untrained_run
+
+from lta.apply.__main__ import apply
+from lta.pictures.read import read
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+]
+PATIENCE = 60_000  # ms: another program may have the processor
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return {
+        compat: untrained_run(folder / compat, "model.init.scorer=author", f"compat={compat}") for compat in ("pc", "dp")
+    }
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def site(place, runs):
+    largest = ("largest.megabytes=1", "largest.megapixels=1")
+    with served(place, f"checkpoint={runs['pc']}", f"compare={runs['dp']}", *largest) as page:
+        yield page
+        status, said = page.end()
+        assert (status, said) == (0, "ended\n"), "no traceback, whatever was asked for"
+        assert not list((place / "tmp").iterdir())
+
+
+@pytest.fixture
+def opened(browser, site):
+    pages = []
+
+    def opens(**context):
+        page = browser.new_page(**context)
+        page.set_default_timeout(PATIENCE)
+        page.asked, page.errors = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("console", lambda message: page.errors.append(message.text) if "Content Security" in message.text else None)
+        page.goto(site.address)
+        page.locator("figure.lta-result").last.wait_for()
+        pages.append(page)
+        return page
+
+    yield opens
+    for page in pages:
+        page.close()
+
+
+def give(page, name, content, field=0):
+    page.locator("input[type=file]").nth(field).set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    )
+
+
+def given(page, name, content):
+    """Until both networks have looked at it."""
+    give(page, name, content)
+    page.locator("figure.lta-given figcaption", has_text=name).wait_for()
+    for number in range(2):
+        page.locator(f'figure.lta-result img[alt^="{name}"]').nth(number).wait_for()
+
+
+def unfold(page, name):
+    """Gradio makes what is in it only now, and gives each control its value a moment after it can be seen."""
+    page.get_by_role("button", name=name).click()
+    page.wait_for_timeout(1000)
+
+
+def pixels(page, number=0):
+    return page.locator("figure.lta-result img").nth(number).get_attribute("src")
+
+
+def change(page, act, number=0):
+    """What is shown after `act` has changed it."""
+    before = pixels(page, number)
+    act()
+    page.wait_for_function(
+        "([before, number]) => document.querySelectorAll('figure.lta-result img')[number].src != before",
+        arg=[before, number],
+    )
+    return pixels(page, number)
+
+
+def downloaded(page, folder, number=0):
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download at full size").nth(number).click()
+    file = folder / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    return file
+
+
+def test_upload_change_the_effect_download(opened, runs, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = photograph(640, 480, mode="RGBA")
+    Path("photo.png").write_bytes(content)
+    page = opened(accept_downloads=True)
+    given(page, "photo.png", content)
+    change(page, lambda: page.get_by_label("blurout", exact=True).check())
+    page.get_by_label("pixelate").wait_for()
+    assert page.get_by_label("Colour", exact=True).count() == 0, "of fill alone"
+    change(page, lambda: page.get_by_label("pixelate").check())
+    strength = page.get_by_label("number input for Strength")
+    change(page, lambda: (strength.fill("0.5"), strength.press("Enter")))
+    unfold(page, "Attention")
+    change(page, lambda: page.get_by_label("B", exact=True).check())
+    change(page, lambda: page.get_by_label("Invert").check())
+    for number, compat in enumerate(("pc", "dp")):
+        ours = downloaded(page, tmp_path / compat, number)
+        ended = lta_run(
+            capsys,
+            [
+                f"checkpoint={runs[compat]}",
+                "images=photo.png",
+                "effect=blurout",
+                "effect.blurout.how=pixelate",
+                "effect.blurout.strength=0.5",
+                "attention.levels=[B,C]",
+                "attention.invert=true",
+                f"out=theirs/{compat}",
+            ],
+            apply,
+            "apply",
+            lists=("effect", "images"),
+            sweeps=False,
+        )
+        assert ended.status == 0, ended.err
+        (theirs,) = Path(f"theirs/{compat}").iterdir()
+        assert ours.name == theirs.name == "photo_blurout.png"
+        assert torch.equal(read(ours).rgb, read(theirs).rgb)
+        assert torch.equal(read(ours).alpha, read(theirs).alpha)
+    assert page.errors == []
+
+
+def test_a_slider_is_dragged_by_mouse_and_by_key(opened):
+    page = opened()
+    given(page, "photo.png", photograph())
+    slider = page.get_by_label("range slider for Radius")
+    box = slider.bounding_box()
+    change(page, lambda: slider.click(position={"x": box["width"] * 0.8, "y": box["height"] / 2}), 1)
+    assert float(slider.input_value()) > 0.15
+    slider.focus()
+    change(page, lambda: slider.press("Home"), 1)
+    assert float(slider.input_value()) == 0.005
+
+
+def test_bombs_and_what_is_no_picture_are_refused_in_words(opened):
+    page = opened()
+    bomb = BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    refused = [
+        ("bomb.png", bomb.getvalue(), "bomb.png: has 20000 x 20000 pixels; at most 1,000,000 are read"),
+        ("notes.jpg", b"no picture", "notes.jpg: is no picture of a known format"),
+        ("large.png", bytes(1_100_000), "exceed the maximum allowed size"),
+    ]
+    for name, content, says in refused:
+        give(page, name, content)
+        page.get_by_test_id("toast-body").filter(has_text=says).wait_for()
+    assert page.locator("figure.lta-given figcaption").inner_text().startswith("astronaut.png")
+    given(page, "after.png", photograph())
+
+
+def test_wrong_values_are_said_on_the_page_and_mended_there(opened):
+    page = opened()
+    unfold(page, "Attention")
+    low = page.get_by_label("number input for Nothing up to")
+    low.fill("0.99")
+    low.press("Enter")
+    alert = page.get_by_role("alert").filter(has_text="low=0.99 must be below high=0.95")
+    alert.first.wait_for()
+    assert page.locator("figure.lta-result img").count() == 2, "the last one stays"
+    low.fill("0.2")
+    low.press("Enter")
+    alert.first.wait_for(state="detached")
+
+
+def test_the_query_of_another_picture(opened):
+    page = opened()
+    unfold(page, "Query")
+    assert page.get_by_label("the other picture", exact=True).is_disabled()
+    maps = page.locator("figure.lta-map img")
+    before = [maps.nth(number).get_attribute("src") for number in range(6)]
+    page.locator(".lta-gallery").nth(1).get_by_role("button", name="coffee").click()
+    page.get_by_text("Asked with the query of coffee.png:").wait_for()
+    page.get_by_text("It ignores the query of coffee.png.").wait_for()
+    after = [maps.nth(number).get_attribute("src") for number in range(6)]
+    assert before[:3] == after[:3]
+    assert not set(before[3:]) & set(after[3:])
+    page.get_by_label("this picture", exact=True).check()
+    page.get_by_text("Asked with the query of coffee.png:").wait_for(state="detached")
+    assert [maps.nth(number).get_attribute("src") for number in range(6)] == before
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 400])
+def test_it_asks_nobody_else_fits_and_can_be_read(opened, site, width, scheme):
+    page = opened(color_scheme=scheme, viewport={"width": width, "height": 800})
+    unfold(page, "Attention")
+    unfold(page, "Query")
+    page.locator(".lta-gallery").first.get_by_role("button", name="cat").click()
+    page.locator('figure.lta-result img[alt^="chelsea.png"]').first.wait_for()
+    elsewhere = [url for url in page.asked if not url.startswith((site.address + "/", "data:", "blob:"))]
+    assert elsewhere == []
+    assert page.errors == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width == 1300:
+        page.get_by_label("Feather", exact=False).first.scroll_into_view_if_needed()
+        page.mouse.wheel(0, 2000)
+        page.wait_for_function("scrollY > 500")
+        assert page.evaluate("document.querySelector('figure.lta-result').getBoundingClientRect().top") > 0, "in view"
+    images = "[...document.images].filter(image => image.offsetParent)"
+    assert page.evaluate(f"{images}.every(image => image.complete && image.naturalWidth > 0 && image.hasAttribute('alt'))")
+    unnamed = "[...document.querySelectorAll('input, select, button')].filter(node => node.offsetParent"
+    unnamed += " && !node.labels?.length && !node.ariaLabel && !node.title && !node.innerText.trim())"
+    assert page.evaluate(f"{unnamed}.map(node => node.outerHTML)") == []
+    for part in ("h2.lta-network", ".lta-about", "figure.lta-given figcaption", ".lta-prediction li span"):
+        assert contrast(page, part) >= 4.5, part
+
+
+def contrast(page, part):
+    """Of a text with what is behind it, as WCAG 2 has it."""
+    ink, papers = page.locator(part).first.evaluate("""node => {
+        const papers = [];
+        for (let behind = node; behind; behind = behind.parentElement) papers.push(getComputedStyle(behind).backgroundColor);
+        return [getComputedStyle(node).color, papers];
+    }""")
+    lights = []
+    for colour in (ink, next(paper for paper in papers if not paper.endswith(", 0)"))):
+        values = [float(value) / 255 for value in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+        linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_keys_are_enough(opened):
+    """From the top of the page to an example, by the Tab key."""
+    page = opened()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText") == "rocket":
+            break
+    change(page, lambda: page.keyboard.press("Enter"))
+    page.locator("figure.lta-given figcaption", has_text="rocket.jpg").wait_for()
+
+
+def test_uploads_do_not_stay_on_the_disk_and_results_go_with_the_page(opened, place, tmp_path):
+    def kept():
+        return [path.name for path in (place / "tmp").rglob("private*") if path.is_file()]
+
+    page = opened(accept_downloads=True)
+    given(page, "private.png", photograph(seed=11))
+    assert kept() == []
+    downloaded(page, tmp_path)
+    assert kept() == ["private_autoblur.png"]
+    page.close()
+    until = time.monotonic() + 60
+    while kept() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert kept() == []

@@ -1,0 +1,42 @@
+"""Networks by name, and which can't be shown."""
+
+import pytest
+import torch
+from pretended_page import networks
+from untrained_run import untrained_run
+
+from lta.demo.networks import load_networks, names, union
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["runs/a"], ["a"]),
+        (["runs/a", "runs/b"], ["a", "b"]),
+        (["one/run", "two/run"], ["one/run", "two/run"]),
+        (["runs/a/checkpoints/last.ckpt"], ["a/checkpoints/last.ckpt"]),
+        (["runs/a/checkpoints/last.ckpt", "runs/a"], ["a/checkpoints/last.ckpt", "a"]),
+        (["runs/a", "runs/a"], ["runs/a", "runs/a"]),
+        (["/r/a", "/r/b/a"], ["r/a", "b/a"]),
+        (["/last.ckpt"], ["/last.ckpt"]),
+        (["/runs/a/checkpoints/.."], ["a"]),
+        (["runs/a/"], ["a"]),
+    ],
+)
+def test_names_are_as_short_as_they_can_be(paths, expected):
+    assert names(paths) == expected
+
+
+def test_where_the_query_acts(tmp_path):
+    pc, dp = networks(tmp_path, "pc", "dp")
+    assert (pc.acting, dp.acting) == ((), ("A", "B", "C"))
+    pan = untrained_run(tmp_path / "pan", "model=vgg_pan", "model.init.scorer=author")
+    (gated,) = load_networks([str(pan)], "last", torch.device("cpu"))
+    assert gated.query_said == "The query acts at B, not at C."
+    assert union([dp, gated]) == ("A", "B", "C")
+
+
+def test_a_network_without_maps_is_refused(tmp_path):
+    run = str(untrained_run(tmp_path / "run", "model=vgg"))
+    with pytest.raises(ValueError, match=f"checkpoint={run} is of a network without attention maps"):
+        load_networks([run], "last", torch.device("cpu"))

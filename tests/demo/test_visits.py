@@ -1,0 +1,50 @@
+"""What is kept for open pages goes when they do."""
+
+import time
+
+from lta.demo.visits import Visit, Visits
+
+
+def made(visit, folder, number=0):
+    folder.mkdir()
+    (folder / "photo.jpg").write_bytes(b"")
+    visit.keep(number, folder)
+
+
+def test_the_page_that_was_used_least_recently_is_forgotten_with_its_files(tmp_path):
+    visits = Visits(most=2)
+    first, second = visits.of("first"), visits.of("second")
+    made(first, tmp_path / "first")
+    made(second, tmp_path / "second")
+    assert visits.of("first") is first
+    visits.of("third")
+    assert len(visits) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
+    assert visits.of("first") is first
+    assert visits.of("second") is not second
+
+
+def test_leaving_and_time_remove_it(tmp_path):
+    visits = Visits(idle=100)
+    made(visits.of("left"), tmp_path / "left")
+    made(visits.of("idle"), tmp_path / "idle")
+    visits.of("used")
+    visits.forget("left")
+    visits.forget("left")
+    visits.forget(None)
+    assert [path.name for path in tmp_path.iterdir()] == ["idle"]
+    visits.of("idle").used -= 101
+    visits.forget_idle()
+    assert len(visits) == 1
+    assert not list(tmp_path.iterdir())
+    assert visits.of("used").used <= time.monotonic()
+
+
+def test_each_network_keeps_its_last_file_and_what_comes_too_late_is_removed(tmp_path):
+    visit = Visit()
+    for name, number in (("a", 0), ("b", 1), ("c", 0)):
+        made(visit, tmp_path / name, number)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
+    visit.leave()
+    made(visit, tmp_path / "late")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,81 @@
+"""Every network, score, normaliser, head and preprocessing of the project gives in both formats what it gives itself."""
+
+import pytest
+import torch
+from networks import composed, network, tiny
+from sklearn.datasets import load_sample_image
+
+from lta.cli.commands import CONF
+from lta.export import check, program
+from lta.instantiate import build
+
+AUTHOR = "model.init.scorer=author"
+"""Maps that are not uniform."""
+
+CASES = [
+    ("vgg",),
+    ("vgg", "model.pools=cub", "preprocess=yuv_lcn"),
+    ("vgg_late",),
+    ("vgg_gap",),
+    ("vgg_att1", "compat=dp", "preprocess=gcn_zca"),
+    ("vgg_att1", AUTHOR, "model.normaliser=sigmoid"),
+    ("vgg_att2", "compat=additive", AUTHOR, "head=indep", "head.combine=average"),
+    ("vgg_att2", "compat=uniform"),
+    ("vgg_att2", "compat=frozen", "head=indep"),
+    ("vgg_att2_two_globals", "compat=scaled_dp"),
+    ("vgg_att3", AUTHOR, "preprocess=yuv_lcn"),
+    ("vgg_att3", AUTHOR, "model.prune_inert_query=true"),
+    ("vgg_att3", AUTHOR, "model.pools=cub"),
+    ("vgg_att3_three_globals", "compat=dp", "head=indep", "head.combine=sum_ce"),
+    ("vgg_att3_upprojecting", AUTHOR),
+    ("vgg_pan", AUTHOR),
+    ("vgg_progressive_hl", AUTHOR),
+    ("vgg_progressive_ll", AUTHOR, "compat=additive"),
+    ("air",),
+    ("air_gap", "model.taps=early"),
+    ("air_att1", "compat=dp"),
+    ("air_att2", AUTHOR, "model.taps=early"),
+    ("air_att3", AUTHOR, "head=indep"),
+    ("rn164", "preprocess=gcn_zca"),
+    ("rn_att1", AUTHOR),
+    ("rn_att2", AUTHOR, "compat=dp", "preprocess=yuv_lcn"),
+]
+
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+
+def test_nothing_is_left_out():
+    chosen = {f"model={model}" for model, *_ in CASES} | {override for _, *overrides in CASES for override in overrides}
+    defaults = {"compat=pc", "head=concat", "preprocess=standardize"}
+    for group in ("model", "compat", "head", "preprocess"):
+        assert {f"{group}={path.stem}" for path in (CONF / group).glob("*.yaml")} <= chosen | defaults
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_an_exported_network_gives_what_it_gives(case):
+    name, *overrides = case
+    side = 80 if "model.pools=cub" in overrides else 32
+    choices = (f"model={name}", *tiny(name), *overrides)
+    whole, preprocess = network(*choices), build(composed(*choices).preprocess)
+    photograph = torch.from_numpy(load_sample_image("china.jpg").copy())
+    preprocess.fit(torch.stack([photograph[k : k + side, 2 * k : 2 * k + side] for k in range(0, 200, 2)]).numpy())
+    random = torch.Generator().manual_seed(1)
+    with torch.no_grad():  # in training mode: running statistics as of a network that has seen pictures
+        whole(preprocess(torch.randint(0, 256, (16, 3, side, side), generator=random, dtype=torch.uint8)))
+    model = program.Exportable(preprocess, whole.to(memory_format=torch.channels_last)).eval()
+    with program._in_one_line(name):
+        traced = program.trace(model, (side, side))
+        outputs = list(model(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
+        files = program.to_onnx(traced, outputs, {}), program.to_torch_export(traced, {})
+    assert traced.any_size == ("preprocess=gcn_zca" not in overrides)
+    assert outputs == ["logits", "probabilities", *(f"map_{level}" for level in whole.levels)]
+    batches = list(check.pictures((side, side), traced.any_size))
+    if traced.any_size:  # all that pools and strides can leave over
+        sizes = ((side + k, side + (7 * k + 3) % 20) for k in range(20))
+        batches += [torch.randint(0, 256, (1, 3, *size), generator=random, dtype=torch.uint8) for size in sizes]
+    for run, content in zip((check.with_onnxruntime, check.with_torch), files, strict=True):
+        apart = check.differences(run(content), model, batches)
+        assert list(apart) == outputs
+        assert max(apart.values()) < program.TOLERANCE, apart

@@ -1,0 +1,149 @@
+"""Charts: of differences, by hand; and every chart as a file of its own."""
+
+import io
+
+import pytest
+from made_runs import make_run
+from PIL import Image
+
+from lta.report import __main__, plots
+from lta.report.figure_files import figure_files
+from lta.report.forest import COLOURS, LETTERS, UNDECIDED, forest
+from lta.report.groups import grouped
+from lta.report.page import as_html
+from lta.report.pairs import against
+from lta.report.runs import read
+
+ERRORS = {"vgg": (10.0, 12.0, 11.0), "vgg_gap": (9.0, 11.2, 9.8), "vgg_late": (13.0, 15.1, 14.0, 3.0), "vgg_att1": (10.5,)}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for model, of in ERRORS.items():
+        for seed, error in enumerate(of):
+            make_run(tmp_path / "runs" / f"{model}{seed}", "data=cifar10", f"model={model}", seed=seed, error=error)
+    return tmp_path / "runs"
+
+
+def pairs_of(runs):
+    return against(grouped(read([runs])[0])[0], "vgg")
+
+
+def test_a_line_is_the_interval_and_a_point_the_mean(runs):
+    (axes,) = forest(pairs_of(runs)).axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["vgg_late", "vgg_att1 pc single", "vgg_gap"], "from below: the least difference is on top"
+    lines = [line for line in axes.lines if line.get_linestyle() == "-"][1:]  # the first marks 0
+    points = [line for line in axes.lines if line.get_marker() == "o"]
+    assert list(axes.lines[0].get_xdata()) == [0, 0]
+    half = 4.303 * 0.2 / 3**0.5
+    assert [list(line.get_ydata()) for line in lines] == [[0, 0], [2, 2]], "one seed has no interval"
+    assert lines[1].get_xdata() == pytest.approx([-1 - half, -1 + half])
+    assert [line.get_xdata()[0] for line in points] == pytest.approx([9.1 / 3, 0.5, -1])
+    assert [line.get_fillstyle() for line in points] == ["full", "none", "full"]
+    assert [line.get_color() for line in points] == [COLOURS["higher"], UNDECIDED, COLOURS["lower"]]
+    assert [text.get_text() for text in axes.texts] == ["n = 3", "n = 1", "n = 3"]
+    assert "minus that of vgg," in axes.get_xlabel()
+
+
+def test_long_labels_take_several_lines(tmp_path):
+    for number, more in enumerate(
+        ([], ["recipe.lr=0.123", "recipe.momentum=0.8", "recipe.weight_decay=0.001", "model.dropout=0"])
+    ):
+        make_run(tmp_path / str(number), "data=cifar10", "model=vgg_att3", *more)
+    make_run(tmp_path / "late", "data=cifar10", "model=vgg_late")
+    figure = forest(against(grouped(read([tmp_path])[0])[0], "vgg_late"))
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert max(len(line) for label in labels for line in label.split("\n")) <= LETTERS < max(map(len, labels))
+    figure.draw_without_rendering()
+    assert all(label.get_window_extent().x0 >= 0 for label in figure.axes[0].get_yticklabels())
+
+
+def test_without_a_seed_in_common_there_is_none(tmp_path):
+    make_run(tmp_path / "a", "data=cifar10", "model=vgg", seed=0)
+    make_run(tmp_path / "b", "data=cifar10", "model=vgg_gap", seed=1)
+    assert forest(pairs_of(tmp_path)) is None
+    assert forest([]) is None
+
+
+def test_the_page_shows_it_in_its_own_ink(runs, tmp_path):
+    assert __main__.main([str(runs), "--out", str(tmp_path), "--against", "vgg"]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<figure class="forest"') == 1
+    drawings = page.split("<figure")[1:]
+    assert len(drawings) > 5
+    assert all("<text" in drawing.partition("</figure>")[0] for drawing in drawings), "texts stay texts"
+    assert plots.INK not in page
+    assert __main__.main([str(runs), "--out", str(tmp_path)]) == 0
+    assert '<figure class="forest"' not in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+def test_every_chart_becomes_a_file(runs, tmp_path, capsys, kind):
+    out = tmp_path / "out"
+    assert __main__.main([str(runs), "--out", str(out), "--against", "vgg", "--figures", kind]) == 0
+    names = {
+        "training_error_by_epochs_trained",
+        "training_loss_by_epochs_trained",
+        "validation_error_by_epochs_trained",
+        "validation_error_by_images_thousands",
+        "validation_error_by_minutes",
+        "differences_from_vgg",
+    }
+    found = {path.name: path.read_bytes() for path in out.glob(f"*.{kind}")}
+    assert set(found) == {f"cifar10_{name}.{kind}" for name in names}
+    said = capsys.readouterr().out.splitlines()
+    assert all(str(out / name) in said for name in found)
+    for content in found.values():
+        if kind == "png":
+            picture = Image.open(io.BytesIO(content))
+            assert min(picture.size) > 200
+            assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255), "legible on a dark page"
+        else:
+            assert content.startswith({"svg": b"<?xml", "pdf": b"%PDF"}[kind])
+    if kind == "svg":
+        curves = found["cifar10_validation_error_by_minutes.svg"].decode()
+        assert all(f">{label}<" in curves for label in ("vgg", "vgg_gap", "vgg_late")), "it has its legend with it"
+        assert "currentColor" not in curves
+    before = dict(found)
+    assert __main__.main([str(runs), "--out", str(out), "--against", "vgg", "--figures", kind]) == 0
+    assert {path.name: path.read_bytes() for path in out.glob(f"*.{kind}")} == before, "the same, byte by byte"
+
+
+def test_a_data_set_has_charts_of_its_own(tmp_path):
+    for data in ("cifar10", "cifar100"):
+        for number, model in enumerate(("vgg", "vgg_gap", "vgg_late")):
+            make_run(tmp_path / "runs" / data / model, f"data={data}", f"model={model}", error=10.0 + number)
+    made = __main__.report("", "", "", grouped(read([tmp_path / "runs"])[0])[0], [], "vgg")
+    assert as_html(made).count('<figure class="forest"') == 2
+    for data in ("cifar10", "cifar100"):
+        (axes,) = forest(made.pairs_of(data)).axes
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["vgg_late", "vgg_gap"]
+        found = figure_files(made, "svg")[f"{data}_differences_from_vgg.svg"].decode()
+        assert found.count(">n = 1<") == 2
+
+
+def test_long_labels_make_a_wider_file(tmp_path):
+    widths = []
+    for number, more in enumerate(([], ["recipe.lr=0.123", "recipe.momentum=0.8", "recipe.weight_decay=0.001"])):
+        make_run(tmp_path / str(number), "data=cifar10", "model=vgg_att3", *more)
+        made = __main__.report("", "", "", grouped(read([tmp_path])[0])[0], [])
+        content = figure_files(made, "png")["cifar10_validation_error_by_minutes.png"]
+        widths.append(Image.open(io.BytesIO(content)).width)
+    assert widths[1] > widths[0] + 100, "nothing of the legend is cut off"
+
+
+def test_more_than_can_be_told_apart_are_left_out_as_in_the_page(tmp_path):
+    for number in range(plots.LINES + 2):
+        make_run(tmp_path / str(number), "data=cifar10", "model=vgg", f"recipe.lr={number + 1}", error=20.0 - number)
+    groups = grouped(read([tmp_path])[0])[0]
+    shown = plots.shown(groups)
+    assert len(shown) == plots.LINES
+    assert {group.summary.mean for group in groups} - {group.summary.mean for group in shown} == {20.0, 19.0}
+    assert f"Drawn are the {plots.LINES} configurations of least error" in as_html(__main__.report("", "", "", groups, []))
+
+
+def test_another_kind_is_named(capsys):
+    with pytest.raises(SystemExit):
+        __main__.main(["runs", "--figures", "gif"])
+    assert "--figures: invalid choice: 'gif'" in capsys.readouterr().err
