@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args()
     for name in ("steps", "small_repetitions"):
-        checks.whole(f"--{name.replace('_', '-')}", getattr(options, name), least=1)
+        checks.require_whole_number(f"--{name.replace('_', '-')}", getattr(options, name), least=1)
     results = Results(options, f"{options.steps} steps of each in turn, W&B offline")
     taken = race(options.width, options.batch, options.repetitions, options.steps)
     results.ratio(f"width {options.width:g}, batch {options.batch}: lta.run / bare loop", *taken, at_most=1.02)

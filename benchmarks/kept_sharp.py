@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from lta.apply.sources import mask_of
-from lta.data.masked_pictures import fitting_mask, list_pictures
-from lta.inference.checkpoint import load, untrained
-from lta.inference.windows import see
+from lta.apply.sources import make_mask
+from lta.data.masked_pictures import list_masked_images, open_fitting_mask
+from lta.inference.checkpoint import build_untrained, load
+from lta.inference.windows import run_at_scales
 from lta.measures import intervals
 from lta.measures.localisation import pixel_auc
 from lta.measures.pixel_maps import combine
-from lta.pictures.read import read
+from lta.pictures.read import read_image
 
 SCALES = ([1], [2], [3], [4], [1, 2], [1, 2, 3], [1, 2, 4])
 DEFAULT = {"levels": None, "combine": "product", "low": 0.5, "high": 0.95, "edges": None, "feather": 0.0, "invert": False}
@@ -34,7 +34,9 @@ SHARP = 0.5
 
 def maps_by_way(classifier, picture, scales=SCALES):
     """Maps by (scales, level or "product"); of several scales the mean, as `see` has it."""
-    alone = {scale: see(classifier, picture.rgb, [scale]).maps for scale in sorted({n for some in scales for n in some})}
+    alone = {
+        scale: run_at_scales(classifier, picture.rgb, [scale]).maps for scale in sorted({n for some in scales for n in some})
+    }
     found = {}
     for some in scales:
         maps = {level: torch.stack([alone[n][level] for n in some]).mean(0) for level in alone[some[0]]}
@@ -52,7 +54,7 @@ def centre(picture):
 
 def kept_and_blurred(values, picture, mask):
     """Of the object and of the rest, in per cent of their pixels; `values`: a map on any grid."""
-    sharp = mask_of({"map": values}, picture, DEFAULT).mask >= SHARP
+    sharp = make_mask({"map": values}, picture, DEFAULT).mask >= SHARP
     return 100 * sharp[mask].float().mean().item(), 100 * (~sharp)[~mask].float().mean().item()
 
 
@@ -68,12 +70,12 @@ def main():
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     network = load(options.run)
-    listing = list_pictures(options.folder, "mask", None, "object")
+    listing = list_masked_images(options.folder, "mask", None, "object")
 
     def pictures(start):
         for image, mask in list(zip(listing.images, listing.masks, strict=True))[start::2]:
-            opened = fitting_mask(options.folder, image, mask, None)
-            yield read(options.folder / image), torch.from_numpy(np.array(opened) > 0)
+            opened = open_fitting_mask(options.folder, image, mask, None)
+            yield read_image(options.folder / image), torch.from_numpy(np.array(opened) > 0)
 
     aucs = {}
     for picture, mask in pictures(0):
@@ -84,7 +86,7 @@ def main():
     for way in sorted(aucs, key=lambda way: -np.nanmean(aucs[way])):
         print(f"  {text(way):28} {100 * np.nanmean(aucs[way]):5.1f}")
 
-    fresh = untrained(network)
+    fresh = build_untrained(network)
     usual = ((1, 2), network.network.levels[-1])
     ways = {
         f"attention, {text(chosen)}": (network, chosen),  # often the same way as the next

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from lta.runtime.files import write_json
-from lta.runtime.provenance import machine, source_state
+from lta.runtime.provenance import describe_machine, source_state
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -67,7 +67,7 @@ class Results:
         self.rows: list[dict[str, Any]] = []
         self.conditions = conditions
         self.out = options.out
-        self.machine = machine() | {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        self.machine = describe_machine() | {"torch": torch.__version__, "threads": torch.get_num_threads()}
         on = f"{self.machine['processor']}, {self.machine['cores']} cores, {self.machine['threads']} threads"
         print(f"== {self.script}: {on}, torch {torch.__version__}; {conditions}", flush=True)
 

@@ -50,7 +50,7 @@ def main():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args()
-    checks.whole("--steps", options.steps, least=WARM_UP + 1)
+    checks.require_whole_number("--steps", options.steps, least=WARM_UP + 1)
     results = Results(options, f"{options.steps - WARM_UP} steps of each in turn, batch {options.batch}")
     taken = {name: [] for name in WAYS}
     for _ in range(options.repetitions):

@@ -26,12 +26,12 @@ def share() -> int:
 
 def child(images: int, folder: str) -> None:
     from lta.data.batches import EpochBatches, Split, batch_loader
-    from lta.data.resident import resident
+    from lta.data.resident import share_images
     from lta.data.splits import cut_val
 
     before = share()
     pictures = np.random.default_rng(0).integers(0, 256, (images, 32, 32, 3), np.uint8)
-    whole = Split(resident(pictures, "pictures", Path(folder) if folder else None), np.arange(images) % 10)
+    whole = Split(share_images(pictures, "pictures", Path(folder) if folder else None), np.arange(images) % 10)
     del pictures
     for split in cut_val(whole, images // 10, 0):
         for _ in batch_loader(split, EpochBatches(len(split.labels), 128, shuffle=True)):
@@ -63,7 +63,7 @@ def main():
     parser.add_argument("--images", type=int, default=50_000)
     options = parser.parse_args()
     for name in ("processes", "images"):
-        checks.whole(f"--{name}", getattr(options, name), least=1)
+        checks.require_whole_number(f"--{name}", getattr(options, name), least=1)
     results = Results(options, f"{options.images} pictures, {options.processes} processes")
     with tempfile.TemporaryDirectory() as folder:
         for name, where, bar in (("memory-mapped", folder, 1.2), ("off", "", None)):

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from lta.dashboard.panels import SECTIONS, Bars, Coordinates, Curves, Pictures
+from lta.dashboard.panels import SECTIONS, Bars, Coordinates, Curves, Images
 from lta.loggers.wandb_parts import parts, rows
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's
@@ -118,7 +118,7 @@ def curve_sheet(groups, path):
 
 
 def picture_sheet(run, path):
-    (panel,) = [panel for section in SECTIONS for panel in section.panels if isinstance(panel, Pictures) and panel.by_step]
+    (panel,) = [panel for section in SECTIONS for panel in section.panels if isinstance(panel, Images) and panel.by_step]
     drawn = [row for row in run["rows"] if f"{panel.keys[0]}.filenames" in row]
     shown = min(3, *(len(row[f"{panel.keys[0]}.filenames"]) for row in drawn))
     figure, axes = plt.subplots(

@@ -10,12 +10,12 @@ import torch
 from PIL import Image, ImageOps
 
 from lta.apply.sources import from_network
-from lta.demo.examples import there
+from lta.demo.examples import list_examples
 from lta.effects.autoblur import autoblur
 from lta.effects.blurout import blurout
 from lta.effects.heatmap import heatmap
 from lta.effects.light import spotlight
-from lta.pictures.read import read
+from lta.pictures.read import read_image
 from lta.viz.sheet import Tile, sheet
 
 ATTENTION = {
@@ -40,8 +40,8 @@ def tile(pixels, text=""):
 
 def main(run, out):
     source, rows = from_network(run, "last", torch.device("cpu"), ATTENTION), []
-    for example, file in there():
-        picture = read(file)
+    for example, file in list_examples():
+        picture = read_image(file)
         mask, said = source(picture)
         rows.append([tile(picture.rgb, f"{example.name}: {said[0]}")])
         rows[-1] += [tile(effect(picture.rgb, mask)) for effect in EFFECTS.values()]

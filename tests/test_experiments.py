@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from lta.instantiate import plain
 from lta.report import published
-from lta.report.deviations import NOT_KNOWN, deviations
+from lta.report.deviations import NOT_KNOWN, find_deviations
 from lta.report.names import names_of
 from lta.report.runs import Run
 
@@ -131,7 +131,7 @@ def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
     cfg, _ = experiment(name)
     run = Run(None, plain(cfg), {"coding": "official"}, [], [], {}, [])
     names, row = names_of(run.config), ROW_OF[name]
-    found = deviations(run, names)
+    found = find_deviations(run, names)
     if row["table"] == "air":
         assert [one.words for one in found] == [
             "precision 32-true (airbench94: 16)",
@@ -143,7 +143,7 @@ def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
         begun = [one.words for one in found if one.papers != NOT_KNOWN]
         assert begun == ["begins from nothing (authors: from CIFAR-100 weights)"] * (name in BEGUN_FROM_CIFAR100)
         assert (found == []) == (name not in (*BEGUN_FROM_CIFAR100, *PARTLY_KNOWN)), found
-        theirs = published.published(names)
+        theirs = published.find_published(names)
         assert [(one.error, one.trust) for one in (*theirs.recorded, *theirs.paper)] == sorted(
             ((figure["error"], figure["trust"]) for figure in figures_of(name)), key=lambda pair: pair[1] != "recorded"
         )

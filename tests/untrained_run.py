@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import torch
 from networks import TINY_VGG, composed
 
-from lta.inference.checkpoint import FORMAT, hparams
+from lta.inference.checkpoint import FORMAT, make_hparams
 from lta.instantiate import build, plain
 from lta.training.classifier import Classifier
 
@@ -19,7 +19,7 @@ def untrained_run(
     config = {name: plain(cfg[name]) for name in ("model", "preprocess", "augment", "recipe", "data")} | {"seed": seed}
     data = SimpleNamespace(class_names=tuple(names.format(k) for k in range(10)), image_size=image_size)
     torch.manual_seed(seed)
-    kept = hparams(config, data)
+    kept = make_hparams(config, data)
     network = build(cfg.model)(num_classes=10)
     parts = (build(cfg[name]) for name in ("preprocess", "augment", "recipe"))
     classifier = Classifier(network, *parts, data.class_names, seed=seed, hparams=kept)

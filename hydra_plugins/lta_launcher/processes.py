@@ -50,19 +50,19 @@ class ProcessLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from lta.cli.launch import ENVIRONMENT
-        from lta.cli.resolvers import constant_and_swept
-        from lta.sweep.session import check_options, objective, run_sweep
+        from lta.cli.resolvers import split_overrides
+        from lta.sweep.session import check_options, read_objective, run_sweep
 
         check_options(self.slots, self.code, self.objective)
         own = self.config.hydra
-        constant, _ = constant_and_swept(own.overrides.task, OmegaConf.select(own, "sweeper.params"))
+        constant, _ = split_overrides(own.overrides.task, OmegaConf.select(own, "sweeper.params"))
         if not job_overrides:
             raise ValueError(f"the sweep has no job: nothing fits {', '.join(own.overrides.task)}")
         directory = Path(own.sweep.dir)
         if not (marked := directory / "multirun.yaml").exists():  # Optuna's sweeper writes none
             directory.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self.config, marked)
-        jobs = [self._job(overrides, constant) for overrides in job_overrides]
+        jobs = [self._make_job(overrides, constant) for overrides in job_overrides]
         searching = not own.sweeper._target_.endswith(".BasicSweeper")  # batch by batch, and it may try a value again
         if searching:
             once = {job.name: job for job in jobs}
@@ -84,12 +84,12 @@ class ProcessLauncher(Launcher):
                 ended.return_value = ValueError(f"{len(failed)} of {len(jobs)} jobs failed; {job.name}: {job.why}")
             else:
                 ended = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
-                ended.return_value = objective(job, self.objective)
+                ended.return_value = read_objective(job, self.objective)
             returns.append(ended)
         return returns
 
-    def _job(self, overrides: Sequence[str], constant: Mapping[str, str]) -> "Job":
-        from lta.cli.errors import one_line
+    def _make_job(self, overrides: Sequence[str], constant: Mapping[str, str]) -> "Job":
+        from lta.cli.errors import describe_error
         from lta.sweep.jobs import Job
         from lta.sweep.names import job_name
 
@@ -104,8 +104,8 @@ class ProcessLauncher(Launcher):
             given = QuotedString(given, Quote.single).with_quotes()
         of_hydra = [override for override in self.config.hydra.overrides.hydra if not OF_THE_SWEEP.match(override)]
         command = [
-            *program(self.task),
-            *flags(sys.argv[1:]),
+            *find_program(self.task),
+            *select_config_flags(sys.argv[1:]),
             *overrides,
             *of_hydra,
             f"hydra.run.dir={given}",
@@ -116,7 +116,7 @@ class ProcessLauncher(Launcher):
             self._compose(self.config, overrides)
         found = self.composed.pop(tuple(overrides))
         if isinstance(found, Exception):
-            job.refuse(one_line(found))
+            job.refuse(describe_error(found))
         else:
             job.config = found
         return job
@@ -136,7 +136,7 @@ class ProcessLauncher(Launcher):
         return composed
 
 
-def program(task: TaskFunction) -> list[str]:
+def find_program(task: TaskFunction) -> list[str]:
     """How a process of its own runs the module that the task is of."""
     module = task.__module__
     if module == "__main__":
@@ -147,7 +147,7 @@ def program(task: TaskFunction) -> list[str]:
     return [sys.executable, "-m", module]
 
 
-def flags(arguments: Sequence[str]) -> list[str]:
+def select_config_flags(arguments: Sequence[str]) -> list[str]:
     """Those of Hydra's that say where configurations are read from."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config-dir", "-cd")

@@ -21,18 +21,18 @@ def apply(composed: DictConfig) -> None:
     from lta.apply import segmentation, sources
     from lta.apply.files import apply_effects
     from lta.effects import transparency
-    from lta.pictures.find import find, name_out
+    from lta.pictures.find import find_images, name_out
     from lta.pictures.read import UnusablePicture
     from lta.training.devices import choose_device
 
     effects = {name: build(node) for name, node in cfg["effect"].items()}
     transparency.check(effects)
-    pictures = find(cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]])
+    pictures = find_images(cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]])
     out = Path(cfg["out"])
-    files = {effect: name_out(out, pictures, effect, transparency.ending(effect)) for effect in effects}
+    files = {effect: name_out(out, pictures, effect, transparency.choose_suffix(effect)) for effect in effects}
     sheets = name_out(out, pictures, "sheet", ".png")
     results = itertools.chain(*files.values(), sheets if len(effects) > 1 else ())
-    checks.not_there(results, cfg["overwrite"], "out=FOLDER")
+    checks.require_absent(results, cfg["overwrite"], "out=FOLDER")
     if cfg["mask"] is not None:
         source = sources.from_mask(cfg["mask"], cfg["attention"])
     elif cfg["segmentation"] is not None:

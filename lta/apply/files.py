@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lta.apply.sources import Source
 from lta.effects.heatmap import heatmap
-from lta.effects.transparency import Effect, made
-from lta.pictures.read import Picture, read
-from lta.pictures.write import write
+from lta.effects.transparency import Effect, apply_effect
+from lta.pictures.read import Picture, read_image
+from lta.pictures.write import write_image
 from lta.viz.sheet import Tile, sheet
 
 TILE = 256
@@ -27,31 +27,31 @@ def apply_effects(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_f
 
     Raises UnusablePicture where it can't be read or has not the size of a mask, ValueError where nothing can be written.
     """
-    picture = read(path)
+    picture = read_image(path)
     mask, said = source(picture)
     yield f"{path}: " + "; ".join([f"{picture.rgb.shape[2]} x {picture.rgb.shape[1]}", *said, *picture.notes])
     several = len(wanted) > 1
     seen = picture.on_white
-    tiles = [_tile("picture", seen), _tile("attention", heatmap(seen, mask))] if several else []
+    tiles = [_make_tile("picture", seen), _make_tile("attention", heatmap(seen, mask))] if several else []
     for effect, (function, file) in wanted.items():
-        pixels = made(function, picture.rgb, mask, picture.alpha)
+        pixels = apply_effect(function, picture.rgb, mask, picture.alpha)
         _write(file, pixels, picture)
         yield f"  {file}"
         if several:
-            tiles.append(_tile(effect, pixels))
+            tiles.append(_make_tile(effect, pixels))
     if several:
-        _write(sheet_file, _sheet(tiles))
+        _write(sheet_file, _make_sheet(tiles))
         yield f"  {sheet_file}"
 
 
 def _write(file: Path, pixels: Tensor, like: Picture | None = None) -> None:
     try:
-        write(file, pixels, like)
+        write_image(file, pixels, like)
     except OSError as error:
         raise ValueError(f"{file} can't be written: {error.strerror or error}") from error
 
 
-def _tile(name: str, pixels: UInt8[Tensor, "channels height width"]) -> Tile:
+def _make_tile(name: str, pixels: UInt8[Tensor, "channels height width"]) -> Tile:
     """Small, and on white what is transparent."""
     picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
     picture.thumbnail((TILE, TILE), Image.Resampling.LANCZOS)
@@ -60,7 +60,7 @@ def _tile(name: str, pixels: UInt8[Tensor, "channels height width"]) -> Tile:
     return Tile(np.array(picture), name)
 
 
-def _sheet(tiles: Sequence[Tile]) -> UInt8[Tensor, "3 height width"]:
+def _make_sheet(tiles: Sequence[Tile]) -> UInt8[Tensor, "3 height width"]:
     """A crop has another size than the others: each stands in the middle of a tile as large as the first."""
     height, width = tiles[0].image.shape[:2]
     alike = [

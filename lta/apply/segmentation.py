@@ -8,7 +8,7 @@ from urllib.error import URLError
 import torch
 
 from lta import checks
-from lta.apply.sources import Attended, Source, finished, refuse_network_settings
+from lta.apply.sources import Attended, Source, finish_mask, refuse_network_settings
 from lta.pictures.read import Picture
 
 SHORTER, LONGER = 520, 2080
@@ -28,10 +28,10 @@ def from_segmentation(name: str, segmenter: str, device: torch.device, attention
     from torchvision.models import get_model, get_model_weights, list_models, segmentation
 
     refuse_network_settings(attention, f"segmentation={name}")
-    checks.choice("segmenter", segmenter, list_models(segmentation))
+    checks.require_choice("segmenter", segmenter, list_models(segmentation))
     weights = get_model_weights(segmenter).DEFAULT
     classes = weights.meta["categories"]
-    checks.choice("segmentation", name, classes[1:])  # the first is the background
+    checks.require_choice("segmentation", name, classes[1:])  # the first is the background
     place = f"{torch.hub.get_dir()}/checkpoints"
     try:
         network = get_model(segmenter, weights=weights).to(device).eval()
@@ -45,12 +45,12 @@ def from_segmentation(name: str, segmenter: str, device: torch.device, attention
         raise ValueError(f"segmenter={segmenter}: {file} in {place} is not whole: remove it") from error
 
     @torch.inference_mode()
-    def attended(picture: Picture) -> Attended:
+    def compute_attention(picture: Picture) -> Attended:
         shorter, longer = sorted(picture.rgb.shape[1:])
         seen = weights.transforms(resize_size=max(1, round(min(SHORTER, LONGER * shorter / longer))))(picture.on_white)
         likely = network(seen[None].to(device))["out"][0].softmax(0)[classes.index(name)].cpu()
         share = f"{100 * (likely > 0.5).float().mean():.0f} %"
         said = f"{share} of it is {name}" if likely.max() > 0.5 else f"no {name} was found in it: nothing counts as attended"
-        return Attended(finished(likely, picture, attention, EDGES), (said,))
+        return Attended(finish_mask(likely, picture, attention, EDGES), (said,))
 
-    return attended
+    return compute_attention

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lta import checks
-from lta.effects.attention_mask import on_picture, stretched
-from lta.inference.windows import check_scales, see
+from lta.effects.attention_mask import fit_mask_to_image, stretch_values
+from lta.inference.windows import check_scales, run_at_scales
 from lta.measures.pixel_maps import COMBINATIONS, combine
-from lta.pictures.read import Picture, UnusablePicture, read
+from lta.pictures.read import Picture, UnusablePicture, read_image
 
 EDGES = 0.05
 """Of a network's maps, whose cells are that large and larger."""
@@ -28,38 +28,38 @@ Source = Callable[[Picture], Attended]
 
 
 def from_network(checkpoint: str, which: str, device: torch.device, attention: Mapping[str, Any]) -> Source:
-    """The maps of a trained network, as `lta.inference.windows.see` has them.
+    """The maps of a trained network, as `lta.inference.windows.run_at_scales` has them.
 
     Raises ValueError where it makes no maps, none of the levels asked for, or none that takes notice of a query asked for.
     """
     # Imported here: a mask needs no network.
     from lta.inference.checkpoint import load
-    from lta.inference.query import asked_for
+    from lta.inference.query import resolve_query
 
     check_scales("attention.scales", attention["scales"])
     classifier = load(checkpoint, which).to(device)
-    levels = chosen_levels(attention["levels"], getattr(classifier.network, "levels", ()), f"checkpoint={checkpoint}")
-    queries, of_query = asked_for(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
+    levels = choose_levels(attention["levels"], getattr(classifier.network, "levels", ()), f"checkpoint={checkpoint}")
+    queries, of_query = resolve_query(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
 
-    def attended(picture: Picture) -> Attended:
-        seen = see(classifier, picture.on_white, attention["scales"], queries)
+    def compute_attention(picture: Picture) -> Attended:
+        seen = run_at_scales(classifier, picture.on_white, attention["scales"], queries)
         share, index = seen.probabilities.max(0)
-        mask, said = mask_of(seen.maps, picture, attention | {"levels": levels})
+        mask, said = make_mask(seen.maps, picture, attention | {"levels": levels})
         named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
         return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
 
-    return attended
+    return compute_attention
 
 
-def mask_of(maps: Mapping[str, Float[Tensor, "rows columns"]], picture: Picture, attention: Mapping[str, Any]) -> Attended:
+def make_mask(maps: Mapping[str, Float[Tensor, "rows columns"]], picture: Picture, attention: Mapping[str, Any]) -> Attended:
     """`maps` as `Seen` has them; of `attention`, the keys of conf/apply.yaml, `scales` and `query` are not read."""
-    checks.choice("attention.combine", attention["combine"], COMBINATIONS)
-    levels = chosen_levels(attention["levels"], tuple(maps), "this network")
+    checks.require_choice("attention.combine", attention["combine"], COMBINATIONS)
+    levels = choose_levels(attention["levels"], tuple(maps), "this network")
     chosen = [maps[level][None] for level in levels]
     together = chosen[0] if len(chosen) == 1 else combine(chosen, attention["combine"])
-    mask, prefers = stretched(together[0], attention["low"], attention["high"])
+    mask, prefers = stretch_values(together[0], attention["low"], attention["high"])
     said = () if prefers else ("the map prefers nothing: all of the picture counts as attended",)
-    return Attended(finished(mask, picture, attention, EDGES), said)
+    return Attended(finish_mask(mask, picture, attention, EDGES), said)
 
 
 def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
@@ -68,29 +68,29 @@ def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
     Raises ValueError where it can't be read, or where a picture has another size.
     """
     refuse_network_settings(attention, f"mask={path}")
-    drawn = read(path)
+    drawn = read_image(path)
     mask = drawn.rgb.float().mean(0) / 255
     if drawn.alpha is not None:
         mask *= drawn.alpha.float() / 255
     said = () if mask.any() else (f"mask={path} is black or transparent everywhere: nothing counts as attended",)
 
-    def attended(picture: Picture) -> Attended:
+    def compute_attention(picture: Picture) -> Attended:
         if picture.rgb.shape[1:] != mask.shape:
             theirs, ours = (f"{shape[-1]} x {shape[-2]}" for shape in (picture.rgb.shape, mask.shape))
             raise UnusablePicture(f"{picture.path} has {theirs} pixels, mask={path} {ours}")
-        return Attended(finished(mask, picture, attention, 0), said)
+        return Attended(finish_mask(mask, picture, attention, 0), said)
 
-    return attended
+    return compute_attention
 
 
-def chosen_levels(asked: Any, there: Sequence[str], whose: str) -> list[str]:
+def choose_levels(asked: Any, there: Sequence[str], whose: str) -> list[str]:
     """One, several, "all", or None for the deepest. Raises ValueError where the network has no maps, or not those."""
     if not there:
         raise ValueError(f"{whose} is of a network without attention maps")
     named = {None: [there[-1]], "all": list(there)}
     levels = named[asked] if asked is None or asked == "all" else [asked] if isinstance(asked, str) else list(asked)
     for level in levels:
-        checks.choice("attention.levels", level, there)
+        checks.require_choice("attention.levels", level, there)
     if not levels:
         raise ValueError(f"attention.levels=[] names none; choose of {', '.join(there)}")
     return levels
@@ -103,9 +103,9 @@ def refuse_network_settings(attention: Mapping[str, Any], source: str) -> None:
             raise ValueError(f"attention.{key}={attention[key]} is of a network that attends; {source} is none")
 
 
-def finished(mask: Tensor, picture: Picture, attention: Mapping[str, Any], edges: float) -> Float[Tensor, "height width"]:
+def finish_mask(mask: Tensor, picture: Picture, attention: Mapping[str, Any], edges: float) -> Float[Tensor, "height width"]:
     """`mask` at the picture's own size, with the borders asked for (`edges` where nothing is), inverted if it is wanted."""
-    checks.flag("attention.invert", attention["invert"])
+    checks.require_flag("attention.invert", attention["invert"])
     asked = attention["edges"]
-    mask = on_picture(mask, picture.on_white, edges if asked is None else asked, attention["feather"])
+    mask = fit_mask_to_image(mask, picture.on_white, edges if asked is None else asked, attention["feather"])
     return 1 - mask if attention["invert"] else mask

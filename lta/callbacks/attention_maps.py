@@ -58,9 +58,9 @@ class AttentionMaps(pl.Callback):
         directory: str | Path | None = None,
     ):
         super().__init__()
-        checks.whole(f"{KEY}.images", images, least=1)
-        checks.whole(f"{KEY}.every_n_epochs", every_n_epochs, least=1)
-        checks.choice(f"{KEY}.upsampling", upsampling, UPSAMPLING)
+        checks.require_whole_number(f"{KEY}.images", images, least=1)
+        checks.require_whole_number(f"{KEY}.every_n_epochs", every_n_epochs, least=1)
+        checks.require_choice(f"{KEY}.upsampling", upsampling, UPSAMPLING)
         self.images, self.every_n_epochs = images, every_n_epochs
         self.upsampling, self.directory = upsampling, directory
         self._index = torch.zeros(0, dtype=torch.long)  # which pictures of the split
@@ -75,19 +75,19 @@ class AttentionMaps(pl.Callback):
             return
         if trainer.datamodule is None:
             raise ValueError(f"{KEY} chooses its pictures from a data module: give trainer.fit one, or leave it out")
-        self._split, index = trainer.datamodule.examples(self.images)
+        self._split, index = trainer.datamodule.choose_examples(self.images)
         self._index = torch.from_numpy(index)
         self._drawn, self._maps = None, {}
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and self._due(trainer):
+        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and self._is_due(trainer):
             self._draw(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if sum(trainer.num_val_batches) == 0 and self._due(trainer):
+        if sum(trainer.num_val_batches) == 0 and self._is_due(trainer):
             self._draw(trainer, pl_module)
 
-    def _due(self, trainer: pl.Trainer) -> bool:
+    def _is_due(self, trainer: pl.Trainer) -> bool:
         epoch = trainer.current_epoch
         if self._drawn is None:
             return True
@@ -100,7 +100,7 @@ class AttentionMaps(pl.Callback):
         if torch.equal(state_dict["index"], self._index):  # else the panel was changed: nothing to compare with
             self._drawn, self._maps = state_dict["epoch"], state_dict["maps"]
 
-    def drawn(self, trainer: pl.Trainer, epoch: int) -> Panel | None:
+    def get_panel(self, trainer: pl.Trainer, epoch: int) -> Panel | None:
         """What was drawn in that epoch, on rank zero: if it was the last panel all of it, else the sheet on disk."""
         if self._panel is not None and self._panel.epoch == epoch:
             return self._panel
@@ -111,7 +111,7 @@ class AttentionMaps(pl.Callback):
 
     def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch
-        maps, predicted, confidence = self._look(trainer, pl_module)
+        maps, predicted, confidence = self._compute_maps(trainer, pl_module)
         if trainer.is_global_zero:
             names = trainer.datamodule.class_names
             pictures = self._split.take(self._index.numpy())
@@ -134,7 +134,7 @@ class AttentionMaps(pl.Callback):
         pl_module.log_dict(changes, logger=False)
         self._drawn, self._maps = epoch, maps
 
-    def _look(
+    def _compute_maps(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> tuple[dict[str, Tensor], Int[Tensor, " images"], Float[Tensor, " images"]]:
         """Maps by level, predicted classes and their probabilities of the whole panel, on the CPU."""
@@ -152,14 +152,14 @@ class AttentionMaps(pl.Callback):
             for module in training:
                 module.training = True
 
-        def whole(part: Tensor) -> Tensor:
+        def gather_whole(part: Tensor) -> Tensor:
             # One device adds no axis for the processes. Picture i was seen by process i % world.
             parts = trainer.strategy.all_gather(part).reshape(world, share, *part.shape[1:])
             return parts.transpose(0, 1).reshape(world * share, *part.shape[1:])[:count].cpu()
 
         confidence, predicted = output.logits.detach().float().softmax(1).max(1)
-        maps = {level: whole(attn.detach().float()) for level, attn in output.attn.items()}
-        return maps, whole(predicted), whole(confidence)
+        maps = {level: gather_whole(attn.detach().float()) for level, attn in output.attn.items()}
+        return maps, gather_whole(predicted), gather_whole(confidence)
 
     def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
         sheet = panel(examples, f"epoch {epoch}", self.upsampling)

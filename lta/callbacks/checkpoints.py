@@ -37,9 +37,9 @@ class RunCheckpoint(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The run directory may have been moved since: Lightning would then forget which one was the best."""
 
-        def here(path: str) -> str:
+        def move_path(path: str) -> str:
             return str(Path(self.dirpath) / Path(path).name) if path else path
 
-        moved = {name: here(state_dict[name]) for name in ("best_model_path", "last_model_path", "kth_best_model_path")}
-        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        moved = {name: move_path(state_dict[name]) for name in ("best_model_path", "last_model_path", "kth_best_model_path")}
+        best = {move_path(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state_dict, **moved, "best_k_models": best, "dirpath": self.dirpath})

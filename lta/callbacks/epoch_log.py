@@ -52,7 +52,7 @@ class EpochLog(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         images = trainer.num_training_batches * trainer.train_dataloader.sampler.batch_size
         row = {
-            **self._fresh(trainer),
+            **self._select_new_metrics(trainer),
             **self.rates,
             "time/seconds": time.monotonic() - self.started,
             "time/images": float(images * (trainer.current_epoch + 1)),
@@ -62,9 +62,9 @@ class EpochLog(Checkpoint):
             save_rows(Path(trainer.default_root_dir) / "metrics.csv", self.rows)
 
     def on_test_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.tested = self._fresh(trainer)
+        self.tested = self._select_new_metrics(trainer)
 
-    def _fresh(self, trainer: pl.Trainer) -> dict[str, float]:
+    def _select_new_metrics(self, trainer: pl.Trainer) -> dict[str, float]:
         """What was logged since the epoch began: Lightning keeps the values of earlier ones, as the same tensors."""
         return {key: float(value) for key, value in trainer.callback_metrics.items() if self.before.get(key) is not value}
 

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from lta.callbacks.attention_maps import AttentionMaps, Panel
 from lta.callbacks.epoch_log import EpochLog
 from lta.loggers import tensorboard
-from lta.loggers.logged import NOTHING, Held
+from lta.loggers.logged import NOTHING, LoggedRows
 from lta.loggers.wandb_logger import RunLogger
 
 Rows = Sequence[dict[str, float]]
@@ -27,7 +27,7 @@ class EpochSend(Checkpoint):
     """
 
     def __init__(self) -> None:
-        self._held: list[Held] | None = None  # by logger; None until the rows before a resume are known
+        self._held: list[LoggedRows] | None = None  # by logger; None until the rows before a resume are known
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
@@ -42,41 +42,45 @@ class EpochSend(Checkpoint):
         self._send(trainer)
 
     def on_test_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if trainer.is_global_zero and trainer.loggers and (tested := _recorded(trainer).tested):
-            for logger, held in zip(trainer.loggers, self._known(trainer, _recorded(trainer).rows), strict=True):
+        if trainer.is_global_zero and trainer.loggers and (tested := _find_epoch_log(trainer).tested):
+            for logger, held in zip(
+                trainer.loggers, self._get_logged_rows(trainer, _find_epoch_log(trainer).rows), strict=True
+            ):
                 if not held.tested:
-                    send(logger, trainer.current_epoch - 1, tested)
+                    send_row(logger, trainer.current_epoch - 1, tested)
 
     def _send(self, trainer: pl.Trainer, resumed: bool = False) -> None:
-        if not (trainer.is_global_zero and trainer.loggers and (rows := _recorded(trainer).rows)):
+        if not (trainer.is_global_zero and trainer.loggers and (rows := _find_epoch_log(trainer).rows)):
             return
         sent = []
-        for logger, held in zip(trainer.loggers, self._known(trainer, rows if resumed else rows[:-1]), strict=True):
+        for logger, held in zip(
+            trainer.loggers, self._get_logged_rows(trainer, rows if resumed else rows[:-1]), strict=True
+        ):
             for row in rows:
                 if (epoch := int(row["epoch"])) not in held.epochs:
                     metrics = {key: value for key, value in row.items() if key != "epoch"}
-                    send(logger, epoch, metrics, _panel(trainer, epoch))
+                    send_row(logger, epoch, metrics, _panel(trainer, epoch))
             sent.append(held._replace(epochs=held.epochs | {int(row["epoch"]) for row in rows}))
         self._held = sent
 
-    def _known(self, trainer: pl.Trainer, before: Rows) -> list[Held]:
+    def _get_logged_rows(self, trainer: pl.Trainer, before: Rows) -> list[LoggedRows]:
         """What each logger has; asked once, when there is something to send. `before`: the rows of earlier starts."""
         if self._held is None:
             epochs = frozenset(int(row["epoch"]) for row in before)
-            self._held = [held(logger, epochs) for logger in trainer.loggers]
+            self._held = [read_logged_rows(logger, epochs) for logger in trainer.loggers]
         return self._held
 
 
-def held(logger: Logger, before: frozenset[int]) -> Held:
+def read_logged_rows(logger: Logger, before: frozenset[int]) -> LoggedRows:
     """What the logger has of this run; where nobody can tell, the epochs `before` this start."""
     if isinstance(logger, RunLogger):
-        return logger.held() or Held(before, tested=False)
+        return logger.read_logged_rows() or LoggedRows(before, tested=False)
     if isinstance(logger, TensorBoardLogger):
-        return tensorboard.held(logger)
+        return tensorboard.read_logged_rows(logger)
     return NOTHING._replace(epochs=before)
 
 
-def send(logger: Logger, epoch: int, metrics: dict[str, float], panel: Panel | None = None) -> None:
+def send_row(logger: Logger, epoch: int, metrics: dict[str, float], panel: Panel | None = None) -> None:
     """One row; `panel` joins it."""
     if isinstance(logger, WandbLogger):
         # W&B numbers rows itself and draws over `epoch`; other loggers take the epoch as their step.
@@ -95,10 +99,10 @@ def send(logger: Logger, epoch: int, metrics: dict[str, float], panel: Panel | N
         logger.experiment.flush()
 
 
-def _recorded(trainer: pl.Trainer) -> EpochLog:
+def _find_epoch_log(trainer: pl.Trainer) -> EpochLog:
     return next(callback for callback in trainer.callbacks if isinstance(callback, EpochLog))
 
 
 def _panel(trainer: pl.Trainer, epoch: int) -> Panel | None:
     maps = (callback for callback in trainer.callbacks if isinstance(callback, AttentionMaps))
-    return next((panel for callback in maps if (panel := callback.drawn(trainer, epoch))), None)
+    return next((panel for callback in maps if (panel := callback.get_panel(trainer, epoch))), None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint, TQDMProgressBar
 
-from lta.runtime.console import duration
+from lta.runtime.console import format_duration
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,13 @@ class EpochLines(Checkpoint):
             left = int(trainer.estimated_stepping_batches) - trainer.global_step
             if steps and left:
                 each = taken / steps
-                log.info("predicted: %s for the remaining %d steps of %.0f ms", duration(each * left), left, 1000 * each)
+                log.info(
+                    "predicted: %s for the remaining %d steps of %.0f ms", format_duration(each * left), left, 1000 * each
+                )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             metrics = trainer.callback_metrics
             shown = [f"{key} {float(metrics[key]):.3g}" for key in SHOWN if key in metrics]
-            took = duration(time.monotonic() - self.epoch_started)
+            took = format_duration(time.monotonic() - self.epoch_started)
             log.info("epoch %d/%d: %s  (%s)", trainer.current_epoch + 1, trainer.max_epochs, "  ".join(shown), took)

@@ -29,30 +29,30 @@ class Stopping(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         signals.deferred = True
         self._steps, self._next, self._since = 0, 1, time.monotonic()
-        self._look(trainer)
+        self._check_signals(trainer)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
     ) -> None:
         self._steps += 1
         if trainer.world_size == 1 or self._steps == self._next:
-            self._look(trainer)
+            self._check_signals(trainer)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         if trainer.world_size == 1:  # else processes may have unequally many batches
-            self._look(trainer)
+            self._check_signals(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._look(trainer)
+        self._check_signals(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._look(trainer)
+        self._check_signals(trainer)
         signals.deferred = False
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         signals.deferred = False  # nobody looks any more
 
-    def _look(self, trainer: pl.Trainer) -> None:
+    def _check_signals(self, trainer: pl.Trainer) -> None:
         received = signals.received or 0
         if trainer.world_size > 1:
             now = time.monotonic()

@@ -31,7 +31,7 @@ class AttentionTelemetry(pl.Callback):
 
     def __init__(self, grad_every: int = 20):
         super().__init__()
-        checks.whole("callbacks.telemetry.grad_every", grad_every, least=1)
+        checks.require_whole_number("callbacks.telemetry.grad_every", grad_every, least=1)
         self.grad_every = grad_every
         self._step = 0
         self._names: tuple[str, ...] = ()

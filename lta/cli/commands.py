@@ -35,7 +35,7 @@ PARTS = {
 
 
 class Command(NamedTuple):
-    """`parts` of its configuration, and the `groups` that it chooses from."""
+    """`parts` of its configuration, and the `list_groups` that it chooses from."""
 
     parts: tuple[str, ...]
     groups: tuple[str, ...]
@@ -69,7 +69,7 @@ COMMANDS = {
 """Those beside lta.run."""
 
 
-def groups() -> list[str]:
+def list_groups() -> list[str]:
     """Names of the folders of conf/ from which some command chooses."""
     return sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
 
@@ -78,8 +78,8 @@ def groups_of(config_name: str) -> tuple[str, ...]:
     """Those of one command, by the name of its configuration."""
     if config_name in COMMANDS:
         return COMMANDS[config_name].groups
-    return tuple(group for group in groups() if group != "effect")
+    return tuple(group for group in list_groups() if group != "effect")
 
 
-def choices(group: str) -> list[str]:
+def list_choices(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))

@@ -8,49 +8,51 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from lta.cli.commands import CONF, RUN, choices, groups
-from lta.cli.suggestions import hint, meant, near, owners
+from lta.cli.commands import CONF, RUN, list_choices, list_groups
+from lta.cli.suggestions import describe_owners, describe_unknown_setting, suggest_choice, suggest_setting
 
 EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
 """Plugins of Hydra by the extra that brings them."""
 
 
-def one_line(error: BaseException, config_name: str = RUN) -> str:
+def describe_error(error: BaseException, config_name: str = RUN) -> str:
     """What went wrong, as one line: the cause where a library has wrapped it, and the key where it is known.
 
     `config_name` is that of the command's configuration.
     """
     text = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return _of_file(error)
-    if (match := re.search(r"got an unexpected keyword argument '(\w+)'", text)) and (key := _added(match[1], text)):
-        return f"there is no setting {key}{hint(key, config_name)}"
+        return _describe_file_error(error)
+    if (match := re.search(r"got an unexpected keyword argument '(\w+)'", text)) and (
+        key := _find_added_key(match[1], text)
+    ):
+        return f"there is no setting {key}{describe_unknown_setting(key, config_name)}"
     if match := re.search(r"Ambiguous value for argument '(.*)'", text):
         sweep = "a sweep over them needs -m; " if config_name == RUN else ""
         return f"{match[1]} gives several where one is taken ({sweep}a list is [one,other])"
     if match := re.search(r"Multiple values for (\S+)\. To override a value use 'override \S+ (.*)'", text):
-        return _chosen_already(match[1], match[2])
+        return _describe_second_choice(match[1], match[2])
     if match := re.search(r"(\S+) appears more than once in the final defaults list", text):
-        return _chosen_already(match[1], "...")
+        return _describe_second_choice(match[1], "...")
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
         group, choice, listed = match[1], match[2], match[3].split()
         if choice in EXTRAS:
             return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
-        return f"{group}={choice} is unknown{near(choice, listed)}; choose one of {', '.join(listed)}"
+        return f"{group}={choice} is unknown{suggest_choice(choice, listed)}; choose one of {', '.join(listed)}"
     if match := re.search(r"Could not find 'data/with_recipe/([^'/]+)/([^'/]+)'", text):
         recipe, data = match.groups()
         fitting = sorted(path.stem for path in (CONF / "data" / "with_recipe" / recipe).glob("*.yaml"))
         return f"recipe={recipe} does not go with data={data}; it has settings for {', '.join(fitting) or 'no data set'}"
     if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
-        return _unused_group(match[1], text)
+        return _describe_unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
-        return _not_here(match[1], "={" in text, config_name)
+        return _describe_missing_setting(match[1], "={" in text, config_name)
     if match := re.search(r"Could not delete from config\. '([^']+)' does not exist", text):
-        return f"~{match[1]}: there is no setting {match[1]}{hint(match[1], config_name)}"
+        return f"~{match[1]}: there is no setting {match[1]}{describe_unknown_setting(match[1], config_name)}"
     if "Config group override must be a string or a list" in text:
-        chosen = (argument for argument in sys.argv if argument.partition("=")[0] in groups())
+        chosen = (argument for argument in sys.argv if argument.partition("=")[0] in list_groups())
         odd = next((argument for argument in chosen if argument.partition("=")[2] in ("null", "")), "a group")
-        return f"{odd}: a choice is needed here; choose one of {', '.join(choices(odd.partition('=')[0]))}"
+        return f"{odd}: a choice is needed here; choose one of {', '.join(list_choices(odd.partition('=')[0]))}"
     if match := re.search(r"Interpolation key '([^']+)' not found", text):
         return f"there is no setting {match[1]}, which this configuration reads"
     if match := re.search(r"Missing mandatory value: (\S+)", text):
@@ -71,18 +73,18 @@ def one_line(error: BaseException, config_name: str = RUN) -> str:
     return re.sub(r"\s*\n\s*", " ", text.strip()) or type(error).__name__
 
 
-def _not_here(given: str, has_entries: bool, config_name: str) -> str:
+def _describe_missing_setting(given: str, has_entries: bool, config_name: str) -> str:
     """A setting that this configuration has not, or, of one that `has_entries`, this entry."""
     key = given.lstrip("+")
-    if like := meant(key, config_name):
+    if like := suggest_setting(key, config_name):
         return f"there is no setting {given} here: {like}"
     or_else = ", or it has no such entry" if has_entries else ""
-    if swept := _swept_groups():
+    if swept := _find_swept_groups():
         or_else += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{key}=..."
-    return f"there is no setting {given} here{or_else}; {owners(key, config_name) or '--cfg job prints them all'}"
+    return f"there is no setting {given} here{or_else}; {describe_owners(key, config_name) or '--cfg job prints them all'}"
 
 
-def _of_file(error: OSError) -> str:
+def _describe_file_error(error: OSError) -> str:
     """With the setting that names the file, or a folder that it is in."""
     file = Path(str(error.filename)).absolute()
     named = {argument: Path(argument.partition("=")[2]).absolute() for argument in sys.argv[1:] if _gives_a_value(argument)}
@@ -98,7 +100,7 @@ def _gives_a_value(argument: str) -> bool:
     return re.match(r"[\w+][^=]*=.", argument) is not None
 
 
-def _added(name: str, text: str) -> str | None:
+def _find_added_key(name: str, text: str) -> str | None:
     """The key of a setting that nothing takes, as Hydra's error or the command line has it."""
     if of := re.search(r"full_key: (\S+)", text):
         return f"{of[1]}.{name}"
@@ -108,21 +110,21 @@ def _added(name: str, text: str) -> str | None:
     return None if parent is None else f"{parent}.{name}"
 
 
-def _chosen_already(group: str, choice: str) -> str:
+def _describe_second_choice(group: str, choice: str) -> str:
     return f"+{group}={choice} adds a second choice; {group}={choice} takes the place of the one that is there"
 
 
-def _swept_groups() -> list[str]:
+def _find_swept_groups() -> list[str]:
     """Hydra composes a sweep's own configuration without them, so it knows no setting that only they have."""
     pairs = (argument.partition("=") for argument in sys.argv)
-    return [key for key, _, value in pairs if key in groups() and re.search(r"^[^\[].*[,(]", value)]
+    return [key for key, _, value in pairs if key in list_groups() and re.search(r"^[^\[].*[,(]", value)]
 
 
-def _unused_group(group: str, text: str) -> str:
+def _describe_unused_group(group: str, text: str) -> str:
     choice = re.search(rf"\+{group}=(\S+)", text)
     asked = f"{group}={choice[1]}" if choice else group
     if not (CONF / group).is_dir():
-        return f"{asked}: there is no group {group}; the groups are {', '.join(groups())}"
+        return f"{asked}: there is no group {group}; the groups are {', '.join(list_groups())}"
     files = {path: path.read_text() for path in sorted(CONF.glob("*/*.yaml"))}
     reading = [path for path, content in files.items() if f"/{group}@_global_.{group}:" in content]
     based = [path for path, content in files.items() if any(f"\n  - {base.stem}\n" in content for base in reading)]
@@ -134,7 +136,7 @@ def _unused_group(group: str, text: str) -> str:
     return f"{asked} is not used by {chosen}; it goes with {owner}={fitting}"
 
 
-def is_users(error: BaseException) -> bool:
+def is_user_error(error: BaseException) -> bool:
     """Whether the message is meant for the user: assertions and the like are ours and keep their traceback."""
     if isinstance(error, TypeError):
         return "unexpected keyword argument" in str(error)  # a key added with + that the target does not take

@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 import lta
 import lta.cli.resolvers  # registers what conf/config.yaml asks for
 from lta.checks import RunError
-from lta.cli.commands import CONF, RUN, choices, groups_of
-from lta.cli.errors import is_users, one_line
+from lta.cli.commands import CONF, RUN, groups_of, list_choices
+from lta.cli.errors import describe_error, is_user_error
 from lta.runtime import ranks
 from lta.runtime.signals import Stopped, requeue, signals
 
@@ -67,7 +67,7 @@ def launch(
     instead.
     """
     if {"--help", "-h"} & set(sys.argv[1:]):
-        _print_to_whoever_reads(_help(config_name))
+        _print_to_whoever_reads(_render_help(config_name))
         return
     if "--version" in sys.argv[1:]:
         _print_to_whoever_reads(f"lta {lta.__version__}, Hydra {hydra.__version__}")
@@ -76,12 +76,12 @@ def launch(
     failed = []
 
     @wraps(task)  # the sweep launcher starts the module that the task is of
-    def composed(cfg: DictConfig) -> None:
+    def run_task(cfg: DictConfig) -> None:
         _restore("HYDRA_FULL_ERROR", full_error)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            _job_of_another_launcher(task, cfg)
+            _run_foreign_job(task, cfg)
         else:
-            with _errors_in_one_line(failed, config_name):
+            with _print_errors(failed, config_name):
                 task(cfg)
 
     ENVIRONMENT.clear()
@@ -89,11 +89,11 @@ def launch(
     started = ranks.is_started_by_lightning()
     if started:
         ranks.end_with_parent()
-    with signals.handled(tell=os.getppid() if started else None), _said_once(), _errors_in_one_line(failed, config_name):
-        sys.argv[1:] = [_listed(argument, lists) for argument in _flags_first(sys.argv[1:], sweeps)]
+    with signals.catch(tell=os.getppid() if started else None), _print_stop_once(), _print_errors(failed, config_name):
+        sys.argv[1:] = [_bracket_list(argument, lists) for argument in _move_flags_first(sys.argv[1:], sweeps)]
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
         try:
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(composed)()
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run_task)()
         finally:
             _restore("HYDRA_FULL_ERROR", full_error)
     if failed:
@@ -108,19 +108,19 @@ def _print_to_whoever_reads(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more when it ends
 
 
-def _job_of_another_launcher(task: Callable[[DictConfig], None], cfg: DictConfig) -> None:
+def _run_foreign_job(task: Callable[[DictConfig], None], cfg: DictConfig) -> None:
     """In this process or, by submitit, in another: such launchers collect what their jobs raise, without its cause."""
     try:
-        with signals.handled():
+        with signals.catch():
             task(cfg)
     except Exception as error:
-        if is_users(error):
-            raise RunError(one_line(error)) from error
+        if is_user_error(error):
+            raise RunError(describe_error(error)) from error
         raise
 
 
 @contextmanager
-def _said_once() -> Iterator[None]:
+def _print_stop_once() -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
@@ -133,34 +133,34 @@ def _said_once() -> Iterator[None]:
 
 
 @contextmanager
-def _errors_in_one_line(failed: list[Exception], config_name: str) -> Iterator[None]:
+def _print_errors(failed: list[Exception], config_name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_users(error):
+        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_user_error(error):
             raise
-        print(f"error: {one_line(error, config_name)}", file=sys.stderr)
+        print(f"error: {describe_error(error, config_name)}", file=sys.stderr)
         failed.append(error)
 
 
-def _help(config_name: str) -> str:
+def _render_help(config_name: str) -> str:
     """The command's help text with the groups it chooses from, and their choices. Hydra's own takes a second: it loads
     every file several times."""
     text = (CONF / f"{config_name}_help.txt").read_text()
-    listed = {group: choices(group) for group in groups_of(config_name)}
+    listed = {group: list_choices(group) for group in groups_of(config_name)}
     if config_name == RUN:  # there are other data, without training images, to look at
-        listed["data"] = choices("data/with_recipe/fast")
+        listed["data"] = list_choices("data/with_recipe/fast")
     shown = (f"{group}: {', '.join(names)}" for group, names in listed.items())
     return text.replace("GROUPS", "\n    ".join(shown)).rstrip()
 
 
-def _listed(argument: str, keys: Sequence[str]) -> str:
+def _bracket_list(argument: str, keys: Sequence[str]) -> str:
     """`evaluator=a,b` as `evaluator=[a,b]`."""
     key, _, value = argument.partition("=")
     return f"{key}=[{value}]" if key in keys and "," in value and value[0] not in "[{('\"" else argument
 
 
-def _flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
+def _move_flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
     """Hydra's parser answers an unknown flag, and settings before a flag and behind it, with its whole usage."""
     flags, settings_given = [], []
     for before, argument in zip(["", *arguments], arguments, strict=False):

@@ -16,12 +16,12 @@ from lta.runtime.run_directory import is_free
 from lta.sweep.names import job_name, sweep_name
 
 
-def directory_given() -> bool:
+def is_directory_given() -> bool:
     """Whether the run's directory was named, and not made up for it."""
     return any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra)
 
 
-def constant_and_swept(overrides: Sequence[str], params: Mapping[str, Any] | None) -> tuple[dict[str, str], set[str]]:
+def split_overrides(overrides: Sequence[str], params: Mapping[str, Any] | None) -> tuple[dict[str, str], set[str]]:
     """Of a sweep: what is the same in all its jobs, as value by key, and the keys of what varies.
 
     `overrides` are those of the command line, `params` the sweeper's own, which they replace. A glob is `key=pattern`.
@@ -42,7 +42,7 @@ def constant_and_swept(overrides: Sequence[str], params: Mapping[str, Any] | Non
     return constant, set(swept.values())
 
 
-def existing_run(resume: str) -> str:
+def find_existing_run(resume: str) -> str:
     """The directory; raises RunError where it holds no run."""
     directory = Path(resume)
     if directory.is_file():
@@ -57,17 +57,17 @@ def existing_run(resume: str) -> str:
 
 def _run_directory(resume: str | None, fresh: str) -> str:
     if resume not in (None, "auto"):
-        return existing_run(resume)
+        return find_existing_run(resume)
     if "TORCHELASTIC_RUN_ID" not in os.environ:
-        if by := _started_apart():
+        if by := _describe_separate_start():
             raise RunError(f"give hydra.run.dir=...: the processes that {by} can't agree on a directory otherwise")
         return fresh
-    from lta.runtime.rendezvous import agreed
+    from lta.runtime.rendezvous import agree_on_directory
 
-    return agreed(fresh)
+    return agree_on_directory(fresh)
 
 
-def _started_apart() -> str:
+def _describe_separate_start() -> str:
     """By whom several processes of this run were started that know nothing of each other yet; "" where there is one."""
     if "LOCAL_RANK" in os.environ:  # by Lightning, with the first one's command
         return ""
@@ -77,8 +77,8 @@ def _started_apart() -> str:
     return "srun starts" if in_step and int(os.environ.get("SLURM_NTASKS", 1)) > 1 else ""
 
 
-def _of_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> dict[str, Any]:
-    constant, swept = constant_and_swept(overrides, params)
+def _split_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> dict[str, Any]:
+    constant, swept = split_overrides(overrides, params)
     return {"constant": constant, "swept": sorted(swept)}
 
 
@@ -96,7 +96,7 @@ for _name, _resolver, _cached in (
     ("run_dir", _run_directory, False),
     ("log_name", ranks.log_name, False),
     ("log_level", lambda: "INFO" if ranks.is_first() else "WARNING", False),
-    ("of_sweep", _of_sweep, True),  # cached: a job, which varies nothing itself, has what its sweep has found
+    ("of_sweep", _split_sweep, True),  # cached: a job, which varies nothing itself, has what its sweep has found
     ("sweep_dir", _sweep_directory, False),
     ("job_dir", _job_directory, False),
 ):

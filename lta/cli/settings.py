@@ -11,11 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from lta import checks
 from lta.checks import RunError
-from lta.cli.commands import COMMANDS, PARTS, choices
-from lta.cli.resolvers import directory_given, existing_run
-from lta.cli.suggestions import hint
+from lta.cli.commands import COMMANDS, PARTS, list_choices
+from lta.cli.resolvers import find_existing_run, is_directory_given
+from lta.cli.suggestions import describe_unknown_setting
 from lta.instantiate import plain
-from lta.runtime.run_directory import CHECKPOINTS, difference, is_free
+from lta.runtime.run_directory import CHECKPOINTS, find_difference, is_free
 
 log = logging.getLogger(__name__)
 
@@ -31,40 +31,40 @@ def settings_of(command: str, cfg: DictConfig) -> DictConfig:
         if key not in parts:
             raise RunError(f"{override}: lta.{command} does not read {key}; it reads {', '.join(parts)}")
     if chosen and not cfg[chosen[0]]:
-        raise RunError(f"{chosen[0]}=... must be given; choose one or more of {', '.join(choices(chosen[0]))}")
+        raise RunError(f"{chosen[0]}=... must be given; choose one or more of {', '.join(list_choices(chosen[0]))}")
     return cfg
 
 
-def settings(cfg: DictConfig) -> DictConfig:
+def resolve_settings(cfg: DictConfig) -> DictConfig:
     """The configuration that this run uses: as composed, or that of the run named by `resume`, read from its folder.
 
     Raises RunError where something was asked for that nothing reads.
     """
     if unknown := set(cfg) - PARTS:
-        more = hint(min(unknown)) or f"; the settings are {', '.join(sorted(PARTS))}"
+        more = describe_unknown_setting(min(unknown)) or f"; the settings are {', '.join(sorted(PARTS))}"
         raise RunError(f"there is no setting {min(unknown)}{more}")
     for part in ("compat", "head"):
         if part in cfg and part not in cfg.model:
             raise RunError(f"{part} is not used by this model, which has no attention")
     if cfg.resume == "auto" or (cfg.resume is None and HydraConfig.get().mode == RunMode.MULTIRUN):
-        return _begun_or_new(cfg)
+        return _resume_or_begin(cfg)
     if cfg.resume is None:
         return cfg
-    return _resumed(cfg)
+    return _resume_settings(cfg)
 
 
-def check(cfg: DictConfig) -> None:
+def check_settings(cfg: DictConfig) -> None:
     """Raises ValueError where a setting of the run itself can't be."""
-    checks.whole("seed", cfg.seed)
-    checks.flag("test_each_epoch", cfg.test_each_epoch)
-    checks.choice("test_checkpoint", cfg.test_checkpoint, CHECKPOINTS)
+    checks.require_whole_number("seed", cfg.seed)
+    checks.require_flag("test_each_epoch", cfg.test_each_epoch)
+    checks.require_choice("test_checkpoint", cfg.test_checkpoint, CHECKPOINTS)
     if not cfg.callbacks.get(f"{cfg.test_checkpoint}_checkpoint"):
         raise ValueError(f"test_checkpoint={cfg.test_checkpoint} needs callbacks.{cfg.test_checkpoint}_checkpoint")
 
 
-def _resumed(cfg: DictConfig) -> DictConfig:
+def _resume_settings(cfg: DictConfig) -> DictConfig:
     """The run's own configuration; of what was asked for, where and how it is computed."""
-    existing_run(cfg.resume)
+    find_existing_run(cfg.resume)
     asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
     if Path(HydraConfig.get().runtime.output_dir).resolve() != Path(cfg.resume).resolve():
         raise RunError(f"resume={cfg.resume} goes on in its own directory, one run at a time: no -m and no hydra.run.dir")
@@ -74,7 +74,7 @@ def _resumed(cfg: DictConfig) -> DictConfig:
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
             "(allowed beside it: trainer=... and trainer.*=...)"
         )
-    before = _saved(Path(cfg.resume) / "config.yaml")
+    before = _load_saved(Path(cfg.resume) / "config.yaml")
     saved = OmegaConf.create(before)
     if any(override.startswith("trainer=") for override in asked):
         kept = {key: value for key, value in before["trainer"].items() if not is_free(f"trainer.{key}")}
@@ -90,7 +90,7 @@ def _resumed(cfg: DictConfig) -> DictConfig:
         if OmegaConf.select(saved, key) is None and not is_free(key):
             raise RunError(f"{override}: the run in {cfg.resume} has no setting {key}")
         OmegaConf.update(saved, key, yaml.safe_load(value))
-    if found := difference({"trainer": before["trainer"]}, {"trainer": plain(saved.trainer)}):
+    if found := find_difference({"trainer": before["trainer"]}, {"trainer": plain(saved.trainer)}):
         key, there, here = found
         raise RunError(
             f"{key} is {there} in {cfg.resume}, {here} here: a run may go on elsewhere, but not as another experiment"
@@ -99,22 +99,22 @@ def _resumed(cfg: DictConfig) -> DictConfig:
     return saved
 
 
-def _begun_or_new(cfg: DictConfig) -> DictConfig:
+def _resume_or_begin(cfg: DictConfig) -> DictConfig:
     """`resume` becomes the run's directory where that already holds this very run, else None."""
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
-    if hydra_config.mode == RunMode.RUN and not directory_given():
+    if hydra_config.mode == RunMode.RUN and not is_directory_given():
         raise RunError("resume=auto goes on in a directory that stays the same: give hydra.run.dir=...")
     path = directory / "config.yaml"
     begun = path.is_file()
-    if begun and (found := difference(_saved(path), plain(cfg))):
+    if begun and (found := find_difference(_load_saved(path), plain(cfg))):
         key, there, here = found
         raise RunError(f"{directory} holds a run of another configuration: {key} is {there} there, {here} here")
     cfg.resume = str(directory) if begun else None
     return cfg
 
 
-def _saved(path: Path) -> Any:
+def _load_saved(path: Path) -> Any:
     try:
         return plain(OmegaConf.load(path))
     except yaml.YAMLError as error:

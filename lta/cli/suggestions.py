@@ -18,21 +18,21 @@ LIKE, VERY_LIKE = 0.7, 0.85
 """How alike two names beside each other, and two anywhere, are for one to be meant by the other (difflib: from 0 to 1)."""
 
 
-def hint(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+def describe_unknown_setting(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
     """What follows "there is no setting ...": where `key` is one of that command, or which one it is like, if any."""
-    said = owners(key, config_name, conf) or meant(key, config_name, conf)
+    said = describe_owners(key, config_name, conf) or suggest_setting(key, config_name, conf)
     return f": {said}" if said else ""
 
 
-def owners(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+def describe_owners(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
     """Which choices of its group have the setting `key`; empty where none has, or where it is in every configuration."""
-    choices = ", ".join(_settings(config_name, conf).get(key, ()))
+    choices = ", ".join(_collect_settings(config_name, conf).get(key, ()))
     return f"{key.partition('.')[0]}={choices} {'have' if ',' in choices else 'has'} it" if choices else ""
 
 
-def meant(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+def suggest_setting(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
     """Which setting `key` is like, as a question; empty if none is, or it is one."""
-    known = _settings(config_name, conf)
+    known = _collect_settings(config_name, conf)
     if key in known:
         return ""
     parent, _, name = key.rpartition(".")
@@ -45,16 +45,16 @@ def meant(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
     return f"did you mean {' or '.join(alike)}?" if alike else ""
 
 
-def near(name: str, names: list[str]) -> str:
+def suggest_choice(name: str, names: list[str]) -> str:
     """Which of `names` is like `name`, as a question in brackets; empty if none is."""
     alike = get_close_matches(name, names, n=1, cutoff=LIKE)
     return f" (did you mean {alike[0]}?)" if alike else ""
 
 
 @cache
-def _settings(config_name: str, conf: Path) -> dict[str, list[str]]:
+def _collect_settings(config_name: str, conf: Path) -> dict[str, list[str]]:
     """By dotted key, the choices of its group that have it; none of the groups themselves and of what is always there."""
-    found: dict[str, list[str]] = {key: [] for key in _keys(conf / f"{config_name}.yaml")}
+    found: dict[str, list[str]] = {key: [] for key in _iter_keys(conf / f"{config_name}.yaml")}
     for group in groups_of(config_name):
         found.setdefault(group, [])
         if group == "experiment":
@@ -63,35 +63,35 @@ def _settings(config_name: str, conf: Path) -> dict[str, list[str]]:
             folder = file.relative_to(conf).parent
             if set(folder.parts) & set(NOT_SETTINGS):
                 continue
-            package = _package(file)
+            package = _read_package(file)
             prefix = ".".join(folder.parts) if package is None else package.removeprefix("_global_")
-            for key in (f"{prefix}.{key}".lstrip(".") for key in _keys(file)):
+            for key in (f"{prefix}.{key}".lstrip(".") for key in _iter_keys(file)):
                 if key.startswith(f"{group}."):  # a recipe also sets what other groups have
                     choices = found.setdefault(key, [])
                     choices += [] if file.stem in choices else [file.stem]
     return found
 
 
-def _package(file: Path) -> str | None:
+def _read_package(file: Path) -> str | None:
     """Where a file says that its settings belong, if not to its folder's name."""
     found = re.match(r"# @package (\S+)", file.read_text())
     return found[1] if found else None
 
 
-def _keys(file: Path) -> Iterator[str]:
+def _iter_keys(file: Path) -> Iterator[str]:
     content = yaml.safe_load(file.read_text()) or {}
     for other in content.get("defaults", ()):  # files beside it, on which it is based
         base = file.parent / f"{other}.yaml"
-        if isinstance(other, str) and base.is_file() and _package(base) == _package(file):
-            yield from _keys(base)
+        if isinstance(other, str) and base.is_file() and _read_package(base) == _read_package(file):
+            yield from _iter_keys(base)
     for key, value in content.items():
         if key not in ("defaults", "hydra") and not key.startswith("_"):
-            yield from _flat(key, value)
+            yield from _iter_flat_keys(key, value)
 
 
-def _flat(key: str, value: Any) -> Iterator[str]:
+def _iter_flat_keys(key: str, value: Any) -> Iterator[str]:
     yield key
     if isinstance(value, Mapping):
         for below, content in value.items():
             if not str(below).startswith("_"):
-                yield from _flat(f"{key}.{below}", content)
+                yield from _iter_flat_keys(f"{key}.{below}", content)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from lta.checks import RunError
 from lta.cli.commands import CONF
-from lta.cli.errors import is_users, one_line
+from lta.cli.errors import describe_error, is_user_error
 
 DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lta"}
 FLAGS = ("--dry-run", "--json", "--help", "-h")
 
 
-def asked(arguments: Sequence[str]) -> dict[str, str | None]:
+def parse_settings(arguments: Sequence[str]) -> dict[str, str | None]:
     """The settings of a command line; raises RunError where one can't be."""
     settings = dict(DEFAULTS)
     for argument in arguments:
@@ -35,7 +35,7 @@ def dashboard(arguments: Sequence[str]) -> None:
     if {"--help", "-h"} & set(arguments):
         print((CONF / "dashboard_help.txt").read_text().rstrip())
         return
-    settings = asked(arguments)
+    settings = parse_settings(arguments)
     # Imported here: `--help` needs none of it.
     from lta.dashboard.panels import outline
     from lta.dashboard.workspace import save, spec
@@ -53,7 +53,7 @@ if __name__ == "__main__":
     try:
         dashboard(sys.argv[1:])
     except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_users(error):
+        if os.environ.get("HYDRA_FULL_ERROR") == "1" or not is_user_error(error):
             raise
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        print(f"error: {describe_error(error)}", file=sys.stderr)
         sys.exit(1)

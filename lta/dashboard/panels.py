@@ -27,7 +27,7 @@ class Bars(NamedTuple):
     figures: tuple[str, ...]
 
 
-class Pictures(NamedTuple):
+class Images(NamedTuple):
     """`by_step`: a column for each row of the run that has some; else one picture a run."""
 
     title: str
@@ -53,7 +53,7 @@ class Differences(NamedTuple):
     """Settings and figures, a column a run; only what differs."""
 
 
-Panel = Curves | Bars | Pictures | Table | Coordinates | Differences
+Panel = Curves | Bars | Images | Table | Coordinates | Differences
 
 
 class Section(NamedTuple):
@@ -124,7 +124,7 @@ SECTIONS = (
     ),
     Section(
         "Attention panels by epoch",
-        (Pictures("a column for each epoch: a picture, and its map at each level", ("attention/panel",), True),),
+        (Images("a column for each epoch: a picture, and its map at each level", ("attention/panel",), True),),
         is_open=True,
     ),
     *(
@@ -163,7 +163,7 @@ SECTIONS = (
             f"Evaluator: {name}",
             (
                 Table(f"evaluation/{name}"),
-                *(Pictures(picture.replace("_", " "), (f"evaluation/{name}/{picture}",)) for picture in pictures),
+                *(Images(picture.replace("_", " "), (f"evaluation/{name}/{picture}",)) for picture in pictures),
             ),
         )
         for name, pictures in EVALUATED.items()
@@ -174,7 +174,7 @@ SECTIONS = (
 def keys() -> Iterator[tuple[str, str]]:
     """Every key that the dashboard reads, with where it stands in a run: history, summary, pictures, table or config."""
     for panel in (panel for section in SECTIONS for panel in section.panels):
-        yield from _of_panel(panel)
+        yield from _list_panel_keys(panel)
     yield "config", SETTING
     for part, names in COLUMNS.items():
         yield from ((part, name) for name in names)
@@ -188,19 +188,19 @@ def outline() -> str:
     for section in SECTIONS:
         lines += ["", section.name + ("" if section.is_open else " (folded)")]
         for panel in section.panels:
-            named = ", ".join(key for _, key in _of_panel(panel))
+            named = ", ".join(key for _, key in _list_panel_keys(panel))
             title = getattr(panel, "title", "")
             lines.append(f"  {type(panel).__name__.lower():12} {title}{': ' if title and named else ''}{named}")
     return "\n".join(lines)
 
 
-def _of_panel(panel: Panel) -> Iterator[tuple[str, str]]:
+def _list_panel_keys(panel: Panel) -> Iterator[tuple[str, str]]:
     match panel:
         case Curves():
             yield from (("history", key) for key in dict.fromkeys((*panel.y, panel.x)))
         case Bars():
             yield from (("summary", key) for key in panel.figures)
-        case Pictures():
+        case Images():
             yield from (("pictures", key) for key in panel.keys)
         case Table():
             yield "table", panel.key

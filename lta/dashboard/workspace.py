@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from lta.dashboard import panels as shown
-from lta.loggers.wandb_service import ANSWER, NO_LOGIN, NoAnswer, abandon, has_login, reason, within
+from lta.loggers.wandb_service import ANSWER, NO_LOGIN, NoAnswer, abandon, call_within, has_login, reason
 
 SAVED_WITHIN = 3.0 * ANSWER
 """Seconds for all that the server is asked."""
@@ -26,14 +26,14 @@ def save(project: str, entity: str | None, name: str) -> str:
     if not has_login():
         raise ValueError(f"the dashboard can't be saved: {NO_LOGIN}")
     try:
-        return within(SAVED_WITHIN, lambda: _saved(project, entity, made))
+        return call_within(SAVED_WITHIN, lambda: _save_view(project, entity, made))
     except Exception as error:  # W&B raises one of many things
         abandon()
         why = f"W&B gives {error}" if isinstance(error, NoAnswer) else reason(error)
         raise ValueError(f"the dashboard was not saved to project={project} entity={entity or 'null'}: {why}") from error
 
 
-def _saved(project: str, entity: str | None, made: Any) -> str:
+def _save_view(project: str, entity: str | None, made: Any) -> str:
     import wandb
 
     api = wandb.Api(timeout=ANSWER)
@@ -65,7 +65,7 @@ def workspace(project: str, entity: str, name: str) -> Any:
         runset_settings=ws.RunsetSettings(
             groupby=[expr.Metric(group), expr.Config(setting)],
             pinned_columns=[
-                *(f"config:{_stored(key)}" for key in shown.COLUMNS["config"]),
+                *(f"config:{_make_config_path(key)}" for key in shown.COLUMNS["config"]),
                 *(f"summary:{key}" for key in shown.COLUMNS["summary"]),
             ],
         ),
@@ -83,7 +83,7 @@ def _panel(panel: shown.Panel) -> Any:
             )
         case shown.Bars():
             return wr.BarPlot(title=panel.title, metrics=list(panel.figures), **over_seeds)
-        case shown.Pictures():
+        case shown.Images():
             axes = {"grid_x_axis": "step", "grid_y_axis": "index"} if panel.by_step else {"gallery_axis": "run"}
             return wr.MediaBrowser(title=panel.title, media_keys=list(panel.keys), **axes)
         case shown.Table():
@@ -97,7 +97,7 @@ def _panel(panel: shown.Panel) -> Any:
             return wr.RunComparer(diff_only="split")
 
 
-def _stored(key: str) -> str:
+def _make_config_path(key: str) -> str:
     """W&B keeps each part of a configuration below `value`."""
     part, *rest = key.split(".")
     return ".".join([part, "value", *rest])

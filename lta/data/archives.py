@@ -47,7 +47,7 @@ def data_root(root: str | None) -> Path:
     return Path(root or os.environ.get("LTA_DATA_ROOT") or "data").expanduser().absolute()
 
 
-def find(root: Path, name: str, wanted: str) -> Path | None:
+def find_path(root: Path, name: str, wanted: str) -> Path | None:
     """Where `wanted` lies in `root`, or else in `root/name`."""
     return next((place / wanted for place in (root, root / name) if (place / wanted).exists()), None)
 
@@ -55,7 +55,7 @@ def find(root: Path, name: str, wanted: str) -> Path | None:
 def find_packed(packed: Packed, root: Path) -> tuple[str, Path] | None:
     """What is there, "folder" or (only where that is not) "archive", and the place that holds it."""
     for kind, wanted in (("folder", packed.folder), ("archive", packed.archive.name)):
-        if found := find(root, packed.name, wanted):
+        if found := find_path(root, packed.name, wanted):
             return kind, found.parent
     return None
 
@@ -63,7 +63,7 @@ def find_packed(packed: Packed, root: Path) -> tuple[str, Path] | None:
 def provide(packed: Packed, root: Path, may_download: bool) -> None:
     """For one process a node: downloads what is not there and unpacks the archive. Raises DataError if it can't."""
     if find_packed(packed, root) is None and may_download:
-        download(packed.archive, root, _missing(packed, root), TIMEOUT)
+        download_file(packed.archive, root, _describe_missing(packed, root), TIMEOUT)
     kind, place = find_packed(packed, root) or _refuse(packed, root, may_download)
     if kind == "archive":
         log.info("checking and unpacking %s", place / packed.archive.name)
@@ -71,7 +71,7 @@ def provide(packed: Packed, root: Path, may_download: bool) -> None:
 
 
 @contextmanager
-def unpacked(packed: Packed, root: Path, may_download: bool) -> Iterator[Path]:
+def open_unpacked(packed: Packed, root: Path, may_download: bool) -> Iterator[Path]:
     """The unpacked folder; where there is only the archive (`provide` could not write beside it), for as long as needed.
 
     Nothing is downloaded. `may_download` is for the message of the DataError where nothing is there.
@@ -85,27 +85,27 @@ def unpacked(packed: Packed, root: Path, may_download: bool) -> Iterator[Path]:
         yield Path(folder) / packed.folder
 
 
-def _missing(packed: Packed, root: Path) -> str:
+def _describe_missing(packed: Packed, root: Path) -> str:
     return f"no {packed.name} below {root} (neither {packed.folder}/ nor {packed.archive.name}, nor in {packed.name}/)"
 
 
 def _refuse(packed: Packed, root: Path, may_download: bool) -> NoReturn:
     why = "" if may_download else ", and data.download=false"
-    raise DataError(f"{_missing(packed, root)}{why}; {ways_on(root, packed.archive)}")
+    raise DataError(f"{_describe_missing(packed, root)}{why}; {suggest_placing_files(root, packed.archive)}")
 
 
-def ways_on(folder: Path, *files: OfficialFile) -> str:
+def suggest_placing_files(folder: Path, *files: OfficialFile) -> str:
     put = " and ".join(f"{file.url} at {folder / file.name}" for file in files)
     return f"put {put}, or give data.root= or LTA_DATA_ROOT the folder {'it is' if len(files) == 1 else 'they are'} in"
 
 
-def download(file: OfficialFile, folder: Path, missing: str, timeout: float) -> None:
+def download_file(file: OfficialFile, folder: Path, missing: str, timeout: float) -> None:
     """The checked `file` into `folder`. Raises DataError, which begins with `missing`, and then leaves nothing."""
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     log.info("%s: downloading %s", missing, file.url)
     before = socket.getdefaulttimeout()
     try:
-        with _scratch(folder) as scratch:
+        with _make_scratch(folder) as scratch:
             socket.setdefaulttimeout(timeout)  # torchvision's download takes none
             download_url(file.url, scratch, file.name, file.md5)
             (scratch / file.name).replace(folder / file.name)
@@ -115,7 +115,7 @@ def download(file: OfficialFile, folder: Path, missing: str, timeout: float) -> 
                 place.rmdir()
         reason = " ".join(str(getattr(error, "reason", error)).split())
         raise DataError(
-            f"{missing}, and the download failed ({type(error).__name__}: {reason}); {ways_on(folder, file)}"
+            f"{missing}, and the download failed ({type(error).__name__}: {reason}); {suggest_placing_files(folder, file)}"
         ) from error
     finally:
         socket.setdefaulttimeout(before)
@@ -124,7 +124,7 @@ def download(file: OfficialFile, folder: Path, missing: str, timeout: float) -> 
 def unpack(packed: Packed, place: Path) -> None:
     """The folder out of the archive beside it. A place that can't be written is left as it is, with a line."""
     try:
-        with _scratch(place) as scratch:
+        with _make_scratch(place) as scratch:
             extract(packed, place, scratch)
             (scratch / packed.folder).replace(place / packed.folder)
     except OSError as error:
@@ -137,10 +137,10 @@ def extract(packed: Packed, place: Path, folder: Path) -> None:
     archive = place / packed.archive.name
     check_file(archive, packed.archive, "archive")
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, members=_wanted(tar, packed), filter="data")
+        tar.extractall(folder, members=_select_members(tar, packed), filter="data")
 
 
-def _wanted(tar: tarfile.TarFile, packed: Packed) -> Iterator[tarfile.TarInfo]:
+def _select_members(tar: tarfile.TarFile, packed: Packed) -> Iterator[tarfile.TarInfo]:
     if packed.members is None:
         yield from tar
         return
@@ -167,10 +167,10 @@ def check_members(folder: Path, sums: Mapping[str, str | None]) -> None:
     for name, md5 in sums.items():
         if not _is_intact(folder / name, md5):
             problem = "does not have the official checksum" if (folder / name).is_file() else "is missing"
-            raise DataError(f"{folder / name} {problem}; {again(folder)}")
+            raise DataError(f"{folder / name} {problem}; {suggest_fix(folder)}")
 
 
-def again(folder: Path) -> str:
+def suggest_fix(folder: Path) -> str:
     """What helps where an unpacked folder is not as it should be."""
     return f"delete {folder} to have it unpacked or downloaded again"
 
@@ -182,7 +182,7 @@ def _is_intact(file: Path, md5: str | None) -> bool:
 
 
 @contextmanager
-def _scratch(root: Path) -> Iterator[Path]:
+def _make_scratch(root: Path) -> Iterator[Path]:
     """A hidden folder in `root` (same file system, so that a finished thing can be renamed), removed at the end."""
     root.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".part-", dir=root))

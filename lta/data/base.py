@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from lta import checks
 from lta.data.batches import EpochBatches, Split, batch_loader
 from lta.data.splits import balanced_choice
-from lta.runtime.cache import one_at_a_time
+from lta.runtime.cache import make_machine_lock
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ class ImageData(pl.LightningDataModule, ABC):
 
     def __init__(self, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0):
         super().__init__()
-        checks.whole("data.batch_size", batch_size, least=1)
-        checks.whole("data.eval_batch_size", eval_batch_size, least=1)
+        checks.require_whole_number("data.batch_size", batch_size, least=1)
+        checks.require_whole_number("data.eval_batch_size", eval_batch_size, least=1)
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self.class_names: tuple[str, ...] = ()
         self.train: Split | None = None
@@ -56,7 +56,7 @@ class ImageData(pl.LightningDataModule, ABC):
     def read(self) -> None:
         """What is downloaded or decoded once a machine is done by the first of its processes; others, which torchrun or srun
         may have started too, wait and find it done."""
-        with one_at_a_time(type(self).__name__):
+        with make_machine_lock(type(self).__name__):
             self.prepare_data()
         self.setup()
 
@@ -65,9 +65,9 @@ class ImageData(pl.LightningDataModule, ABC):
         self.read()
         for loader in (self.train_dataloader, self.val_dataloader, self.test_dataloader):
             loader()
-        log.info("data: %s", self.described())
+        log.info("data: %s", self.describe())
 
-    def described(self) -> str:
+    def describe(self) -> str:
         """Classes, pictures of each split and their size, in one line."""
         names = self.class_names
         named = ", ".join(names if len(names) <= NAMED else (*names[: NAMED - 2], "...", names[-1]))
@@ -86,17 +86,17 @@ class ImageData(pl.LightningDataModule, ABC):
         return tuple(self.train.images.shape[1:3])
 
     def train_dataloader(self) -> DataLoader:
-        return self._loader("train", self.train, self.batch_size, shuffle=True)
+        return self._make_loader("train", self.train, self.batch_size, shuffle=True)
 
     @property
-    def watched(self) -> dict[str, Split]:
+    def watched_splits(self) -> dict[str, Split]:
         """By name: "val", or "train_sample" without one, then "test_each_epoch" where that is asked for."""
         first = {"train_sample": self._train_sample} if self.val is None else {"val": self.val}
         return first | ({"test_each_epoch": self.test} if self.test_each_epoch else {})
 
-    def examples(self, count: int) -> tuple[Split, np.ndarray]:
+    def choose_examples(self, count: int) -> tuple[Split, np.ndarray]:
         """The first watched split and `count` positions in it: always the same images, evenly many of each class."""
-        split = next(iter(self.watched.values()))
+        split = next(iter(self.watched_splits.values()))
         return split, balanced_choice(split.labels, count)
 
     @cached_property
@@ -104,12 +104,15 @@ class ImageData(pl.LightningDataModule, ABC):
         return self.train.take(balanced_choice(self.train.labels, SAMPLE))
 
     def val_dataloader(self) -> list[DataLoader]:
-        return [self._loader(name, split, self.eval_batch_size, shuffle=False) for name, split in self.watched.items()]
+        return [
+            self._make_loader(name, split, self.eval_batch_size, shuffle=False)
+            for name, split in self.watched_splits.items()
+        ]
 
     def test_dataloader(self) -> DataLoader:
-        return self._loader("test", self.test, self.eval_batch_size, shuffle=False)
+        return self._make_loader("test", self.test, self.eval_batch_size, shuffle=False)
 
-    def _loader(self, name: str, split: Split, batch_size: int, shuffle: bool) -> DataLoader:
+    def _make_loader(self, name: str, split: Split, batch_size: int, shuffle: bool) -> DataLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if not shuffle:
             batch_size = -(-batch_size // world_size) * world_size
@@ -121,9 +124,9 @@ class ImageData(pl.LightningDataModule, ABC):
                 f"{name} has {images} for {world_size} processes, each of which needs one: take fewer trainer.devices"
             )
         batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size)
-        return batch_loader(split, batches, pin_memory=self._on_gpu())
+        return batch_loader(split, batches, pin_memory=self._is_on_gpu())
 
-    def _on_gpu(self) -> bool:
+    def _is_on_gpu(self) -> bool:
         """Pinned memory makes a CUDA context: not where the trainer stays on the CPU."""
         if self.trainer is None:
             return torch.cuda.is_available()

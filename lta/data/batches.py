@@ -54,9 +54,13 @@ class EpochBatches(Sampler[np.ndarray]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.size // self.batch_size if self.shuffle else -(-self._share() // (self.batch_size // self.world_size))
+        return (
+            self.size // self.batch_size
+            if self.shuffle
+            else -(-self._count_own_images() // (self.batch_size // self.world_size))
+        )
 
-    def _share(self) -> int:
+    def _count_own_images(self) -> int:
         return len(range(self.rank, self.size, self.world_size))
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -88,10 +92,10 @@ def batch_loader(split: Split, batches: EpochBatches, pin_memory: bool = False) 
     # A generator of its own: each new iterator would otherwise draw from torch's global one, which dropout reads.
     own = torch.Generator()
     return DataLoader(
-        GatherDataset(split), sampler=batches, batch_size=None, collate_fn=_whole, pin_memory=pin_memory, generator=own
+        GatherDataset(split), sampler=batches, batch_size=None, collate_fn=_keep_batch, pin_memory=pin_memory, generator=own
     )
 
 
-def _whole(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _keep_batch(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """A batch comes as one piece: there is nothing to collate."""
     return batch

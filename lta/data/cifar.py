@@ -21,18 +21,18 @@ from lta.data.archives import (
     Packed,
     check_members,
     data_root,
-    download,
+    download_file,
     extract,
     find_packed,
+    suggest_placing_files,
     unpack,
-    ways_on,
 )
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.image_cache import open_rgb, read_images
 from lta.data.image_folder import Listing, check_same_classes, list_images
-from lta.data.resident import resident
+from lta.data.resident import share_images
 from lta.data.splits import cut_val
 from lta.runtime.cache import Cache, cache_folder
 
@@ -64,10 +64,10 @@ class CIFAR(ImageData):
         seed: int = 0,
     ):
         super().__init__(batch_size, eval_batch_size, seed)
-        checks.flag("data.download", download)
+        checks.require_flag("data.download", download)
         official = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
-        checks.choice("data.name", name, official)
-        checks.whole("data.val_size", val_size)
+        checks.require_choice("data.name", name, official)
+        checks.require_whole_number("data.val_size", val_size)
         self.name, self.official = name, official[name]
         self.root = data_root(root)
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
@@ -76,23 +76,23 @@ class CIFAR(ImageData):
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded, unpacked or decoded here, the others find ready."""
         if self.train is None:
-            if self._find() is None and self.download:
-                download(self._packed.archive, self.root, self._missing(), TIMEOUT)
-            kind, place = self._find() or self._refuse()
+            if self._find_data() is None and self.download:
+                download_file(self._packed_data.archive, self.root, self._describe_missing(), TIMEOUT)
+            kind, place = self._find_data() or self._refuse()
             if kind == "archive":
-                unpack(self._packed, place)
+                unpack(self._packed_data, place)
             self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
-        kind, place = self._find() or self._refuse()
+        kind, place = self._find_data() or self._refuse()
         if kind == "archive":
             with tempfile.TemporaryDirectory(prefix="lta-") as folder:
-                extract(self._packed, place, Path(folder))
+                extract(self._packed_data, place, Path(folder))
                 class_names, train, test, self.coding = self._read_official(Path(folder))
         elif kind == "folder":
             class_names, train, test, self.coding = self._read_official(place)
         else:
-            class_names, train, test, self.coding = _read_pictures(self.name, place, self.cache)
+            class_names, train, test, self.coding = _read_image_files(self.name, place, self.cache)
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
 
     def _read_official(self, place: Path) -> tuple[tuple[str, ...], Split, Split, str]:
@@ -106,32 +106,32 @@ class CIFAR(ImageData):
         cache = cache_folder(self.cache, "data.cache")
         train_split, test_split = (
             # torchvision's array is a transposed view; batches are to be gathered from contiguous images
-            Split(resident(np.ascontiguousarray(part.data), self.name, cache), np.array(part.targets, np.int64))
+            Split(share_images(np.ascontiguousarray(part.data), self.name, cache), np.array(part.targets, np.int64))
             for part in (train, test)
         )
         return tuple(train.classes), train_split, test_split, "official"
 
     @property
-    def _packed(self) -> Packed:
+    def _packed_data(self) -> Packed:
         archive = OfficialFile(self.official.filename, self.official.url, self.official.tgz_md5)
         return Packed(self.name, archive, self.official.base_folder)
 
-    def _find(self) -> tuple[str, Path] | None:
+    def _find_data(self) -> tuple[str, Path] | None:
         """What is there ("folder", "archive", "pictures") and the place that holds it."""
         place = self.root / self.name
         has_pictures = (place / "train").is_dir() or (place / "test").is_dir()
-        return find_packed(self._packed, self.root) or (("pictures", place) if has_pictures else None)
+        return find_packed(self._packed_data, self.root) or (("pictures", place) if has_pictures else None)
 
-    def _missing(self) -> str:
+    def _describe_missing(self) -> str:
         folder, archive = self.official.base_folder, self.official.filename
         return f"no {self.name} below {self.root} (neither {folder}/ nor {archive}, nor {self.name}/train/<class>/)"
 
     def _refuse(self) -> NoReturn:
         why = "" if self.download else ", and data.download=false"
-        raise DataError(f"{self._missing()}{why}; {ways_on(self.root, self._packed.archive)}")
+        raise DataError(f"{self._describe_missing()}{why}; {suggest_placing_files(self.root, self._packed_data.archive)}")
 
 
-def _read_pictures(name: str, place: Path, cache: Cache) -> tuple[tuple[str, ...], Split, Split, str]:
+def _read_image_files(name: str, place: Path, cache: Cache) -> tuple[tuple[str, ...], Split, Split, str]:
     listings = {part: list_images(place, part) for part in IMAGES}
     for part, listing in listings.items():
         _check_classes(name, place / part, listing.class_names)
@@ -143,7 +143,7 @@ def _read_pictures(name: str, place: Path, cache: Cache) -> tuple[tuple[str, ...
     first = place / listings["train"].names[0]
     if (size := open_rgb(first).size) != (SIZE, SIZE):
         raise DataError(f"{first} has {size[0]}x{size[1]} pixels, not {SIZE}x{SIZE}; use data=image_folder for it")
-    coding = _coding(listings)
+    coding = _describe_coding(listings)
     log.warning("%s: %s", place, coding)
     return class_names, train, test, coding
 
@@ -155,7 +155,7 @@ def _check_classes(name: str, folder: Path, classes: tuple[str, ...]) -> None:
         raise DataError(f"{folder} holds {len(classes)} class folders; CIFAR-100 has 100")
 
 
-def _coding(listings: dict[str, Listing]) -> str:
+def _describe_coding(listings: dict[str, Listing]) -> str:
     kinds = {os.path.splitext(name)[1].lower().lstrip(".") for listing in listings.values() for name in listing.names}
     kinds = {"jpg" if kind == "jpeg" else kind for kind in kinds}
     coding = f"{'re-encoded files' if kinds & {'jpg', 'webp'} else 'files'}: {', '.join(sorted(kinds))}"

@@ -22,8 +22,8 @@ from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.evaluation_data import FolderToLookAt
 from lta.data.image_cache import open_rgb
-from lta.data.image_folder import height_width
-from lta.data.masked_pictures import Listing, fitting_mask, list_pictures
+from lta.data.image_folder import parse_image_size
+from lta.data.masked_pictures import Listing, list_masked_images, open_fitting_mask
 
 DETAIL = 8
 """Pictures are held at up to this many times the frame's longer side: 200 kB each for frames of 32 pixels."""
@@ -59,21 +59,23 @@ class Composites(FolderToLookAt):
         seed: int = 0,
     ):
         super().__init__(root, eval_batch_size, seed)
-        self.size = height_width(image_size)
-        checks.whole("data.test_size", test_size, least=1)
-        checks.whole("data.composites_seed", composites_seed)
-        checks.choice("data.distractor", distractor, ("piece", "object", "none"))
+        self.size = parse_image_size(image_size)
+        checks.require_whole_number("data.test_size", test_size, least=1)
+        checks.require_whole_number("data.composites_seed", composites_seed)
+        checks.require_choice("data.distractor", distractor, ("piece", "object", "none"))
         if threshold is not None:
-            checks.number("data.threshold", threshold, 0, 65535)
+            checks.require_number("data.threshold", threshold, 0, 65535)
         self.test_size, self.composites_seed, self.distractor = test_size, composites_seed, distractor
         self.mask_column, self.class_column, self.class_name = mask_column, class_column, str(class_name)
         self.threshold = threshold
 
-    def pictures_of(self, root: Path) -> tuple[tuple[str, ...], Split]:
-        listing = list_pictures(root, self.mask_column, self.class_column, self.class_name)
+    def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        listing = list_masked_images(root, self.mask_column, self.class_column, self.class_name)
         if self.distractor == "object" and len(set(listing.classes)) < 2:
             raise DataError(f"data.distractor=object needs objects of two classes; {root} has only {listing.classes[0]}")
-        shown = [_shown(root, listing, number, self.size, self.threshold) for number in range(len(listing.images))]
+        shown = [
+            _read_masked_image(root, listing, number, self.size, self.threshold) for number in range(len(listing.images))
+        ]
         class_names, labels = np.unique(listing.classes, return_inverse=True)
         test = make_composites(
             shown,
@@ -107,33 +109,33 @@ def make_composites(
 ) -> Split:
     """`count` composites of `size` (height, width): the same arguments give the same ones."""
     rng = np.random.default_rng(seed)
-    squares = [empty_squares(picture.mask, min(size)) for picture in pictures]
+    squares = [find_empty_squares(picture.mask, min(size)) for picture in pictures]
     backgrounds = np.array([number for number, found in enumerate(squares) if found], int)
     if len(np.unique(sources[backgrounds])) < 2:
         raise DataError(
             f"{where}: composites need two pictures or more with a stretch of background beside the object, at least "
             f"{min(size)} pixels and an eighth of the picture wide; {len(np.unique(sources[backgrounds]))} has one"
         )
-    objects = [_object(picture) for picture in pictures]
+    objects = [_cut_object(picture) for picture in pictures]
     order = np.concatenate([rng.permutation(len(pictures)) for _ in range(-(-count // len(pictures)))])[:count]
     images, roles = np.empty((count, *size, 3), np.uint8), np.zeros((count, *size), np.uint8)
     for number, main in enumerate(order.tolist()):
         behind = int(rng.choice(backgrounds[sources[backgrounds] != sources[main]]))
-        scene = _background(rng, pictures[behind].image, squares[behind], size)
-        whole = _scaled(objects[main], rng.uniform(*SCALE) * min(size))
+        scene = _cut_background(rng, pictures[behind].image, squares[behind], size)
+        whole = _scale_object(objects[main], rng.uniform(*SCALE) * min(size))
         place = rng.integers(0, np.array(size) - whole.shape[:2] + 1)
         if distractor != "none":
-            other = _other(rng, labels, sources, main, behind, distractor)
-            aside = _scaled(objects[other], rng.uniform(*SCALE) * min(size))
+            other = _choose_distractor(rng, labels, sources, main, behind, distractor)
+            aside = _scale_object(objects[other], rng.uniform(*SCALE) * min(size))
             if distractor == "piece":
-                aside = _piece(rng, aside)
-            _paste(scene, roles[number], aside, _beside(rng, aside, whole, place, size), SIDE)
+                aside = _cut_piece(rng, aside)
+            _paste(scene, roles[number], aside, _choose_place(rng, aside, whole, place, size), SIDE)
         _paste(scene, roles[number], whole, place, MAIN)
         images[number] = np.clip(np.rint(scene), 0, 255)
     return Split(images, labels[order], roles, sources[order])
 
 
-def empty_squares(mask: np.ndarray, least: int) -> list[tuple[int, np.ndarray]]:
+def find_empty_squares(mask: np.ndarray, least: int) -> list[tuple[int, np.ndarray]]:
     """By side, in pixels, the upper left corners (places, 2) of all squares without object; none smaller than `least`.
 
     Eight sides, spaced evenly between the bounds in EMPTY. Squares keep 2 % of the picture's shorter side away from the
@@ -151,8 +153,8 @@ def empty_squares(mask: np.ndarray, least: int) -> list[tuple[int, np.ndarray]]:
     return found
 
 
-def _shown(root: Path, listing: Listing, number: int, size: tuple[int, int], threshold: float | None) -> Shown:
-    opened = fitting_mask(root, listing.images[number], listing.masks[number], threshold)
+def _read_masked_image(root: Path, listing: Listing, number: int, size: tuple[int, int], threshold: float | None) -> Shown:
+    opened = open_fitting_mask(root, listing.images[number], listing.masks[number], threshold)
     picture = open_rgb(root / listing.images[number])
     factor = max(max(picture.size) / (DETAIL * max(size)), 1.0)
     smaller = tuple(max(1, round(side / factor)) for side in picture.size)
@@ -162,7 +164,7 @@ def _shown(root: Path, listing: Listing, number: int, size: tuple[int, int], thr
     )
 
 
-def _background(
+def _cut_background(
     rng: np.random.Generator, picture: np.ndarray, squares: list[tuple[int, np.ndarray]], size: tuple[int, int]
 ) -> np.ndarray:
     """float64 (height, width, 3), mirrored at random."""
@@ -173,7 +175,7 @@ def _background(
     return scene[:, ::-1].copy() if rng.random() < 0.5 else scene.copy()
 
 
-def _object(picture: Shown) -> Image.Image:
+def _cut_object(picture: Shown) -> Image.Image:
     """The box of the object, transparent beside it; colours are already multiplied by opacity (RGBa)."""
     rows, columns = np.flatnonzero(picture.mask.any(1)), np.flatnonzero(picture.mask.any(0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -182,7 +184,7 @@ def _object(picture: Shown) -> Image.Image:
     return Image.frombytes("RGBa", (planes.shape[1], planes.shape[0]), planes.tobytes())
 
 
-def _scaled(whole: Image.Image, longer: float) -> np.ndarray:
+def _scale_object(whole: Image.Image, longer: float) -> np.ndarray:
     """float32 (rows, columns, 4), the longer side `longer` pixels: colour times opacity, 0 to 255, and opacity, 0 to 1."""
     factor = longer / max(whole.size)
     scaled = whole.resize(tuple(max(1, round(side * factor)) for side in whole.size), Image.Resampling.BILINEAR)
@@ -190,7 +192,7 @@ def _scaled(whole: Image.Image, longer: float) -> np.ndarray:
     return planes * np.float32([1, 1, 1, 1 / 255])
 
 
-def _piece(rng: np.random.Generator, whole: np.ndarray) -> np.ndarray:
+def _cut_piece(rng: np.random.Generator, whole: np.ndarray) -> np.ndarray:
     """A random half or quarter that holds at least an eighth of the object; one of two halves always does."""
     rows, columns = (max(1, side // 2) for side in whole.shape[:2])
     corners = [(down, right) for down in (0, whole.shape[0] - rows) for right in (0, whole.shape[1] - columns)]
@@ -200,7 +202,7 @@ def _piece(rng: np.random.Generator, whole: np.ndarray) -> np.ndarray:
     return fitting[rng.integers(len(fitting))]
 
 
-def _other(
+def _choose_distractor(
     rng: np.random.Generator, labels: np.ndarray, sources: np.ndarray, main: int, behind: int, distractor: str
 ) -> int:
     """The picture that the distractor comes from: not the main object's, nor the background's where there are others."""
@@ -211,7 +213,7 @@ def _other(
     return int(rng.choice(np.flatnonzero(third if third.any() else allowed)))
 
 
-def _beside(
+def _choose_place(
     rng: np.random.Generator, aside: np.ndarray, whole: np.ndarray, place: np.ndarray, size: tuple[int, int]
 ) -> np.ndarray:
     """Where half of `aside` is seen, or else where most of it is, of PLACES random places."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lta import checks
-from lta.data.archives import OfficialFile, Packed, again, check_members, data_root, provide, unpacked
+from lta.data.archives import OfficialFile, Packed, check_members, data_root, open_unpacked, provide, suggest_fix
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
@@ -65,11 +65,11 @@ class CUB200(ImageData):
         seed: int = 0,
     ):
         super().__init__(batch_size, eval_batch_size, seed)
-        checks.whole("data.image_size", image_size, least=1)
-        checks.choice("data.crop", crop, CROPS)
-        checks.whole("data.val_size", val_size)
-        checks.whole("data.split_seed", split_seed)
-        checks.flag("data.download", download)
+        checks.require_whole_number("data.image_size", image_size, least=1)
+        checks.require_choice("data.crop", crop, CROPS)
+        checks.require_whole_number("data.val_size", val_size)
+        checks.require_whole_number("data.split_seed", split_seed)
+        checks.require_flag("data.download", download)
         cache_folder(cache, "data.cache")  # refuses what is none, before a gigabyte is downloaded
         self.root, self.size, self.crop = data_root(root), image_size, crop
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
@@ -82,10 +82,10 @@ class CUB200(ImageData):
             self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
-        with unpacked(PACKED, self.root, self.download) as folder:
+        with open_unpacked(PACKED, self.root, self.download) as folder:
             lists = _read_lists(folder)
             boxes = lists["bounding_boxes.txt"].values() if self.crop == "bounding_box" else None
-            images = _read_pictures(folder, lists["images.txt"].values(), boxes, self.size, self.cache)
+            images = _read_cropped_images(folder, lists["images.txt"].values(), boxes, self.size, self.cache)
         class_names = tuple(lists["classes.txt"].values())
         numbers = {class_id: number for number, class_id in enumerate(lists["classes.txt"])}
         labels = np.array([numbers[int(label)] for label in lists["image_class_labels.txt"].values()], np.int64)
@@ -94,11 +94,11 @@ class CUB200(ImageData):
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
 
 
-def _read_pictures(
+def _read_cropped_images(
     folder: Path, names: Collection[str], boxes: Collection[str] | None, size: int, cache: Cache
 ) -> np.ndarray:
     cut = [WHOLE] * len(names) if boxes is None else [box.split() for box in boxes]
-    files, ways_on = [f"images/{name}" for name in names], f"repair them, or {again(folder)}"
+    files, ways_on = [f"images/{name}" for name in names], f"repair them, or {suggest_fix(folder)}"
     return read_images(folder, files, (size, size), cache, boxes=np.array(cut, np.float64), ways_on=ways_on).images
 
 
@@ -106,25 +106,26 @@ def _read_lists(folder: Path) -> dict[str, dict[int, str]]:
     """The values of each list by id, the ids in order. Raises DataError for what does not fit, in itself or together."""
     check_members(folder, dict.fromkeys(LISTS))
     if not (folder / "images").is_dir():
-        raise DataError(f"{folder / 'images'} is missing; {again(folder)}")
+        raise DataError(f"{folder / 'images'} is missing; {suggest_fix(folder)}")
     lists = {name: _read_list(folder / name, *form) for name, form in LISTS.items()}
     classes, images, labels, parts = (lists[name] for name in list(LISTS)[:4])
     for name, values in lists.items():
         if name != "classes.txt" and (odd := sorted(values.keys() ^ images.keys())):
             raise DataError(
                 f"{folder}: images.txt lists {len(images)} images and {name} {len(values)}; only one of them lists "
-                f"{_some(odd)}; {again(folder)}"
+                f"{_join_first(odd)}; {suggest_fix(folder)}"
             )
     if odd := sorted({int(label) for label in labels.values()} ^ classes.keys()):
         raise DataError(
-            f"{folder}: only one of classes.txt and image_class_labels.txt has the classes {_some(odd)}; {again(folder)}"
+            f"{folder}: only one of classes.txt and image_class_labels.txt has the classes "
+            f"{_join_first(odd)}; {suggest_fix(folder)}"
         )
     train = sum(part == "1" for part in parts.values())
     found = {"classes": len(classes), "training images": train, "test images": len(parts) - train}
     official = {"classes": CLASSES, "training images": IMAGES["train"], "test images": IMAGES["test"]}
     for what, number in official.items():
         if found[what] != number:
-            raise DataError(f"{folder} lists {found[what]} {what}; the official one lists {number}; {again(folder)}")
+            raise DataError(f"{folder} lists {found[what]} {what}; the official one lists {number}; {suggest_fix(folder)}")
     return lists
 
 
@@ -133,12 +134,12 @@ def _read_list(file: Path, form: str, pattern: str) -> dict[int, str]:
     for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1):
         match = re.fullmatch(rf"(\d+) {pattern}", line.strip())
         if not match:
-            raise DataError(f"{file}, line {number}: {line[:80]!r} is not {form}; {again(file.parent)}")
+            raise DataError(f"{file}, line {number}: {line[:80]!r} is not {form}; {suggest_fix(file.parent)}")
         if (key := int(match[1])) in values:
-            raise DataError(f"{file}, line {number}: there was a line {key} before; {again(file.parent)}")
+            raise DataError(f"{file}, line {number}: there was a line {key} before; {suggest_fix(file.parent)}")
         values[key] = match[2]
     return dict(sorted(values.items()))
 
 
-def _some(odd: list[int]) -> str:
+def _join_first(odd: list[int]) -> str:
     return ", ".join(map(str, odd[:5])) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")

@@ -13,7 +13,7 @@ import numpy as np
 
 from lta import checks
 from lta.data.batches import Split
-from lta.data.digit_scenes import MAIN, SIDE, SIZE, background, enlarged, make_scenes, paste, source_digits
+from lta.data.digit_scenes import MAIN, SIDE, SIZE, cut_background, enlarge_digits, load_source_digits, make_scenes, paste
 from lta.data.evaluation_data import EvaluationData
 from lta.data.splits import stratified_split
 
@@ -34,13 +34,13 @@ class DigitPairs(EvaluationData):
         self, test_size: int = 2000, singles_size: int = 1000, pairs_seed: int = 0, eval_batch_size: int = 500, seed: int = 0
     ):
         super().__init__(eval_batch_size, seed)
-        checks.whole("data.test_size", test_size, least=1)
-        checks.whole("data.singles_size", singles_size, least=1)
-        checks.whole("data.pairs_seed", pairs_seed)
+        checks.require_whole_number("data.test_size", test_size, least=1)
+        checks.require_whole_number("data.singles_size", singles_size, least=1)
+        checks.require_whole_number("data.pairs_seed", pairs_seed)
         self.test_size, self.singles_size, self.pairs_seed = test_size, singles_size, pairs_seed
         self.singles: Split | None = None
 
-    def pictures(self) -> tuple[tuple[str, ...], Split]:
+    def load_images(self) -> tuple[tuple[str, ...], Split]:
         self.singles = make_singles(self.singles_size, self.pairs_seed)
         return tuple(str(digit) for digit in range(10)), make_pairs(self.test_size, self.pairs_seed)
 
@@ -48,12 +48,12 @@ class DigitPairs(EvaluationData):
 def make_pairs(size: int, seed: int = 0) -> Split:
     """`size` pairs: the same arguments give the same pairs. `sources` are the labelled digits'."""
     rng = np.random.default_rng((seed, STREAM))
-    sources, labels = _halves()[0], source_digits().labels.astype(np.int64)
+    sources, labels = _split_test_digits()[0], load_source_digits().labels.astype(np.int64)
     mains = np.concatenate([rng.permutation(sources) for _ in range(-(-size // len(sources)))])[:size]
     others = np.array([rng.choice(sources[labels[sources] != labels[main]]) for main in mains])
     images, roles = np.empty((size, SIZE, SIZE, 3), np.uint8), np.zeros((size, SIZE, SIZE), np.uint8)
     for number, pair in enumerate(zip(mains, others, strict=True)):
-        scene = background(rng, "test")
+        scene = cut_background(rng, "test")
         sides = list(zip(pair, (MAIN, SIDE), strict=True))
         if rng.random() < 0.5:
             sides.reverse()
@@ -63,7 +63,7 @@ def make_pairs(size: int, seed: int = 0) -> Split:
         for (source, role), scale in zip(sides, scales, strict=True):
             gap = int(rng.integers(room + 1))
             offset = np.array([rng.integers(SIZE - scale + 1), left + gap])
-            paste(rng, scene, roles[number], enlarged(int(scale))[source], offset, role)
+            paste(rng, scene, roles[number], enlarge_digits(int(scale))[source], offset, role)
             left, room = left + gap + int(scale), room - gap
         images[number] = np.clip(np.rint(scene), 0, 255)
     return Split(images, labels[mains], roles, mains.astype(np.int64), labels[others])
@@ -71,12 +71,12 @@ def make_pairs(size: int, seed: int = 0) -> Split:
 
 def make_singles(size: int, seed: int = 0) -> Split:
     """`size` scenes of digit_scenes, of the test digits that are in no pair."""
-    return make_scenes("test", size, seed, _halves()[1])
+    return make_scenes("test", size, seed, _split_test_digits()[1])
 
 
-def _halves() -> tuple[np.ndarray, np.ndarray]:
+def _split_test_digits() -> tuple[np.ndarray, np.ndarray]:
     """The test digits of pairs and those of singles."""
-    digits = source_digits()
+    digits = load_source_digits()
     test = digits.members["test"]
     pairs, singles = stratified_split(digits.labels[test], len(test) // 2, seed=0)
     return test[pairs], test[singles]

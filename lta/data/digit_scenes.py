@@ -58,8 +58,8 @@ class DigitScenes(ImageData):
         super().__init__(batch_size, eval_batch_size, seed)
         self.sizes = {"train": train_size, "val": val_size, "test": test_size}
         for name, size in self.sizes.items():
-            checks.whole(f"data.{name}_size", size, least=0 if name == "val" else 1)
-        checks.whole("data.scenes_seed", scenes_seed)
+            checks.require_whole_number(f"data.{name}_size", size, least=0 if name == "val" else 1)
+        checks.require_whole_number("data.scenes_seed", scenes_seed)
         self.scenes_seed = scenes_seed
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
@@ -73,19 +73,19 @@ def make_scenes(split: str, size: int, seed: int = 0, sources: np.ndarray | None
     `sources`: of the split's digits those to be used; None for all.
     """
     rng = np.random.default_rng((seed, list(COLUMNS).index(split)))
-    digits = source_digits()
+    digits = load_source_digits()
     sources = digits.members[split] if sources is None else sources
     order = np.concatenate([rng.permutation(sources) for _ in range(-(-size // len(sources)))])[:size]
     images = np.empty((size, SIZE, SIZE, 3), np.uint8)
     roles = np.zeros((size, SIZE, SIZE), np.uint8)
     for number, source in enumerate(order):
-        scene = background(rng, split)
-        for alpha, offset in _side_objects(rng, sources):
+        scene = cut_background(rng, split)
+        for alpha, offset in _cut_side_objects(rng, sources):
             paste(rng, scene, roles[number], alpha, offset, SIDE)
         scale = int(rng.integers(*MAIN_SIZES))
         slack = scale // 6
         offset = rng.integers(-slack, SIZE - scale + slack + 1, size=2)
-        paste(rng, scene, roles[number], enlarged(scale)[source], offset, MAIN)
+        paste(rng, scene, roles[number], enlarge_digits(scale)[source], offset, MAIN)
         images[number] = np.clip(np.rint(scene), 0, 255)
     return Split(images, digits.labels[order].astype(np.int64), roles, order.astype(np.int64))
 
@@ -97,7 +97,7 @@ class Digits(NamedTuple):
 
 
 @lru_cache(1)
-def source_digits() -> Digits:
+def load_source_digits() -> Digits:
     """All digits; `members` are the positions of each split's own."""
     from sklearn.datasets import load_digits  # slow to import, needed by this data set alone
 
@@ -108,18 +108,18 @@ def source_digits() -> Digits:
 
 
 @lru_cache(None)
-def enlarged(size: int) -> np.ndarray:
+def enlarge_digits(size: int) -> np.ndarray:
     """All digits at `size` x `size` pixels, bilinear; stroke opacity 0 to 1, float32."""
     position = np.clip((np.arange(size) + 0.5) * 8 / size - 0.5, 0, 7)
     low = np.minimum(position.astype(int), 6)
     weights = np.zeros((size, 8), np.float32)
     weights[np.arange(size), low] = 1 - (position - low)
     weights[np.arange(size), low + 1] = position - low
-    return np.einsum("ip,jq,npq->nij", weights, weights, source_digits().strokes.astype(np.float32), optimize=True)
+    return np.einsum("ip,jq,npq->nij", weights, weights, load_source_digits().strokes.astype(np.float32), optimize=True)
 
 
 @lru_cache(1)
-def _photographs() -> list[np.ndarray]:
+def _load_photographs() -> list[np.ndarray]:
     from sklearn.datasets import load_sample_images
 
     originals = [Image.fromarray(image) for image in load_sample_images().images]
@@ -130,9 +130,9 @@ def _photographs() -> list[np.ndarray]:
     ]
 
 
-def background(rng: np.random.Generator, split: str) -> np.ndarray:
+def cut_background(rng: np.random.Generator, split: str) -> np.ndarray:
     """A darkened crop of the split's part of a photograph, float (32, 32, 3), 0 to 255."""
-    photographs = _photographs()
+    photographs = _load_photographs()
     photograph = photographs[rng.integers(len(photographs))]
     first, last = (int(share * photograph.shape[1]) for share in COLUMNS[split])
     top = rng.integers(photograph.shape[0] - SIZE + 1)
@@ -141,7 +141,7 @@ def background(rng: np.random.Generator, split: str) -> np.ndarray:
     return crop[:, ::-1].copy() if rng.random() < 0.5 else crop
 
 
-def _side_objects(rng: np.random.Generator, sources: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _cut_side_objects(rng: np.random.Generator, sources: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two or three fragments: (opacity, offset). A fragment is a half or a quarter of an enlarged digit."""
     objects = []
     for source in sources[rng.integers(len(sources), size=rng.integers(2, 4))]:
@@ -149,7 +149,7 @@ def _side_objects(rng: np.random.Generator, sources: np.ndarray) -> list[tuple[n
         half = scale // 2
         rows, columns = [(half, scale), (scale, half), (half, half)][rng.integers(3)]
         top, left = (scale - np.array([rows, columns])) * rng.integers(2, size=2)
-        fragment = enlarged(scale)[source, top : top + rows, left : left + columns]
+        fragment = enlarge_digits(scale)[source, top : top + rows, left : left + columns]
         objects.append((fragment, rng.integers(0, (SIZE - rows + 1, SIZE - columns + 1))))
     return objects
 

@@ -24,7 +24,7 @@ class EvaluationData(ImageData):
         super().__init__(eval_batch_size=eval_batch_size, seed=seed)
 
     @abstractmethod
-    def pictures(self) -> tuple[tuple[str, ...], Split]:
+    def load_images(self) -> tuple[tuple[str, ...], Split]:
         """Class names and all images."""
 
     def prepare_data(self) -> None:
@@ -37,7 +37,7 @@ class EvaluationData(ImageData):
         self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
-        class_names, test = self.pictures()
+        class_names, test = self.load_images()
         return class_names, test.take(np.arange(0)), None, test
 
 
@@ -53,10 +53,10 @@ class FolderToLookAt(EvaluationData):
         return f"evaluator=... data={self.name} data.root=FOLDER"
 
     @abstractmethod
-    def pictures_of(self, root: Path) -> tuple[tuple[str, ...], Split]:
+    def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
         """Class names and all images."""
 
-    def pictures(self) -> tuple[tuple[str, ...], Split]:
+    def load_images(self) -> tuple[tuple[str, ...], Split]:
         if self.root is None:
             raise DataError("data.root must be given: the folder that holds images/ and masks/")
-        return self.pictures_of(self.root)
+        return self.load_images_from(self.root)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from lta.data.errors import DataError
 from lta.runtime.cache import Cache, cache_folder
-from lta.runtime.files import whole_file
+from lta.runtime.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -56,27 +56,27 @@ def read_images(
     Without a cache the array is kept in memory, and with one that can't be written, which is said in a line.
     `on_broken`: "error" raises one DataError for all files that can't be read, which ends in `ways_on`; "skip" leaves
     them out with a warning. `boxes`, float64 (files, 4): what is cut out of each picture, see `cut_out`; without them
-    pictures of other proportions are cut by `fit`.
+    pictures of other proportions are cut by `fit_to_size`.
     """
     if on_broken not in ("error", "skip"):
         raise ValueError(f"data.on_broken={on_broken} must be one of error, skip")
     folder = cache_folder(cache, "data.cache")
-    path = folder / f"{root.name}-{size[0]}x{size[1]}-{_key(root, names, size, boxes)}.npy" if folder else None
-    decoded = _from_cache(path, len(names), size) if path else None
+    path = folder / f"{root.name}-{size[0]}x{size[1]}-{_make_key(root, names, size, boxes)}.npy" if folder else None
+    decoded = _read_cache(path, len(names), size) if path else None
     reasons: dict[int, str] = {}
     if fresh := decoded is None:
         log.info("decoding %d pictures of %s", len(names), root)
         decoded, reasons = _decode_all(root, names, size, boxes)
     if not decoded.kept.all():
-        broken = _named(names, np.flatnonzero(~decoded.kept), reasons)
+        broken = _describe_broken(names, np.flatnonzero(~decoded.kept), reasons)
         if on_broken == "error" or not decoded.kept.any():
             raise DataError(f"{root}: {broken} can't be read; {ways_on}")
         log.warning("%s: %s can't be read and are skipped", root, broken)
-    return _to_cache(path, decoded) if fresh and path else decoded
+    return _write_cache(path, decoded) if fresh and path else decoded
 
 
 def open_rgb(file: str | Path, at_least: tuple[int, int] | None = None) -> Image.Image:
-    """One picture, see `upright_rgb`. `at_least` (height, width) lets a JPEG be decoded at 1/2, 1/4 or 1/8 if that leaves
+    """One picture, see `to_upright_rgb`. `at_least` (height, width) lets a JPEG be decoded at 1/2, 1/4 or 1/8 if that leaves
     twice those pixels. Raises what Pillow raises.
     """
     with open(file, "rb") as stream:
@@ -87,10 +87,10 @@ def open_rgb(file: str | Path, at_least: tuple[int, int] | None = None) -> Image
     image = Image.open(BytesIO(data), formats=FORMATS)
     if at_least and image.format == "JPEG":
         image.draft("RGB", (2 * max(at_least), 2 * max(at_least)))
-    return upright_rgb(image)
+    return to_upright_rgb(image)
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
+def to_upright_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB, upright (EXIF). Transparent pixels are laid on white; 16-bit grey is scaled, not clipped; of an
     animation, the frame that it stands at. Raises what Pillow raises, and ValueError for pixels without a known range.
     """
@@ -98,10 +98,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     is_16_bit = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
-    return _rgb(image, is_16_bit)
+    return _to_rgb(image, is_16_bit)
 
 
-def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def fit_to_size(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Shortest side scaled to `size` (height, width), centre cut out; antialiased bicubic. Unchanged if it fits."""
     height, width = size
     if image.size == (width, height):
@@ -122,7 +122,7 @@ def cut_out(image: Image.Image, size: tuple[int, int], box: Sequence[float]) -> 
     return image.crop((left, upper, right, lower)).resize((size[1], size[0]), Image.Resampling.BICUBIC)
 
 
-def _rgb(image: Image.Image, is_16_bit: bool) -> Image.Image:
+def _to_rgb(image: Image.Image, is_16_bit: bool) -> Image.Image:
     if is_16_bit:
         grey = np.asarray(image).astype(np.float32)  # 0 to 65535; Pillow's own conversion would clip at 255
         return Image.fromarray(np.rint(grey / 257).astype(np.uint8)).convert("RGB")
@@ -141,20 +141,20 @@ def _decode_all(
     images = np.zeros((len(names), *size, 3), np.uint8)
     reasons: dict[int, str] = {}
 
-    def decoded(position: int) -> Image.Image:
+    def decode_one(position: int) -> Image.Image:
         file = os.path.join(root, names[position])
         if boxes is None:
-            return fit(open_rgb(file, size), size)
+            return fit_to_size(open_rgb(file, size), size)
         return cut_out(open_rgb(file), size, boxes[position].tolist())  # at full scale, in whose pixels boxes are given
 
     def decode(chunk: range) -> int:
         for position in chunk:
             try:
-                images[position] = np.asarray(decoded(position))
+                images[position] = np.asarray(decode_one(position))
             except MemoryError:
                 raise
             except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
-                reasons[position] = reason(error)
+                reasons[position] = describe_error(error)
         return len(chunk)
 
     chunks = [range(start, min(start + CHUNK, len(names))) for start in range(0, len(names), CHUNK)]
@@ -176,7 +176,7 @@ def _decode_all(
     return Decoded(images if kept.all() else images[kept], kept), reasons
 
 
-def reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Why a picture could not be read, in one line."""
     if isinstance(error, UnidentifiedImageError):
         return "not a picture of a known format"
@@ -187,14 +187,14 @@ def reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _named(names: Sequence[str], broken: np.ndarray, reasons: dict[int, str]) -> str:
+def _describe_broken(names: Sequence[str], broken: np.ndarray, reasons: dict[int, str]) -> str:
     """The count, and the first five with the reason where it is known (it is not kept in the cache)."""
     first = [repr(names[n]) + (f" ({reasons[n]})" if n in reasons else "") for n in broken[:5].tolist()]
     more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
     return f"{len(broken)} of {len(names)} picture files: {', '.join(first)}{more}"
 
 
-def _key(root: Path, names: Sequence[str], size: tuple[int, int], boxes: np.ndarray | None) -> str:
+def _make_key(root: Path, names: Sequence[str], size: tuple[int, int], boxes: np.ndarray | None) -> str:
     digest = hashlib.sha256(repr((DECODING, *size, len(names))).encode())
     if boxes is not None:
         digest.update(boxes.tobytes())
@@ -215,8 +215,8 @@ def _size_and_time(file: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _from_cache(path: Path, files: int, size: tuple[int, int]) -> Decoded | None:
-    """What `_to_cache` wrote, or None where there is nothing, or something else."""
+def _read_cache(path: Path, files: int, size: tuple[int, int]) -> Decoded | None:
+    """What `_write_cache` wrote, or None where there is nothing, or something else."""
     try:
         images = np.load(path, mmap_mode="r")
         with path.open("rb") as file:
@@ -225,7 +225,7 @@ def _from_cache(path: Path, files: int, size: tuple[int, int]) -> Decoded | None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, EOFError) as error:
-        log.warning("%s can't be used and is made anew (%s)", path, reason(error))
+        log.warning("%s can't be used and is made anew (%s)", path, describe_error(error))
         return None
     if images.dtype != np.uint8 or images.shape != (kept.sum(), *size, 3) or kept.shape != (files,):
         log.warning("%s can't be used and is made anew (unexpected contents)", path)
@@ -233,14 +233,14 @@ def _from_cache(path: Path, files: int, size: tuple[int, int]) -> Decoded | None
     return Decoded(np.asarray(images), kept)
 
 
-def _to_cache(path: Path, decoded: Decoded) -> Decoded:
+def _write_cache(path: Path, decoded: Decoded) -> Decoded:
     """Writes both arrays into one file, the images first, and returns them as read back; in memory if that fails."""
     try:
-        with whole_file(path) as file:
+        with replace_file(path) as file:
             np.save(file, decoded.images)
             np.save(file, decoded.kept)
         log.info("kept as %s (%d MB)", path, decoded.images.nbytes / 1e6)
     except OSError as error:
         log.warning("%s can't be written (%s): the pictures stay in memory", path.parent, error.strerror or error)
         return decoded
-    return _from_cache(path, len(decoded.kept), decoded.images.shape[1:3]) or decoded
+    return _read_cache(path, len(decoded.kept), decoded.images.shape[1:3]) or decoded

@@ -48,7 +48,7 @@ class ImageFolder(ImageData):
     ):
         super().__init__(batch_size, eval_batch_size, seed)
         self.root = Path(root).expanduser().absolute()
-        self.size = height_width(image_size)
+        self.size = parse_image_size(image_size)
         for name, value in (("val_size", val_size), ("test_size", test_size)):
             _check_size(name, value)
         if on_broken not in ("error", "skip"):
@@ -64,8 +64,8 @@ class ImageFolder(ImageData):
         if not self.root.is_dir():
             problem = "is not a folder" if self.root.exists() else "does not exist"
             raise DataError(f"data.root={self.root} {problem}; give the folder that holds train/ and test/, or classes")
-        folders = _subfolders(self.root)
-        if set(folders) & SPLIT_NAMES and (set(folders) <= SPLIT_NAMES or _subfolders(self.root / "train")):
+        folders = _list_subfolders(self.root)
+        if set(folders) & SPLIT_NAMES and (set(folders) <= SPLIT_NAMES or _list_subfolders(self.root / "train")):
             return self._load_split_folders(folders)
         return self._load_one_folder()
 
@@ -133,7 +133,7 @@ class Listing(NamedTuple):
 def list_images(root: Path, part: str = "") -> Listing:
     """All pictures in `root/part/<class>/`. Raises DataError for fewer than two classes, or one without pictures."""
     folder = root / part
-    class_names = _subfolders(folder)
+    class_names = _list_subfolders(folder)
     if len(class_names) < 2:
         found = f"only one class, {class_names[0]}" if class_names else "no class folders"
         raise DataError(f"{folder} holds {found}: put the pictures of each of two or more classes into a folder there")
@@ -161,7 +161,7 @@ def list_images(root: Path, part: str = "") -> Listing:
     return Listing(tuple(class_names), names, np.array(labels, np.int64))
 
 
-def _subfolders(folder: Path) -> list[str]:
+def _list_subfolders(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
@@ -187,7 +187,7 @@ def check_same_classes(root: Path, train: tuple[str, ...], name: str, other: tup
         raise DataError(f"{root}: the class folders of train and {name} differ ({said}); make them the same")
 
 
-def height_width(image_size: int | Sequence[int]) -> tuple[int, int]:
+def parse_image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
     sides = [image_size, image_size] if isinstance(image_size, int) else image_size
     if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 2:
         raise ValueError(f"data.image_size={image_size} must be a number of pixels or [height, width]")

@@ -11,8 +11,8 @@ from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.evaluation_data import FolderToLookAt
 from lta.data.image_cache import Cache, read_images
-from lta.data.image_folder import height_width
-from lta.data.masked_pictures import FITS, cuts, list_pictures, named, read_masks
+from lta.data.image_folder import parse_image_size
+from lta.data.masked_pictures import FITS, compute_crop_boxes, join_names, list_masked_images, read_masks
 
 log = logging.getLogger(__name__)
 
@@ -42,23 +42,23 @@ class MaskFolder(FolderToLookAt):
         seed: int = 0,
     ):
         super().__init__(root, eval_batch_size, seed)
-        self.size = height_width(image_size)
-        checks.choice("data.fit", fit, FITS)
-        checks.choice("data.on_empty", on_empty, ("error", "skip"))
+        self.size = parse_image_size(image_size)
+        checks.require_choice("data.fit", fit, FITS)
+        checks.require_choice("data.on_empty", on_empty, ("error", "skip"))
         if threshold is not None:
-            checks.number("data.threshold", threshold, 0, 65535)
+            checks.require_number("data.threshold", threshold, 0, 65535)
         self.fit, self.threshold, self.on_empty, self.cache = fit, threshold, on_empty, cache
         self.mask_column, self.class_column, self.class_name = mask_column, class_column, str(class_name)
 
-    def pictures_of(self, root: Path) -> tuple[tuple[str, ...], Split]:
-        listing = list_pictures(root, self.mask_column, self.class_column, self.class_name)
-        boxes = cuts(root, listing, self.size, self.fit)
+    def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        listing = list_masked_images(root, self.mask_column, self.class_column, self.class_name)
+        boxes = compute_crop_boxes(root, listing, self.size, self.fit)
         masks = read_masks(root, listing, self.size, boxes, self.threshold)
         there = masks.any((1, 2))
         if not there.all():
             lost = [listing.masks[number] for number in np.flatnonzero(~there)]
             cut = f"cut to {self.size[0]}x{self.size[1]} (data.fit={self.fit})"
-            said = f"{root}: {len(lost)} of {len(there)} masks are empty once {cut}: {named(lost)}"
+            said = f"{root}: {len(lost)} of {len(there)} masks are empty once {cut}: {join_names(lost)}"
             if self.on_empty == "error" or not there.any():
                 raise DataError(f"{said}; choose a larger data.image_size, another data.fit, or data.on_empty=skip")
             log.info("%s; left out", said)

@@ -31,7 +31,7 @@ class Listing(NamedTuple):
     sources: np.ndarray
 
 
-def list_pictures(root: Path, mask_column: str, class_column: str | None, class_name: str) -> Listing:
+def list_masked_images(root: Path, mask_column: str, class_column: str | None, class_name: str) -> Listing:
     """What LABELS.csv says (columns `image`, `mask_column`, `class_column`), or else masks by the stem of their pictures.
 
     The class is `class_name` without LABELS.csv, or where `class_column` is None. Pictures without a mask are left out,
@@ -45,7 +45,7 @@ def list_pictures(root: Path, mask_column: str, class_column: str | None, class_
                 f"data.root={root} has no folder {name}/: it must hold images/ and masks/, LABELS.csv if you like"
             )
     by_csv = (root / LABELS).is_file()
-    found = _by_csv(root, mask_column, class_column, class_name) if by_csv else _by_stem(root, class_name)
+    found = _list_by_csv(root, mask_column, class_column, class_name) if by_csv else _list_by_stem(root, class_name)
     masked = [line for line in found if line[1]]
     if not masked:
         how = f"column {mask_column} of {LABELS} names none" if by_csv else "none has the file stem of a picture in images/"
@@ -56,18 +56,20 @@ def list_pictures(root: Path, mask_column: str, class_column: str | None, class_
     images, masks = ([f"{folder}/{name}" for name in names] for folder, names in (("images", images), ("masks", masks)))
     missing = [name for name in dict.fromkeys([*images, *masks]) if not (root / name).is_file()]
     if missing:
-        raise DataError(f"{root}: {named(missing)} {'is' if len(missing) == 1 else 'are'} named in {LABELS} and missing")
+        raise DataError(
+            f"{root}: {join_names(missing)} {'is' if len(missing) == 1 else 'are'} named in {LABELS} and missing"
+        )
     return Listing(images, masks, classes, np.unique(images, return_inverse=True)[1].astype(np.int64))
 
 
-def cuts(root: Path, listing: Listing, size: tuple[int, int], fit: str) -> Int[np.ndarray, "pictures 4"]:
+def compute_crop_boxes(root: Path, listing: Listing, size: tuple[int, int], fit: str) -> Int[np.ndarray, "pictures 4"]:
     """What is taken of each picture, as (left, top, width, height) in its own pixels: "crop" takes as much of the centre as
     has the proportions of `size` (height, width), "squash" all. Raises DataError for a picture that can't be read.
     """
     found = np.zeros((len(listing.images), 4), np.int64)
     for number, image in enumerate(listing.images):
-        with _readable(root, image):
-            whole = upright_size(root / image)
+        with _report_unreadable(root, image):
+            whole = read_upright_size(root / image)
         scale = min(side / wanted for side, wanted in zip(whole, size[::-1], strict=True))
         kept = whole if fit == "squash" else tuple(round(wanted * scale) for wanted in size[::-1])
         found[number] = *((side - part) // 2 for side, part in zip(whole, kept, strict=True)), *kept
@@ -84,17 +86,17 @@ def read_masks(
     """
     masks = np.empty((len(listing.masks), *size), bool)
     for number, (image, mask) in enumerate(zip(listing.images, listing.masks, strict=True)):
-        opened = fitting_mask(root, image, mask, threshold)
-        masks[number] = np.asarray(reduced(opened, size, boxes[number].tolist())) >= 128
+        opened = open_fitting_mask(root, image, mask, threshold)
+        masks[number] = np.asarray(reduce_mask(opened, size, boxes[number].tolist())) >= 128
     return masks
 
 
-def fitting_mask(root: Path, image: str, mask: str, threshold: float | None) -> Image.Image:
+def open_fitting_mask(root: Path, image: str, mask: str, threshold: float | None) -> Image.Image:
     """`open_mask`; raises DataError where it does not have the size of its picture."""
-    with _readable(root, mask):
+    with _report_unreadable(root, mask):
         opened = open_mask(root / mask, threshold)
-    with _readable(root, image):
-        expected = upright_size(root / image)
+    with _report_unreadable(root, image):
+        expected = read_upright_size(root / image)
     if opened.size != expected:
         of_mask, of_image = (f"{width}x{height}" for width, height in (opened.size, expected))
         raise DataError(f"{root / mask} has {of_mask} pixels and its picture {image} {of_image}: they must be the same")
@@ -102,7 +104,7 @@ def fitting_mask(root: Path, image: str, mask: str, threshold: float | None) -> 
 
 
 @contextmanager
-def _readable(root: Path, name: str) -> Iterator[None]:
+def _report_unreadable(root: Path, name: str) -> Iterator[None]:
     try:
         yield
     except DataError:
@@ -137,25 +139,25 @@ def open_mask(file: Path, threshold: float | None) -> Image.Image:
     return Image.fromarray(mask.astype(np.uint8) * 255)
 
 
-def upright_size(file: Path) -> tuple[int, int]:
+def read_upright_size(file: Path) -> tuple[int, int]:
     """(width, height) of a picture as its EXIF orientation has it."""
     with Image.open(file, formats=FORMATS) as image:
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         return image.size[::-1] if turned else image.size
 
 
-def reduced(mask: Image.Image, size: tuple[int, int], box: Sequence[int]) -> Image.Image:
+def reduce_mask(mask: Image.Image, size: tuple[int, int], box: Sequence[int]) -> Image.Image:
     """To `size` (height, width) by area averages: half-covered pixels are half grey, so that nothing is shifted."""
     left, top, width, height = box
     return mask.resize(size[::-1], Image.Resampling.BOX, (left, top, left + width, top + height))
 
 
-def named(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """The first five."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _by_csv(root: Path, mask_column: str, class_column: str | None, class_name: str) -> list[tuple[str, str, str]]:
+def _list_by_csv(root: Path, mask_column: str, class_column: str | None, class_name: str) -> list[tuple[str, str, str]]:
     path = root / LABELS
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -178,8 +180,8 @@ def _by_csv(root: Path, mask_column: str, class_column: str | None, class_name: 
     return found
 
 
-def _by_stem(root: Path, class_name: str) -> list[tuple[str, str, str]]:
-    images, masks = (_pictures(root / folder) for folder in ("images", "masks"))
+def _list_by_stem(root: Path, class_name: str) -> list[tuple[str, str, str]]:
+    images, masks = (_list_image_files(root / folder) for folder in ("images", "masks"))
     by_stem = {os.path.splitext(name)[0]: name for name in masks}
     for folder, names in (("images", images), ("masks", masks)):
         twice = [stem for stem, count in Counter(os.path.splitext(name)[0] for name in names).items() if count > 1]
@@ -190,6 +192,6 @@ def _by_stem(root: Path, class_name: str) -> list[tuple[str, str, str]]:
     return [(name, by_stem.get(os.path.splitext(name)[0], ""), class_name) for name in images]
 
 
-def _pictures(folder: Path) -> list[str]:
+def _list_image_files(folder: Path) -> list[str]:
     names = (path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     return sorted(name for name in names if os.path.splitext(name)[1].lower() in EXTENSIONS)

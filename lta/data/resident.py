@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from lta.runtime.files import whole_file
+from lta.runtime.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ SMALLEST = 1 << 24
 """Bytes; less is not worth a file."""
 
 
-def resident(images: np.ndarray, name: str, folder: Path | None) -> np.ndarray:
+def share_images(images: np.ndarray, name: str, folder: Path | None) -> np.ndarray:
     """The same values, read-only and memory-mapped from a file in `folder` that is named by them; made if it is not there.
 
     The system keeps the file's pages once for all processes that read them, and frees them when memory is short. Small
@@ -40,7 +40,7 @@ def _write(path: Path, images: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         if not _is_there(path, images):
-            with whole_file(path) as file:
+            with replace_file(path) as file:
                 np.save(file, images)
             log.info("kept as %s (%d MB): one copy for all processes", path, images.nbytes / 1e6)
 

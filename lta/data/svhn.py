@@ -12,11 +12,11 @@ import numpy as np
 from torchvision import datasets
 
 from lta import checks
-from lta.data.archives import TIMEOUT, OfficialFile, check_file, data_root, download, find, ways_on
+from lta.data.archives import TIMEOUT, OfficialFile, check_file, data_root, download_file, find_path, suggest_placing_files
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
-from lta.data.resident import resident
+from lta.data.resident import share_images
 from lta.data.splits import cut_val
 from lta.runtime.cache import Cache, cache_folder
 
@@ -46,10 +46,10 @@ class SVHN(ImageData):
         seed: int = 0,
     ):
         super().__init__(batch_size, eval_batch_size, seed)
-        checks.flag("data.extra", extra)
-        checks.whole("data.val_size", val_size)
-        checks.whole("data.split_seed", split_seed)
-        checks.flag("data.download", download)
+        checks.require_flag("data.extra", extra)
+        checks.require_whole_number("data.val_size", val_size)
+        checks.require_whole_number("data.split_seed", split_seed)
+        checks.require_flag("data.download", download)
         self.root, self.cache = data_root(root), cache
         self.extra, self.val_size, self.split_seed, self.download = extra, val_size, split_seed, download
         self.coding = "official"
@@ -57,39 +57,41 @@ class SVHN(ImageData):
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded here, the others find."""
         if self.train is None and self.download:
-            for file in self._missing():
-                download(file, self._place(), self._what_is_missing(), TIMEOUT)
+            for file in self._list_missing():
+                download_file(file, self._find_place(), self._describe_missing(), TIMEOUT)
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
-        if self._missing():
+        if self._list_missing():
             self._refuse()
-        paths = {part: find(self.root, NAME, file.name) for part, file in self._files().items()}
-        for part, file in self._files().items():
+        paths = {part: find_path(self.root, NAME, file.name) for part, file in self._list_files().items()}
+        for part, file in self._list_files().items():
             check_file(paths[part], file, "file")
         cache = cache_folder(self.cache, "data.cache")
         test = _read([paths.pop("test")], cache)
         train = _read(list(paths.values()), cache)
         return CLASSES, *cut_val(train, self.val_size, self.split_seed), test
 
-    def _files(self) -> dict[str, OfficialFile]:
+    def _list_files(self) -> dict[str, OfficialFile]:
         parts = ("train", "extra", "test") if self.extra else ("train", "test")
         return {part: OfficialFile(name, url, md5) for part in parts for url, name, md5 in [datasets.SVHN.split_list[part]]}
 
-    def _missing(self) -> list[OfficialFile]:
-        return [file for file in self._files().values() if find(self.root, NAME, file.name) is None]
+    def _list_missing(self) -> list[OfficialFile]:
+        return [file for file in self._list_files().values() if find_path(self.root, NAME, file.name) is None]
 
-    def _place(self) -> Path:
+    def _find_place(self) -> Path:
         """Where the files are, or are to be."""
-        found = (find(self.root, NAME, file.name) for file in self._files().values())
+        found = (find_path(self.root, NAME, file.name) for file in self._list_files().values())
         return next((path.parent for path in found if path), self.root / NAME)
 
-    def _what_is_missing(self) -> str:
-        names = " and ".join(file.name for file in self._missing())
+    def _describe_missing(self) -> str:
+        names = " and ".join(file.name for file in self._list_missing())
         return f"no {NAME} below {self.root} ({names} neither there nor in {NAME}/)"
 
     def _refuse(self) -> NoReturn:
         why = "" if self.download else ", and data.download=false"
-        raise DataError(f"{self._what_is_missing()}{why}; {ways_on(self._place(), *self._missing())}")
+        raise DataError(
+            f"{self._describe_missing()}{why}; {suggest_placing_files(self._find_place(), *self._list_missing())}"
+        )
 
 
 def _read(paths: list[Path], cache: Path | None) -> Split:
@@ -105,4 +107,4 @@ def _read(paths: list[Path], cache: Path | None) -> Split:
         done += len(those)
     labels = np.concatenate(digits)
     labels[labels == 10] = 0  # MATLAB counts from 1, so the digit 0 comes last
-    return Split(resident(images, NAME, cache), labels)
+    return Split(share_images(images, NAME, cache), labels)

@@ -33,19 +33,19 @@ def serve(cfg: dict[str, Any]) -> None:
     from lta.demo import place
 
     place.check_installed()
-    checks.flag("open", cfg["open"])
-    port = place.free_port(cfg["host"], cfg["port"])
-    with place.own_folder(cfg["host"]) as (folder, aside):
+    checks.require_flag("open", cfg["open"])
+    port = place.find_free_port(cfg["host"], cfg["port"])
+    with place.use_own_folder(cfg["host"]) as (folder, aside):
         # Imported only now: Gradio, torch and matplotlib read the environment when they are.
-        from lta.demo.limits import limits
+        from lta.demo.limits import make_limits
         from lta.demo.looking import Workshop
         from lta.demo.networks import load_networks
         from lta.demo.page import Page
-        from lta.demo.serving import served
+        from lta.demo.serving import serve_page
         from lta.demo.visits import Visits
         from lta.training.devices import choose_device
 
-        most = limits(**cfg["largest"])
+        most = make_limits(**cfg["largest"])
         checkpoints = [cfg["checkpoint"]] + ([] if cfg["compare"] is None else [cfg["compare"]])
         networks = load_networks(checkpoints, cfg["which"], choose_device(cfg["device"]))
         effects = {name: build(node) for name, node in cfg["effect"].items()}
@@ -55,8 +55,8 @@ def serve(cfg: dict[str, Any]) -> None:
         page = Page(workshop, visits, cfg["attention"])
         if aside:
             print(f"not used here: {', '.join(aside)}")
-        with served(page.blocks, cfg["host"], port, most) as address:
-            print(f"{address}  ({place.reach(cfg['host'])}; Ctrl-C ends it)", flush=True)
+        with serve_page(page.blocks, cfg["host"], port, most) as address:
+            print(f"{address}  ({place.describe_reach(cfg['host'])}; Ctrl-C ends it)", flush=True)
             if cfg["open"]:
                 webbrowser.open(address)
             while True:

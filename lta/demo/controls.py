@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lta.apply.sources import EDGES, chosen_levels
+from lta.apply.sources import EDGES, choose_levels
 from lta.effects.blurout import HOW
 from lta.effects.lens import LARGEST
 from lta.measures.pixel_maps import COMBINATIONS
@@ -59,7 +59,7 @@ OF_EFFECTS: dict[str, Control] = {
 """By keyword of the functions in lta/effects; each means the same in all of them."""
 
 
-def of_attention(levels: Sequence[str]) -> dict[str, Control]:
+def make_attention_controls(levels: Sequence[str]) -> dict[str, Control]:
     """By key of `attention` in conf/demo.yaml."""
     return {
         "levels": Several("Levels", tuple(levels), "shallow to deep"),
@@ -72,7 +72,7 @@ def of_attention(levels: Sequence[str]) -> dict[str, Control]:
     }
 
 
-def shown(key: str, value: Any, choices: Sequence[str] = ()) -> Any:
+def to_control_value(key: str, value: Any, choices: Sequence[str] = ()) -> Any:
     """A setting as its control holds it."""
     if key == "aspect":
         return AS_IT_IS if value is None else value
@@ -81,25 +81,25 @@ def shown(key: str, value: Any, choices: Sequence[str] = ()) -> Any:
     if key == "edges":
         return EDGES if value is None else value
     if key == "levels":
-        return chosen_levels(value, tuple(choices), "this network")
+        return choose_levels(value, tuple(choices), "this network")
     return value
 
 
-def meant(key: str, value: Any) -> Any:
+def to_setting_value(key: str, value: Any) -> Any:
     """What a control holds as the setting. Raises ValueError where a colour is none."""
     if key == "aspect":
         return None if value in (None, "", AS_IT_IS) else value
-    return _colour(value) if key == "colour" else value
+    return _parse_colour(value) if key == "colour" else value
 
 
-def idle(values: Mapping[str, Any]) -> set[str]:
+def find_idle_keys(values: Mapping[str, Any]) -> set[str]:
     """Of an effect's keywords, those that change nothing with these values."""
     if "how" not in values:
         return set()
     return {"radius"} if values["how"] == "fill" else {"colour"}
 
 
-def _colour(text: Any) -> list[int]:
+def _parse_colour(text: Any) -> list[int]:
     """Browsers' colour fields give #rrggbb, Gradio's rgb(...) or rgba(...), with fractions."""
     if found := re.fullmatch(r"#([0-9a-f]{6})(?:[0-9a-f]{2})?", str(text), re.IGNORECASE):
         return list(bytes.fromhex(found[1]))

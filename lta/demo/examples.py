@@ -27,7 +27,7 @@ EXAMPLES = (
 Left out are those with "no known restrictions", or of which nothing is said: coins, moon, page, text and others."""
 
 
-def there() -> list[tuple[Example, Path]]:
+def list_examples() -> list[tuple[Example, Path]]:
     """Those that the installed version has, with their files."""
     found = find_spec("skimage")
     if found is None or found.origin is None:

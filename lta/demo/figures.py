@@ -26,81 +26,84 @@ CONSTANT = 1.001
 """Of a map whose mean is 1, the highest value up to which it prefers nothing that could be seen."""
 
 
-def text(said: Any) -> str:
+def escape_text(said: Any) -> str:
     """As text in HTML, also where the page takes ${...} and {{...}} for its own."""
     return html.escape(str(said)).translate({ord(sign): f"&#{ord(sign)};" for sign in "${}`"})
 
 
-def picture(pixels: UInt8[Tensor, "channels rows columns"], alternative: str, caption: str = "", name: str = "") -> str:
+def render_image(pixels: UInt8[Tensor, "channels rows columns"], alternative: str, caption: str = "", name: str = "") -> str:
     """A figure; with four channels transparent."""
-    below = f"<figcaption>{text(caption)}</figcaption>" if caption else ""
+    below = f"<figcaption>{escape_text(caption)}</figcaption>" if caption else ""
     size = f'width="{pixels.shape[2]}" height="{pixels.shape[1]}"'
-    shown = f'<img src="{_data(pixels)}" {size} alt="{text(alternative)}">'
+    shown = f'<img src="{_encode_data_url(pixels)}" {size} alt="{escape_text(alternative)}">'
     return f'<figure class="lta-{name or "picture"}">{shown}{below}</figure>'
 
 
-def given(one: Given, small: bool = False) -> str:
+def render_input(one: Given, small: bool = False) -> str:
     """The picture as it was given, with its name, its size and what was decided for it."""
-    pixels = one.preview.rgb if one.preview.alpha is None else _with_alpha(one.preview)
+    pixels = one.preview.rgb if one.preview.alpha is None else _stack_alpha(one.preview)
     caption = "; ".join([f"{one.name}, {one.size[0]} x {one.size[1]} pixels", *one.preview.notes])
-    return picture(pixels, f"the picture {one.name}", caption, "other" if small else "given")
+    return render_image(pixels, f"the picture {one.name}", caption, "other" if small else "given")
 
 
-def gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> str:
+def render_gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> str:
     buttons = []
     for number, (example, file) in enumerate(examples):
         with Image.open(file) as image:
-            small = _tensor(np.asarray(ImageOps.fit(image.convert("RGB"), (THUMBNAIL, THUMBNAIL))))
-        name = text(example.name)
+            small = _to_tensor(np.asarray(ImageOps.fit(image.convert("RGB"), (THUMBNAIL, THUMBNAIL))))
+        name = escape_text(example.name)
         buttons.append(
-            f'<button type="button" data-number="{number}" title="{text(example.source)}">'
-            f'<img src="{_data(small)}" width="{THUMBNAIL}" height="{THUMBNAIL}" alt="">{name}</button>'
+            f'<button type="button" data-number="{number}" title="{escape_text(example.source)}">'
+            f'<img src="{_encode_data_url(small)}" width="{THUMBNAIL}" height="{THUMBNAIL}" alt="">{name}</button>'
         )
-    return f'<div class="lta-gallery" role="group" aria-label="{text(label)}"><p>{text(label)}</p>{"".join(buttons)}</div>'
+    name = escape_text(label)
+    return f'<div class="lta-gallery" role="group" aria-label="{name}"><p>{name}</p>{"".join(buttons)}</div>'
 
 
-def prediction(network: Network, seen: Seen) -> str:
+def render_prediction(network: Network, seen: Seen) -> str:
     """The likeliest classes with their probabilities, as a list with bars."""
     shares, indices = seen.probabilities.sort(descending=True)
     rows = "".join(
-        f'<li><span>{text(network.classifier.class_names[index])}</span><span class="lta-bar" aria-hidden="true">'
+        f'<li><span>{escape_text(network.classifier.class_names[index])}</span><span class="lta-bar" aria-hidden="true">'
         f'<span style="width:{100 * share:.1f}%"></span></span><span>{100 * share:.0f} %</span></li>'
         for share, index in zip(shares[:LIKELIEST].tolist(), indices[:LIKELIEST].tolist(), strict=True)
     )
     return f'<ol class="lta-prediction" aria-label="likeliest classes">{rows}</ol>'
 
 
-def maps(one: Given, seen: Seen) -> str:
+def render_maps(one: Given, seen: Seen) -> str:
     """The map of every level over the picture."""
-    small = np.asarray(Image.fromarray(one.preview.on_white.permute(1, 2, 0).contiguous().numpy()).resize(_size(seen)))
+    small = np.asarray(
+        Image.fromarray(one.preview.on_white.permute(1, 2, 0).contiguous().numpy()).resize(_read_map_size(seen))
+    )
     drawn = []
     for level, values in seen.maps.items():
         highest = float(values.max())
         said = f"up to {highest:.1f} x uniform" if highest > CONSTANT else "uniform: it prefers nothing"
-        coloured = _tensor(overlay(small, values.numpy(), "nearest"))
-        drawn.append(picture(coloured, f"attention map of level {level}: {said}", f"{level}: {said}", "map"))
+        coloured = _to_tensor(overlay(small, values.numpy(), "nearest"))
+        drawn.append(render_image(coloured, f"attention map of level {level}: {said}", f"{level}: {said}", "map"))
     return f'<div class="lta-maps">{"".join(drawn)}</div>'
 
 
-def seen(network: Network, one: Given, by: Seen, asked: str) -> str:
+def render_output(network: Network, one: Given, by: Seen, asked: str) -> str:
     """What a network took the picture for, and where it looked; `asked` says with which query, "" for its own."""
-    said = f'<p class="lta-about">{text(asked)}</p>' if asked else ""
-    return f'{said}<div class="lta-seen">{prediction(network, by)}{maps(one, by)}</div>'
+    said = f'<p class="lta-about">{escape_text(asked)}</p>' if asked else ""
+    return f'{said}<div class="lta-seen">{render_prediction(network, by)}{render_maps(one, by)}</div>'
 
 
-def notes(said: Sequence[str]) -> str:
-    return "".join(f"<p>{text(one)}</p>" for one in said)
+def render_notes(said: Sequence[str]) -> str:
+    return "".join(f"<p>{escape_text(one)}</p>" for one in said)
 
 
-def problem(said: Any) -> str:
-    return f'<p class="lta-problem" role="alert">{text(said)}</p>'
+def render_problem(said: Any) -> str:
+    return f'<p class="lta-problem" role="alert">{escape_text(said)}</p>'
 
 
-def heading(network: Network) -> str:
-    return f'<h2 class="lta-network">{text(network.name)}</h2><p class="lta-about">{text(network.about)}</p>'
+def render_heading(network: Network) -> str:
+    return f'<h2 class="lta-network">{escape_text(network.name)}</h2><p class="lta-about">{escape_text(network.about)}</p>'
 
 
-def _data(pixels: UInt8[Tensor, "channels rows columns"]) -> str:
+def _encode_data_url(pixels: UInt8[Tensor, "channels rows columns"]) -> str:
     image = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
     stream = BytesIO()
     if image.mode == "RGBA":
@@ -110,14 +113,14 @@ def _data(pixels: UInt8[Tensor, "channels rows columns"]) -> str:
     return f"data:image/{'webp' if image.mode == 'RGBA' else 'jpeg'};base64,{b64encode(stream.getvalue()).decode()}"
 
 
-def _with_alpha(shown: Picture) -> Tensor:
-    return _tensor(np.dstack([shown.rgb.permute(1, 2, 0).numpy(), shown.alpha.numpy()]))
+def _stack_alpha(shown: Picture) -> Tensor:
+    return _to_tensor(np.dstack([shown.rgb.permute(1, 2, 0).numpy(), shown.alpha.numpy()]))
 
 
-def _size(seen: Seen) -> tuple[int, int]:
+def _read_map_size(seen: Seen) -> tuple[int, int]:
     rows, columns = next(iter(seen.maps.values())).shape
     return columns, rows
 
 
-def _tensor(pixels: np.ndarray) -> Tensor:
+def _to_tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)

@@ -62,11 +62,11 @@ class Gate:
         if scope["type"] != "http":  # Gradio uses no web sockets
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        refused = self._refused(scope["method"], scope["path"], headers)
+        refused = self._find_refusal(scope["method"], scope["path"], headers)
         if refused is None and scope["method"] == "POST" and scope["path"] != UPLOAD:
-            body = await _whole(receive)
-            receive = _again(body, receive)
-            refused = (403, "no files of other servers") if _fetches(body) else None
+            body = await _read_body(receive)
+            receive = _replay_body(body, receive)
+            refused = (403, "no files of other servers") if _has_address(body) else None
         if refused is not None:
             status, said = refused
             start = {"type": "http.response.start", "status": status}
@@ -81,7 +81,7 @@ class Gate:
 
         await self.app(scope, receive, sent)
 
-    def _refused(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+    def _find_refusal(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if self.hosts is not None and urlsplit(f"//{host}").hostname not in self.hosts:
             return 400, "this server is not called that"
@@ -100,7 +100,7 @@ class Gate:
         return (413, f"at most {most} bytes are taken") if int(length) > most else None
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     """A request's body; its length was looked at before."""
     parts, more = [], True
     while more:
@@ -110,7 +110,7 @@ async def _whole(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def _replay_body(body: bytes, receive: Receive) -> Receive:
     """What has been received once more, then what comes."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -120,7 +120,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return received
 
 
-def _fetches(body: bytes) -> bool:
+def _has_address(body: bytes) -> bool:
     """Whether a file in it is an address: Gradio would fetch that."""
     try:
         left = [json.loads(body)]

@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from lta.demo import controls, figures
-from lta.demo.limits import taken
-from lta.demo.looking import OTHER, Asked, Workshop, seen_by
+from lta.demo.limits import read_upload
+from lta.demo.looking import OTHER, Asked, Workshop, select_seen
 from lta.demo.visits import Given, Visit, Visits
 from lta.inference.windows import Seen
 from lta.pictures.read import UnusablePicture
@@ -38,31 +38,31 @@ class Handlers:
         self.workshop, self.visits, self.examples = workshop, visits, examples
         self.effects, self.attention = effects, attention
 
-    def live(self, request: gr.Request, *values: Any) -> list[Any]:
-        visit = self._visit(request)
+    def update_results(self, request: gr.Request, *values: Any) -> list[Any]:
+        visit = self._get_visit(request)
         with visit.lock:
-            return self._results(visit, values)
+            return self._render_results(visit, values)
 
-    def query(self, request: gr.Request, *values: Any) -> list[Any]:
-        visit = self._visit(request)
+    def change_query(self, request: gr.Request, *values: Any) -> list[Any]:
+        visit = self._get_visit(request)
         with visit.lock:
-            return self._whole(visit, values)
+            return self._render_all(visit, values)
 
     def upload(self, request: gr.Request, file: str | None, *values: Any) -> list[Any]:
         """The field is emptied, so that the next picture can be dropped there."""
-        return [None, *self._look(request, file, values)]
+        return [None, *self._show_image(request, file, values)]
 
-    def example(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
-        return self._look(request, self.examples[event.number], values)
+    def choose_example(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
+        return self._show_image(request, self.examples[event.number], values)
 
-    def first(self, request: gr.Request, *values: Any) -> list[Any]:
-        return self._look(request, self.examples[0], values)
+    def show_first_example(self, request: gr.Request, *values: Any) -> list[Any]:
+        return self._show_image(request, self.examples[0], values)
 
     def upload_other(self, request: gr.Request, file: str | None, *values: Any) -> list[Any]:
-        return [None, *self._look_other(request, file, values)]
+        return [None, *self._show_other_image(request, file, values)]
 
-    def example_other(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
-        return self._look_other(request, self.examples[event.number], values)
+    def choose_other_example(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
+        return self._show_other_image(request, self.examples[event.number], values)
 
     def leave(self, request: gr.Request) -> None:
         self.visits.forget(request.session_hash)
@@ -70,86 +70,89 @@ class Handlers:
     def save(self, number: int) -> Callable[..., str]:
         """A handler that makes the file of one network's result."""
 
-        def made(request: gr.Request, *values: Any) -> str:
-            visit = self._visit(request)
+        def save_result(request: gr.Request, *values: Any) -> str:
+            visit = self._get_visit(request)
             try:
                 with visit.lock:  # the file takes its time: meanwhile the page may go on to another picture
-                    given, seen = _present(visit), seen_by(visit, number, values[-1])
-                file = self.workshop.save(given, seen, number, self.asked(values))
+                    given, seen = _require_image(visit), select_seen(visit, number, values[-1])
+                file = self.workshop.save(given, seen, number, self.parse_controls(values))
             except (ValueError, OSError) as error:
-                raise gr.Error(figures.text(error), title="No file was made", print_exception=False) from error
+                raise gr.Error(figures.escape_text(error), title="No file was made", print_exception=False) from error
             visit.keep(number, file.parent)
             return str(file)
 
-        return made
+        return save_result
 
-    def asked(self, values: Sequence[Any]) -> Asked:
+    def parse_controls(self, values: Sequence[Any]) -> Asked:
         """Raises ValueError where a control holds what can't be read."""
         rest = iter(values)
         effect = next(rest)
         of_effects = {name: {key: next(rest) for key in keys} for name, keys in self.effects.items()}
         attention = {key: next(rest) for key in self.attention}
-        chosen = {key: controls.meant(key, value) for key, value in of_effects[effect].items()}
+        chosen = {key: controls.to_setting_value(key, value) for key, value in of_effects[effect].items()}
         return Asked(effect, chosen, attention, next(rest))
 
-    def _visit(self, request: gr.Request) -> Visit:
-        return self.visits.of(str(request.session_hash))
+    def _get_visit(self, request: gr.Request) -> Visit:
+        return self.visits.get_visit(str(request.session_hash))
 
-    def _look(self, request: gr.Request, file: str | Path | None, values: Sequence[Any]) -> list[Any]:
-        visit, given = self._visit(request), self._given(file)
+    def _show_image(self, request: gr.Request, file: str | Path | None, values: Sequence[Any]) -> list[Any]:
+        visit, given = self._get_visit(request), self._load_image(file)
         if given is None:
             return [gr.skip()] * (1 + PARTS * len(self.workshop.networks))
         with visit.lock:
-            visit.given, visit.swapped = given, self.workshop.swap(given, visit.other) if visit.other else ()
-            return [figures.given(given), *self._whole(visit, values)]
+            visit.given, visit.swapped = given, self.workshop.swap_query(given, visit.other) if visit.other else ()
+            return [figures.render_input(given), *self._render_all(visit, values)]
 
-    def _look_other(self, request: gr.Request, file: str | Path | None, values: Sequence[Any]) -> list[Any]:
-        visit, other = self._visit(request), self._given(file)
+    def _show_other_image(self, request: gr.Request, file: str | Path | None, values: Sequence[Any]) -> list[Any]:
+        visit, other = self._get_visit(request), self._load_image(file)
         if other is None:
             return [gr.skip()] * (2 + PARTS * len(self.workshop.networks))
         chosen = gr.Radio(value=OTHER, interactive=True)
         with visit.lock:
-            visit.other, visit.swapped = other, self.workshop.swap(visit.given, other) if visit.given else ()
-            return [figures.given(other, small=True), chosen, *self._whole(visit, [*values[:-1], OTHER])]
+            visit.other, visit.swapped = other, self.workshop.swap_query(visit.given, other) if visit.given else ()
+            return [figures.render_input(other, small=True), chosen, *self._render_all(visit, [*values[:-1], OTHER])]
 
-    def _given(self, file: str | Path | None) -> Given | None:
+    def _load_image(self, file: str | Path | None) -> Given | None:
         """None, and said, where it can't be used; the field is emptied even so."""
         if file is None:  # emptied meanwhile
             return None
         try:
-            return self.workshop.look(*taken(file, self.workshop.most))
+            return self.workshop.analyse_image(*read_upload(file, self.workshop.most))
         except UnusablePicture as error:
-            gr.Warning(figures.text(error))
+            gr.Warning(figures.escape_text(error))
             return None
         finally:
             if Path(file).is_relative_to(self.workshop.folder):  # an upload: what is needed of it is in memory
                 Path(file).unlink(missing_ok=True)
 
-    def _whole(self, visit: Visit, values: Sequence[Any]) -> list[Any]:
-        parts = self._results(visit, values)
+    def _render_all(self, visit: Visit, values: Sequence[Any]) -> list[Any]:
+        parts = self._render_results(visit, values)
         for number, network in enumerate(self.workshop.networks):
             if visit.given is None:
                 parts += [gr.skip(), gr.skip()]
                 continue
-            seen = seen_by(visit, number, values[-1])
-            parts += [gr.Button(interactive=True), figures.seen(network, visit.given, seen, _query(visit, seen, values[-1]))]
+            seen = select_seen(visit, number, values[-1])
+            parts += [
+                gr.Button(interactive=True),
+                figures.render_output(network, visit.given, seen, _describe_query(visit, seen, values[-1])),
+            ]
         return parts
 
-    def _results(self, visit: Visit, values: Sequence[Any]) -> list[Any]:
+    def _render_results(self, visit: Visit, values: Sequence[Any]) -> list[Any]:
         """Where an effect can't be made, the last picture stays, and why is said below it."""
         parts = []
         for number in range(len(self.workshop.networks)):
             try:
-                given, asked = _present(visit), self.asked(values)
-                pixels, said = self.workshop.shown(visit, number, asked)
+                given, asked = _require_image(visit), self.parse_controls(values)
+                pixels, said = self.workshop.render_effect(visit, number, asked)
                 described = f"{given.name} with the effect {asked.effect}"
-                parts += [figures.picture(pixels, described, name="result"), figures.notes(said)]
+                parts += [figures.render_image(pixels, described, name="result"), figures.render_notes(said)]
             except ValueError as error:
-                parts += [gr.skip(), figures.problem(error)]
+                parts += [gr.skip(), figures.render_problem(error)]
         return parts
 
 
-def _query(visit: Visit, seen: Seen, query: str) -> str:
+def _describe_query(visit: Visit, seen: Seen, query: str) -> str:
     if query != OTHER or visit.other is None:
         return ""
     if any(seen is own for own in visit.given.seen):
@@ -157,22 +160,22 @@ def _query(visit: Visit, seen: Seen, query: str) -> str:
     return f"Asked with the query of {visit.other.name}:"
 
 
-def only_shown(names: Sequence[str]) -> Callable[[str], list[Any]]:
+def show_only_chosen(names: Sequence[str]) -> Callable[[str], list[Any]]:
     """A handler that shows the one of several boxes that is chosen."""
     return lambda chosen: [gr.update(visible=name == chosen) for name in names]
 
 
-def without_idle(keys: Sequence[str]) -> Callable[..., list[Any]]:
+def hide_idle_controls(keys: Sequence[str]) -> Callable[..., list[Any]]:
     """A handler that shows those of an effect's controls that change something."""
 
-    def shown(*values: Any) -> list[Any]:
-        idle = controls.idle(dict(zip(keys, values, strict=True)))
+    def update_visibility(*values: Any) -> list[Any]:
+        idle = controls.find_idle_keys(dict(zip(keys, values, strict=True)))
         return [gr.update(visible=key not in idle) for key in keys]
 
-    return shown
+    return update_visibility
 
 
-def _present(visit: Visit) -> Given:
+def _require_image(visit: Visit) -> Given:
     if visit.given is None:
         raise ValueError(FORGOTTEN)
     return visit.given

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from lta import checks
-from lta.pictures.read import Picture, UnusablePicture, read
+from lta.pictures.read import Picture, UnusablePicture, read_image
 
 PREVIEW = 800_000
 """Pixels: pictures with more are scaled to this many while controls are moved; files are made of all their pixels."""
@@ -27,17 +27,17 @@ class Limits(NamedTuple):
     pixels: int
 
 
-def limits(megabytes: Any, megapixels: Any) -> Limits:
+def make_limits(megabytes: Any, megapixels: Any) -> Limits:
     """Raises ValueError where they are not positive numbers."""
     for key, value in (("megabytes", megabytes), ("megapixels", megapixels)):
-        checks.number(f"largest.{key}", value, 0, 10_000, without_low=True)
+        checks.require_number(f"largest.{key}", value, 0, 10_000, without_low=True)
     return Limits(round(megabytes * MEGABYTE), round(megapixels * 1e6))
 
 
-def taken(file: str | Path, most: Limits) -> tuple[str, bytes]:
+def read_upload(file: str | Path, most: Limits) -> tuple[str, bytes]:
     """An uploaded file's name and content. Raises UnusablePicture where it is larger than `most` allows, or gone: the same
     file from two pages at once lies in one place."""
-    name = short(Path(file).name)
+    name = shorten_name(Path(file).name)
     try:
         size = os.stat(file).st_size
         if size > most.bytes:
@@ -47,14 +47,14 @@ def taken(file: str | Path, most: Limits) -> tuple[str, bytes]:
         raise UnusablePicture(f"{name} could not be read; give it again ({error.strerror})") from error
 
 
-def decoded(name: str, content: bytes, most: Limits) -> Picture:
+def decode_image(name: str, content: bytes, most: Limits) -> Picture:
     """Raises UnusablePicture, before anything is decoded where it has more pixels than `most` allows."""
     stream = BytesIO(content)
     stream.name = name  # what is said of it names it
-    return read(stream, most.pixels)
+    return read_image(stream, most.pixels)
 
 
-def preview(picture: Picture, pixels: int = PREVIEW) -> Picture:
+def make_preview(picture: Picture, pixels: int = PREVIEW) -> Picture:
     """The same with at most so many pixels."""
     height, width = picture.rgb.shape[1:]
     smaller = sqrt(height * width / pixels)
@@ -67,7 +67,7 @@ def preview(picture: Picture, pixels: int = PREVIEW) -> Picture:
     return picture._replace(rgb=scaled[:3], alpha=None if picture.alpha is None else scaled[3])
 
 
-def short(name: str) -> str:
+def shorten_name(name: str) -> str:
     """A name of one line, of letters that can be seen, with its ending; not longer than file systems like it."""
     seen = "".join(letter for letter in name if letter.isprintable()).strip() or "picture"
     stem, ending = os.path.splitext(seen)

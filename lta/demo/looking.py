@@ -10,15 +10,15 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from lta.apply.sources import Attended, chosen_levels, mask_of
-from lta.demo.limits import Limits, decoded, preview
-from lta.demo.networks import Network, union
+from lta.apply.sources import Attended, choose_levels, make_mask
+from lta.demo.limits import Limits, decode_image, make_preview
+from lta.demo.networks import Network, merge_levels
 from lta.demo.visits import Given, Visit
-from lta.effects.transparency import Effect, check, ending, made
-from lta.inference.windows import Seen, check_scales, see
+from lta.effects.transparency import Effect, apply_effect, check, choose_suffix
+from lta.inference.windows import Seen, check_scales, run_at_scales
 from lta.pictures.find import name_out
 from lta.pictures.read import Picture
-from lta.pictures.write import write
+from lta.pictures.write import write_image
 
 OWN, OTHER = "this picture", "the other picture"
 """Whose query the networks are asked with."""
@@ -34,7 +34,8 @@ class Asked(NamedTuple):
 
 
 class Workshop(NamedTuple):
-    """What all pages share. `scales` as in `lta.inference.windows.see`; results' files are written below `folder`."""
+    """What all pages share. `scales` as in `lta.inference.windows.run_at_scales`; results' files are written below
+    `folder`."""
 
     networks: tuple[Network, ...]
     effects: Mapping[str, Effect]
@@ -45,63 +46,63 @@ class Workshop(NamedTuple):
     def check(self, attention: Mapping[str, Any]) -> None:
         """Raises ValueError where what the page begins with can't be, tried on a picture of nothing."""
         check_scales("attention.scales", self.scales)
-        chosen_levels(attention["levels"], union(self.networks), "this network")
+        choose_levels(attention["levels"], merge_levels(self.networks), "this network")
         nothing = Picture(None, torch.zeros(3, 8, 8, dtype=torch.uint8), None, None, "PNG", ())
-        mask_of({"": torch.ones(8, 8)}, nothing, {**attention, "levels": None})
+        make_mask({"": torch.ones(8, 8)}, nothing, {**attention, "levels": None})
         check(self.effects)
 
-    def look(self, name: str, content: bytes) -> Given:
+    def analyse_image(self, name: str, content: bytes) -> Given:
         """Raises UnusablePicture where it is no picture, or too large a one."""
-        picture = decoded(name, content, self.most)
-        seen = tuple(see(network.classifier, picture.on_white, self.scales) for network in self.networks)
+        picture = decode_image(name, content, self.most)
+        seen = tuple(run_at_scales(network.classifier, picture.on_white, self.scales) for network in self.networks)
         height, width = picture.rgb.shape[1:]
-        return Given(name, content, preview(picture), (width, height), seen)
+        return Given(name, content, make_preview(picture), (width, height), seen)
 
-    def swap(self, given: Given, other: Given) -> tuple[Seen | None, ...]:
+    def swap_query(self, given: Given, other: Given) -> tuple[Seen | None, ...]:
         """What each network sees in `given` with the query of `other`."""
         if not any(network.acting for network in self.networks):
             return ()
-        picture = decoded(given.name, given.content, self.most)
+        picture = decode_image(given.name, given.content, self.most)
         return tuple(
-            see(network.classifier, picture.on_white, self.scales, seen.queries) if network.acting else None
+            run_at_scales(network.classifier, picture.on_white, self.scales, seen.queries) if network.acting else None
             for network, seen in zip(self.networks, other.seen, strict=True)
         )
 
-    def shown(
+    def render_effect(
         self, visit: Visit, number: int, asked: Asked
     ) -> tuple[UInt8[Tensor, "channels rows columns"], tuple[str, ...]]:
         """The effect on the preview, by the attention of one of the networks, and what is to be said of it.
 
         While an effect's values are moved the last mask is taken again. Raises ValueError where a value can't be.
         """
-        seen = seen_by(visit, number, asked.query)
+        seen = select_seen(visit, number, asked.query)
         kept = visit.masks.get(number)
         if kept is None or kept[0][0] is not seen or kept[0][1] != asked.attention:
-            kept = (seen, dict(asked.attention)), self._mask(number, seen, visit.given.preview, asked)
+            kept = (seen, dict(asked.attention)), self._make_mask(number, seen, visit.given.preview, asked)
             visit.masks[number] = kept
-        return self._made(visit.given.preview, kept[1], asked), kept[1].said
+        return self._apply_effect(visit.given.preview, kept[1], asked), kept[1].said
 
     def save(self, given: Given, seen: Seen, number: int, asked: Asked) -> Path:
         """The effect on all of the picture's pixels, in a file named as lta.apply names it, in a folder of its own."""
-        picture = decoded(given.name, given.content, self.most)
-        pixels = self._made(picture, self._mask(number, seen, picture, asked), asked)
-        (file,) = name_out(self.folder / token_hex(16), [Path(given.name)], asked.effect, ending(asked.effect))
-        write(file, pixels, picture)
+        picture = decode_image(given.name, given.content, self.most)
+        pixels = self._apply_effect(picture, self._make_mask(number, seen, picture, asked), asked)
+        (file,) = name_out(self.folder / token_hex(16), [Path(given.name)], asked.effect, choose_suffix(asked.effect))
+        write_image(file, pixels, picture)
         return file
 
-    def _mask(self, number: int, seen: Seen, picture: Picture, asked: Asked) -> Attended:
+    def _make_mask(self, number: int, seen: Seen, picture: Picture, asked: Asked) -> Attended:
         levels = [level for level in asked.attention["levels"] if level in seen.maps]
         if not levels:
             network = self.networks[number]
             raise ValueError(f"choose a level: {network.name} has {', '.join(network.levels)}")
-        return mask_of(seen.maps, picture, {**asked.attention, "levels": levels})
+        return make_mask(seen.maps, picture, {**asked.attention, "levels": levels})
 
-    def _made(self, picture: Picture, attended: Attended, asked: Asked) -> UInt8[Tensor, "channels rows columns"]:
+    def _apply_effect(self, picture: Picture, attended: Attended, asked: Asked) -> UInt8[Tensor, "channels rows columns"]:
         effect = self.effects[asked.effect]
-        return made(partial(effect, **asked.values), picture.rgb, attended.mask, picture.alpha)
+        return apply_effect(partial(effect, **asked.values), picture.rgb, attended.mask, picture.alpha)
 
 
-def seen_by(visit: Visit, number: int, query: str) -> Seen:
+def select_seen(visit: Visit, number: int, query: str) -> Seen:
     """By one of the networks, with its own query or, where that was asked for and changes anything, the other picture's."""
     swapped = visit.swapped[number] if query == OTHER and visit.swapped else None
     return visit.given.seen[number] if swapped is None else swapped

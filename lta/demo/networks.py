@@ -25,7 +25,7 @@ class Network(NamedTuple):
     about: str
 
     @property
-    def query_said(self) -> str:
+    def query_note(self) -> str:
         """Where a query acts, in words."""
         if not self.acting:
             return "These maps provably ignore the query: it adds the same to all of a picture's scores, or nothing."
@@ -36,11 +36,12 @@ class Network(NamedTuple):
 def load_networks(checkpoints: Sequence[str], which: str, device: torch.device) -> tuple[Network, ...]:
     """In the order given. Raises ValueError where one can't be loaded or makes no maps."""
     return tuple(
-        _network(checkpoint, name, which, device) for checkpoint, name in zip(checkpoints, names(checkpoints), strict=True)
+        _load_network(checkpoint, name, which, device)
+        for checkpoint, name in zip(checkpoints, shorten_paths(checkpoints), strict=True)
     )
 
 
-def names(checkpoints: Sequence[str]) -> list[str]:
+def shorten_paths(checkpoints: Sequence[str]) -> list[str]:
     """As much of the end of each path as tells them apart, of a file with the run that it lies in (run/checkpoints/file)."""
     parts = [Path(os.path.abspath(checkpoint)).parts for checkpoint in checkpoints]
     for more in range(max(map(len, parts))):
@@ -50,21 +51,21 @@ def names(checkpoints: Sequence[str]) -> list[str]:
     return list(checkpoints)
 
 
-def union(networks: Sequence[Network]) -> tuple[str, ...]:
+def merge_levels(networks: Sequence[Network]) -> tuple[str, ...]:
     """The levels of all of them, shallow to deep."""
     return tuple(sorted({level for network in networks for level in network.levels}))
 
 
-def _network(checkpoint: str, name: str, which: str, device: torch.device) -> Network:
+def _load_network(checkpoint: str, name: str, which: str, device: torch.device) -> Network:
     classifier = load(checkpoint, which).to(device)
     network = classifier.network
     levels = tuple(getattr(network, "levels", ()))
     if not levels:
         raise ValueError(f"checkpoint={checkpoint} is of a network without attention maps")
-    return Network(name, classifier, levels, tuple(network.acting_levels), _about(checkpoint, which, classifier))
+    return Network(name, classifier, levels, tuple(network.acting_levels), _describe_network(checkpoint, which, classifier))
 
 
-def _about(checkpoint: str, which: str, classifier: Any) -> str:
+def _describe_network(checkpoint: str, which: str, classifier: Any) -> str:
     classes = classifier.class_names
     listed = ": " + ", ".join(map(str, classes)) if len(classes) <= NAMED else ""
     height, width = classifier.hparams["image_size"]

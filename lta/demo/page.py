@@ -6,11 +6,11 @@ from typing import Any
 import gradio as gr
 
 from lta.demo import controls, examples, figures
-from lta.demo.handlers import Handlers, only_shown, without_idle
+from lta.demo.handlers import Handlers, hide_idle_controls, show_only_chosen
 from lta.demo.looking import OTHER, OWN, Workshop
-from lta.demo.networks import union
+from lta.demo.networks import merge_levels
 from lta.demo.visits import Visits
-from lta.demo.widgets import gallery, html, picture_field, widget
+from lta.demo.widgets import make_gallery, make_html, make_image_field, make_widget
 
 INTRODUCTION = (
     "What a network attends to in a picture, and what can be made of it. "
@@ -33,68 +33,70 @@ class Page:
 
     def __init__(self, workshop: Workshop, visits: Visits, attention: Mapping[str, Any]):
         self.workshop, self.networks = workshop, workshop.networks
-        self.examples = examples.there()
+        self.examples = examples.list_examples()
         kept = {"analytics_enabled": False, "delete_cache": (60, 600)}
         with gr.Blocks(title="lta: learn to pay attention", fill_width=True, **kept) as self.blocks:
-            html(f"<h1>Learn to pay attention</h1><p>{INTRODUCTION}</p>")
+            make_html(f"<h1>Learn to pay attention</h1><p>{INTRODUCTION}</p>")
             with gr.Row():
                 with gr.Column(scale=2, min_width=300, elem_id="lta-left"):
                     with gr.Column(elem_id="lta-input"):
-                        self._input()
+                        self._add_input()
                     with gr.Column(elem_id="lta-controls"):
-                        self._effects()
-                        self._attention(attention)
-                        self._query()
+                        self._add_effects()
+                        self._add_attention(attention)
+                        self._add_query()
                 with gr.Column(scale=5, min_width=300, elem_id="lta-views"), gr.Row():
-                    self.views = [self._view(number) for number in range(len(self.networks))]
+                    self.views = [self._add_view(number) for number in range(len(self.networks))]
             keys = {name: tuple(values) for name, values in self.values.items()}
             files = [file for _, file in self.examples]
             self._wire(Handlers(workshop, visits, keys, tuple(self.attention), files))
         self.blocks.queue(max_size=WAITING, default_concurrency_limit=2)
 
-    def _input(self) -> None:
-        self.file = picture_field("Picture")
-        self.given = html()
-        self.gallery = gallery("Examples", self.examples)
+    def _add_input(self) -> None:
+        self.file = make_image_field("Picture")
+        self.given = make_html()
+        self.gallery = make_gallery("Examples", self.examples)
 
-    def _effects(self) -> None:
+    def _add_effects(self) -> None:
         first, *_ = self.workshop.effects
         self.boxes, self.values = {}, {}
         with gr.Group():
             self.effect = gr.Radio(list(self.workshop.effects), value=first, label="Effect")
             for name, effect in self.workshop.effects.items():
-                idle = controls.idle(effect.keywords)
+                idle = controls.find_idle_keys(effect.keywords)
                 with gr.Column(visible=name == first) as self.boxes[name]:
                     self.values[name] = {
-                        key: widget(controls.OF_EFFECTS[key], controls.shown(key, value), visible=key not in idle)
+                        key: make_widget(
+                            controls.OF_EFFECTS[key], controls.to_control_value(key, value), visible=key not in idle
+                        )
                         for key, value in effect.keywords.items()
                     }
 
-    def _attention(self, start: Mapping[str, Any]) -> None:
-        levels = union(self.networks)
+    def _add_attention(self, start: Mapping[str, Any]) -> None:
+        levels = merge_levels(self.networks)
         with gr.Accordion("Attention", open=False):
             self.attention = {
-                key: widget(control, controls.shown(key, start[key], levels))
-                for key, control in controls.of_attention(levels).items()
+                key: make_widget(control, controls.to_control_value(key, start[key], levels))
+                for key, control in controls.make_attention_controls(levels).items()
             }
 
-    def _query(self) -> None:
-        said = [f"{network.name}: {network.query_said}" for network in self.networks]
+    def _add_query(self) -> None:
+        said = [f"{network.name}: {network.query_note}" for network in self.networks]
         with gr.Accordion("Query", open=False):
-            html(figures.notes(said if len(said) > 1 else [self.networks[0].query_said]))
+            make_html(figures.render_notes(said if len(said) > 1 else [self.networks[0].query_note]))
             with gr.Column(visible=any(network.acting for network in self.networks)):
                 self.query = gr.Radio([OWN, OTHER], value=OWN, label="Query of", interactive=False)
-                self.other_file = picture_field("The other picture")
-                self.other = html()
-                self.other_gallery = gallery("Examples of another picture", self.examples)
+                self.other_file = make_image_field("The other picture")
+                self.other = make_html()
+                self.other_gallery = make_gallery("Examples of another picture", self.examples)
 
-    def _view(self, number: int) -> dict[str, Any]:
+    def _add_view(self, number: int) -> dict[str, Any]:
         with gr.Column(min_width=280):
-            html(figures.heading(self.networks[number]))
+            make_html(figures.render_heading(self.networks[number]))
             return {
-                "seen": html(),
-                "result": html(),
-                "said": html(name="lta-said"),
+                "seen": make_html(),
+                "result": make_html(),
+                "said": make_html(name="lta-said"),
                 "save": gr.Button("Download at full size", variant="primary", interactive=False),
                 "file": gr.DownloadButton(visible="hidden"),
             }
@@ -111,19 +113,19 @@ class Page:
         private = {"show_progress": "minimal", "api_visibility": "private"}
         one_by_one = {**private, "concurrency_id": "whole pictures", "concurrency_limit": 1}  # these fill the memory
 
-        self.effect.change(only_shown(list(self.boxes)), self.effect, list(self.boxes.values()), **at_once)
+        self.effect.change(show_only_chosen(list(self.boxes)), self.effect, list(self.boxes.values()), **at_once)
         for values in self.values.values():
             if "how" in values:
                 parts = list(values.values())
-                values["how"].change(without_idle(list(values)), parts, parts, **at_once)
-        gr.on([part.input for part in live], do.live, state, results, trigger_mode="always_last", **silent)
+                values["how"].change(hide_idle_controls(list(values)), parts, parts, **at_once)
+        gr.on([part.input for part in live], do.update_results, state, results, trigger_mode="always_last", **silent)
         self.file.upload(do.upload, [self.file, *state], [self.file, self.given, *whole], **one_by_one)
-        self.gallery.click(do.example, state, [self.given, *whole], **private)
+        self.gallery.click(do.choose_example, state, [self.given, *whole], **private)
         if self.examples:
-            self.blocks.load(do.first, state, [self.given, *whole], **private)
+            self.blocks.load(do.show_first_example, state, [self.given, *whole], **private)
         self.query.input(do.query, state, whole, **private)
         self.other_file.upload(do.upload_other, [self.other_file, *state], [self.other_file, *others], **one_by_one)
-        self.other_gallery.click(do.example_other, state, others, **private)
+        self.other_gallery.click(do.choose_other_example, state, others, **private)
         for number, view in enumerate(self.views):
             made = view["save"].click(do.save(number), state, view["file"], **one_by_one)
             made.success(None, view["file"], None, js=FETCH, **silent)

@@ -22,7 +22,7 @@ HOSTED = ("SYSTEM", "SPACE_ID", "SPACES_ZERO_GPU")
 
 
 @contextmanager
-def own_folder(host: str) -> Iterator[tuple[Path, list[str]]]:
+def use_own_folder(host: str) -> Iterator[tuple[Path, list[str]]]:
     """A temporary folder, for all that this process and its libraries write, and the names of the environment's settings of
     Gradio, which are put aside meanwhile: what the page promises doesn't depend on them."""
     for chatty in ("httpx", "matplotlib"):  # of requests that Gradio makes to itself, of fonts
@@ -52,13 +52,13 @@ def own_folder(host: str) -> Iterator[tuple[Path, list[str]]]:
             os.environ.update(before)
 
 
-def free_port(host: Any, port: Any) -> int:
+def find_free_port(host: Any, port: Any) -> int:
     """`port`, or where that is None the first free one. Raises ValueError where it is taken or can't be, or `host` is no
     address of this computer."""
     if not isinstance(host, str) or not host or ":" in host:
         raise ValueError(f"host={host} must be a name or an IPv4 address of this computer, or {EVERYWHERE} for all of them")
     if port is not None:
-        checks.whole("port", port, least=1)
+        checks.require_whole_number("port", port, least=1)
     for number in range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else [port]:
         with socket.socket() as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,7 +81,7 @@ def check_installed() -> None:
         raise ValueError(f"lta.demo needs {' and '.join(missing)}: pip install 'lta[demo]'")
 
 
-def reach(host: str) -> str:
+def describe_reach(host: str) -> str:
     """Who can use the page, in words."""
     if host == "localhost" or host.startswith("127."):
         return "for this computer alone"

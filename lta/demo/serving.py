@@ -19,7 +19,7 @@ STICKY = "<style>.gradio-container { overflow: clip !important; }</style>"
 
 
 @contextmanager
-def served(page: Any, host: str, port: int, most: Limits) -> Iterator[str]:
+def serve_page(page: Any, host: str, port: int, most: Limits) -> Iterator[str]:
     """The page's address. Gradio's own settings that could be asked for through the environment are all given here."""
     hosts = None if host == EVERYWHERE else {host, *LOOPBACK}
     gate = Middleware(Gate, hosts=hosts, largest=most.bytes)

@@ -64,7 +64,7 @@ class Visits:
         self._visits: dict[str, Visit] = {}
         self._lock = Lock()
 
-    def of(self, key: str) -> Visit:
+    def get_visit(self, key: str) -> Visit:
         """A new one where there is none (any more)."""
         with self._lock:
             visit = self._visits.pop(key, None) or Visit()

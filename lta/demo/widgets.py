@@ -16,7 +16,7 @@ PRESSED = """element.addEventListener("click", (event) => {
 });"""
 
 
-def widget(control: Control, value: Any, visible: bool = True) -> Any:
+def make_widget(control: Control, value: Any, visible: bool = True) -> Any:
     shared = {"label": control.label, "value": value, "interactive": True, "visible": visible}
     if isinstance(control, Colour):
         return gr.ColorPicker(**shared)
@@ -33,16 +33,16 @@ def widget(control: Control, value: Any, visible: bool = True) -> Any:
     return gr.Radio(list(control.choices), **shared)
 
 
-def picture_field(label: str) -> Any:
+def make_image_field(label: str) -> Any:
     """Takes any file: what is a picture is found out by lta.pictures, which knows more formats than browsers do."""
     return gr.File(label=label, file_count="single", height=130)
 
 
-def gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> Any:
+def make_gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> Any:
     """Thumbnails, each a button; the event of a click has its place as `number`."""
-    return gr.HTML(figures.gallery(label, examples), js_on_load=PRESSED, visible=bool(examples))
+    return gr.HTML(figures.render_gallery(label, examples), js_on_load=PRESSED, visible=bool(examples))
 
 
-def html(content: str = "", name: str | None = None) -> Any:
+def make_html(content: str = "", name: str | None = None) -> Any:
     """`name` is a CSS class."""
     return gr.HTML(content, js_on_load=None, elem_classes=name)

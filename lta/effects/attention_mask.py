@@ -7,14 +7,14 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from lta.checks import share
-from lta.effects.blur import gaussian
+from lta.checks import require_share
+from lta.effects.blur import apply_gaussian_blur
 
 WORKING = 4_000_000
 """Pixels: edges of larger pictures are followed on a smaller copy, whose pixel is 2.4 of a photograph's of 24 megapixels."""
 
 
-def stretched(
+def stretch_values(
     values: Float[Tensor, "rows columns"], low: float = 0.5, high: float = 0.95
 ) -> tuple[Float[Tensor, "rows columns"], bool]:
     """0 up to the quantile `low` of the values, 1 from the quantile `high`, and straight between; and whether it says
@@ -22,8 +22,8 @@ def stretched(
 
     Raises ValueError where not 0 <= low < high <= 1.
     """
-    share("low", low)
-    share("high", high)
+    require_share("low", low)
+    require_share("high", high)
     if low >= high:
         raise ValueError(
             f"low={low} must be below high={high}: quantiles of the map at which nothing and everything is attended"
@@ -35,7 +35,7 @@ def stretched(
     return ((values.double() - start) / (end - start)).clamp_(0, 1).float(), True
 
 
-def on_picture(
+def fit_mask_to_image(
     mask: Float[Tensor, "rows columns"],
     picture: UInt8[Tensor, "3 height width"],
     edges: float = 0.05,
@@ -54,15 +54,15 @@ def on_picture(
     size = (max(1, round(height / smaller)), max(1, round(width / smaller)))
     if tuple(mask.shape) == (height, width) and not edges and not feather:
         return mask
-    mask = _resized(mask, size)
+    mask = _resize_mask(mask, size)
     if edges:
-        mask = _guided(mask, _resized_picture(picture, size), edges * min(size))
+        mask = _apply_guided_filter(mask, _resize_image(picture, size), edges * min(size))
     if feather and min(size) > 1:
-        mask = gaussian(mask[None, None], feather)[0, 0].clamp_(0, 1)
-    return _resized(mask, (height, width))
+        mask = apply_gaussian_blur(mask[None, None], feather)[0, 0].clamp_(0, 1)
+    return _resize_mask(mask, (height, width))
 
 
-def _guided(mask: Tensor, picture: Tensor, reach: float) -> Tensor:
+def _apply_guided_filter(mask: Tensor, picture: Tensor, reach: float) -> Tensor:
     # Imported here: it takes half a second, and masks that are exact need none of it.
     from kornia.filters import guided_blur
 
@@ -79,14 +79,14 @@ SMOOTH = 1e-3
 """The guided filter's epsilon, of colours from 0 to 1: what varies less than 3 % counts as flat."""
 
 
-def _resized(mask: Tensor, size: tuple[int, int]) -> Tensor:
+def _resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(mask.shape) == size:
         return mask
     smaller = size[0] < mask.shape[0] or size[1] < mask.shape[1]
     return F.interpolate(mask[None, None], size, mode="bilinear", align_corners=False, antialias=smaller)[0, 0].clamp_(0, 1)
 
 
-def _resized_picture(picture: Tensor, size: tuple[int, int]) -> Float[Tensor, "3 height width"]:
+def _resize_image(picture: Tensor, size: tuple[int, int]) -> Float[Tensor, "3 height width"]:
     if tuple(picture.shape[1:]) != size:
         picture = F.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
     return picture.float() / 255

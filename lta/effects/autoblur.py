@@ -3,7 +3,7 @@
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from lta.checks import share
+from lta.checks import require_share
 from lta.effects.lens import defocus
 
 
@@ -19,5 +19,5 @@ def autoblur(
     At 0 they have `strength` (0 to 1) of `radius`, a share of the picture's shorter side, at most 0.25. What is attended
     gives no light to what is not (`lens.defocus`).
     """
-    share("strength", strength)
+    require_share("strength", strength)
     return defocus(picture, strength * (1 - attention), radius, alpha)

@@ -16,12 +16,13 @@ def blur(
 ) -> Shaped[Tensor, "batch 3 height width"]:
     """Each pixel mixed with that of the blurred picture: `amount` 0 leaves it as it is, 1 is the full blur.
 
-    `images` are uint8, or floating point of any range; what is returned has the same type. `sigma` is as in `gaussian`.
+    `images` are uint8, or floating point of any range; what is returned has the same type. `sigma` is as in
+    `apply_gaussian_blur`.
     """
-    return mix(images, gaussian(images, sigma), amount)
+    return mix(images, apply_gaussian_blur(images, sigma), amount)
 
 
-def gaussian(
+def apply_gaussian_blur(
     images: Shaped[Tensor, "batch channels height width"], sigma: float
 ) -> Shaped[Tensor, "batch channels height width"]:
     """The whole picture blurred; beyond its edges it is mirrored.
@@ -35,10 +36,10 @@ def gaussian(
     pixels = sigma * shorter
     width = 2 * min(math.ceil(3 * pixels), shorter - 1) + 1
     # One axis after the other: the same picture, and at 1000 pixels two orders of magnitude fewer products.
-    blurred = _floating(images)
+    blurred = _to_float(images)
     for kernel in ([width, 1], [1, width]):
         blurred = gaussian_blur(blurred, kernel, [pixels, pixels])
-    return _of_type(blurred, images.dtype)
+    return _to_dtype(blurred, images.dtype)
 
 
 def mix(
@@ -49,13 +50,13 @@ def mix(
     """`others` in the share that `amount` (0 to 1, or a mask) says, exactly `images` at 0 and `others` at 1."""
     if amount.dtype == torch.bool:
         return torch.where(amount[:, None], others, images)
-    start, end = _floating(images), _floating(others)
-    return _of_type(torch.lerp(start, end, amount[:, None].to(start.dtype)), images.dtype)
+    start, end = _to_float(images), _to_float(others)
+    return _to_dtype(torch.lerp(start, end, amount[:, None].to(start.dtype)), images.dtype)
 
 
-def _floating(images: Tensor) -> Tensor:
+def _to_float(images: Tensor) -> Tensor:
     return images if images.is_floating_point() else images.float()
 
 
-def _of_type(images: Tensor, dtype: torch.dtype) -> Tensor:
+def _to_dtype(images: Tensor, dtype: torch.dtype) -> Tensor:
     return images if dtype.is_floating_point else images.round().clamp(0, 255).to(dtype)

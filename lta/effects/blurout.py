@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from lta.checks import choice, share
+from lta.checks import require_choice, require_share
 from lta.effects.blend import blend
 from lta.effects.lens import check_radius, defocus
 
@@ -32,8 +32,8 @@ def blurout(
     known of what may stand there, as of faces and number plates; "fill" at full strength leaves nothing from `WHOLE` on,
     and below it, along borders, as much as is to be seen.
     """
-    share("strength", strength)
-    choice("how", how, HOW)
+    require_share("strength", strength)
+    require_choice("how", how, HOW)
     check_radius(radius)
     if len(colour) != 3 or not all(isinstance(value, int) and 0 <= value <= 255 for value in colour):
         shown = colour if isinstance(colour, str) else list(colour)
@@ -42,11 +42,11 @@ def blurout(
         return defocus(picture, strength * attention, radius, alpha)
     amount = strength * (attention / WHOLE).clamp(max=1)  # a network is hardly ever wholly sure, and a veil hides nothing
     if how == "pixelate":
-        return blend(picture, pixelated(picture, radius, alpha), amount)
+        return blend(picture, pixelate_image(picture, radius, alpha), amount)
     return blend(picture, torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand_as(picture), amount)
 
 
-def pixelated(
+def pixelate_image(
     picture: UInt8[Tensor, "3 height width"], radius: float, alpha: UInt8[Tensor, "height width"] | None = None
 ) -> UInt8[Tensor, "3 height width"]:
     """Squares of one colour, the mean of what is not transparent there; they are cut off at the right and at the bottom."""

@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from lta.checks import share
+from lta.checks import require_share
 
 WORKING = 256
 """Cells along the longer side, on which places are compared."""
@@ -23,7 +23,7 @@ def crop(
     """The smallest window of `aspect` (width:height, as "4:3"; None: the picture's own) that holds the share `keep` of what
     the largest one could hold of the attention. With `alpha` four channels are returned. Values are as in the picture.
     """
-    share("keep", keep)
+    require_share("keep", keep)
     top, left, rows, columns = window(attention, ratio(aspect, picture.shape[1:]), keep)
     pixels = picture if alpha is None else torch.cat([picture, alpha[None]])
     return pixels[:, top : top + rows, left : left + columns].clone()
@@ -50,16 +50,16 @@ def window(attention: Float[Tensor, "height width"], aspect: float, keep: float)
     sums = F.pad(mass.cumsum(0).cumsum(1), (1, 0, 1, 0))
     largest = min(height, width / aspect)  # rows, in pixels
     sizes = torch.linspace(1, largest, min(WORKING, max(2, int(largest)))).tolist()
-    goal = keep * _best(sums, attention.shape, largest, aspect)[0]
+    goal = keep * _find_best_window(sums, attention.shape, largest, aspect)[0]
     low, high = 0, len(sizes) - 1
     while low < high:  # a larger window never holds less
         middle = (low + high) // 2
-        if _best(sums, attention.shape, sizes[middle], aspect)[0] >= goal * (1 - 1e-9):
+        if _find_best_window(sums, attention.shape, sizes[middle], aspect)[0] >= goal * (1 - 1e-9):
             high = middle
         else:
             low = middle + 1
     rows, columns = _size(sizes[low], aspect, attention.shape)
-    _, y, x = _best(sums, attention.shape, sizes[low], aspect)
+    _, y, x = _find_best_window(sums, attention.shape, sizes[low], aspect)
     return min(round(y * height), height - rows), min(round(x * width), width - columns), rows, columns
 
 
@@ -67,7 +67,7 @@ def _size(rows: float, aspect: float, size: tuple[int, ...]) -> tuple[int, int]:
     return max(1, min(size[0], round(rows))), max(1, min(size[1], round(rows * aspect)))
 
 
-def _best(sums: Tensor, size: tuple[int, ...], rows: float, aspect: float) -> tuple[float, float, float]:
+def _find_best_window(sums: Tensor, size: tuple[int, ...], rows: float, aspect: float) -> tuple[float, float, float]:
     """What the best window of so many rows (pixels) holds, and its top and left as shares of the picture."""
     cells = (sums.shape[0] - 1, sums.shape[1] - 1)
     high, wide = (

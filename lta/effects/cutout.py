@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from lta.checks import share
+from lta.checks import require_share
 
 
 def cutout(
@@ -14,6 +14,6 @@ def cutout(
     strength: float = 1.0,
 ) -> UInt8[Tensor, "4 height width"]:
     """Red, green, blue, and alpha: the picture's own times `attention`; with `strength` (0 to 1) 0 it stays as it was."""
-    share("strength", strength)
+    require_share("strength", strength)
     kept = torch.lerp(torch.ones(()), attention, strength).mul_(255 if alpha is None else alpha)
     return torch.cat([picture, kept.round_().to(torch.uint8)[None]])

@@ -41,7 +41,7 @@ def defocus(
     out = torch.empty_like(picture)
     for top, bottom in lens.bands():
         band = slice(top, bottom)
-        torch.where(amount[band] <= 0, picture[:, band], _encoded(lens.light_of(top, bottom)), out=out[:, band])
+        torch.where(amount[band] <= 0, picture[:, band], _encode_srgb(lens.compute_light(top, bottom)), out=out[:, band])
     return out
 
 
@@ -61,64 +61,68 @@ class _Lens:
         radii = [largest / 2**place for place in reversed(range(count))]
         self.small = [0.0, *(radius for radius in radii if radius <= DETAIL)]
         self.large = [radius for radius in radii if radius > DETAIL]
-        self.grid = self._coarse_light() if self.large else None
+        self.grid = self._compute_coarse_light() if self.large else None
 
     def bands(self) -> Iterator[tuple[int, int]]:
         height = self.amount.shape[0]
         return ((top, min(top + ROWS, height)) for top in range(0, height, ROWS))
 
-    def light_of(self, top: int, bottom: int) -> Float[Tensor, "3 rows width"]:
-        light = _linear(self.picture[:, top:bottom])
+    def compute_light(self, top: int, bottom: int) -> Float[Tensor, "3 rows width"]:
+        light = _decode_srgb(self.picture[:, top:bottom])
         radius = self.amount[top:bottom] * self.largest
         ends = [*self.small, *self.large[:1]]
         result = light * _share(radius, ends, 0)
         for place in range(1, len(ends)):
             share = _share(radius, ends, place)
             if share.any():
-                drawn = self._from_grid(top, bottom) if ends[place] > DETAIL else self._disc(ends[place], light, top, bottom)
+                drawn = (
+                    self._sample_grid(top, bottom)
+                    if ends[place] > DETAIL
+                    else self._draw_discs(ends[place], light, top, bottom)
+                )
                 result.addcmul_(drawn, share.expand_as(drawn))
         return result
 
-    def _weighed(self, radius: float, top: int, bottom: int, light: Tensor) -> Float[Tensor, "4 rows width"]:
+    def _weigh_light(self, radius: float, top: int, bottom: int, light: Tensor) -> Float[Tensor, "4 rows width"]:
         """What each pixel gives to discs of `radius`, and its light times that: the sharper than these it is, the less."""
         weight = (self.amount[top:bottom] * (self.largest / radius)).clamp_(max=1)
         if self.alpha is not None:
             weight *= self.alpha[top:bottom].float() / 255
         return torch.cat([weight[None], light * weight])
 
-    def _disc(self, radius: float, light: Tensor, top: int, bottom: int) -> Float[Tensor, "3 rows width"]:
+    def _draw_discs(self, radius: float, light: Tensor, top: int, bottom: int) -> Float[Tensor, "3 rows width"]:
         reach = disc(radius).shape[0] // 2
         upper, lower = max(top - reach, 0), min(bottom + reach, self.amount.shape[0])
-        weighed = self._weighed(radius, upper, lower, _linear(self.picture[:, upper:lower]))
-        return _spread(F.pad(weighed, (reach, reach, reach - (top - upper), reach - (lower - bottom))), radius, light)
+        weighed = self._weigh_light(radius, upper, lower, _decode_srgb(self.picture[:, upper:lower]))
+        return _spread_light(F.pad(weighed, (reach, reach, reach - (top - upper), reach - (lower - bottom))), radius, light)
 
-    def _coarse_light(self) -> Float[Tensor, "3 rows columns"]:
+    def _compute_coarse_light(self) -> Float[Tensor, "3 rows columns"]:
         """What is drawn with large discs, on a grid of 2x2 pixels a cell."""
         height, width = self.amount.shape
         weighed = torch.empty(5, -(-height // 2), -(-width // 2))
         for top, bottom in self.bands():
-            band = self._weighed(self.large[0], top, bottom, _linear(self.picture[:, top:bottom]))
-            weighed[:, top // 2 : -(-bottom // 2)] = _halved(torch.cat([band, self.amount[None, top:bottom] * band[:1]]))
-        return self._drawn(weighed, 0)
+            band = self._weigh_light(self.large[0], top, bottom, _decode_srgb(self.picture[:, top:bottom]))
+            weighed[:, top // 2 : -(-bottom // 2)] = _halve_size(torch.cat([band, self.amount[None, top:bottom] * band[:1]]))
+        return self._draw_on_grid(weighed, 0)
 
-    def _drawn(self, weighed: Float[Tensor, "5 rows columns"], place: int) -> Float[Tensor, "3 rows columns"]:
+    def _draw_on_grid(self, weighed: Float[Tensor, "5 rows columns"], place: int) -> Float[Tensor, "3 rows columns"]:
         """By discs of `large[place]` and larger. `weighed`: what each cell gives to them, its light times that, and its
         amount times that."""
         radius = self.large[place]
         on_grid = radius / 2 ** (place + 1)
         reach = disc(on_grid).shape[0] // 2
         given, light, amount = weighed[:1], weighed[1:4], weighed[4] / weighed[0].clamp(min=NOTHING)
-        result = _spread(F.pad(weighed[:4], (reach,) * 4), on_grid, light / given.clamp(min=NOTHING))
+        result = _spread_light(F.pad(weighed[:4], (reach,) * 4), on_grid, light / given.clamp(min=NOTHING))
         if place + 1 < len(self.large):
             further = self.large[place + 1]
             less = (amount * (self.largest / further)).clamp(0.5, 1)  # what is less out of focus than this gave less already
-            larger = _enlarged(self._drawn(_halved(weighed * less), place + 1), result.shape[1:])
+            larger = _double_size(self._draw_on_grid(_halve_size(weighed * less), place + 1), result.shape[1:])
             result.lerp_(larger, 1 - _share(amount * self.largest, [0.0, radius, further], 1, lowest=True))
         return result
 
-    def _from_grid(self, top: int, bottom: int) -> Float[Tensor, "3 rows width"]:
+    def _sample_grid(self, top: int, bottom: int) -> Float[Tensor, "3 rows width"]:
         rows = torch.arange(top // 2 - 1, -(-bottom // 2) + 1).clamp(0, self.grid.shape[1] - 1)  # to interpolate, one more
-        return _enlarged(self.grid[:, rows], (2 * len(rows), self.amount.shape[1]))[:, 2 : 2 + bottom - top]
+        return _double_size(self.grid[:, rows], (2 * len(rows), self.amount.shape[1]))[:, 2 : 2 + bottom - top]
 
 
 def _share(radius: Tensor, ends: list[float], place: int, lowest: bool = False) -> Float[Tensor, "rows columns"]:
@@ -132,19 +136,19 @@ def _share(radius: Tensor, ends: list[float], place: int, lowest: bool = False) 
     return torch.minimum(rises, falls).clamp_(0, 1)
 
 
-def _spread(weighed: Float[Tensor, "4 _ _"], radius: float, otherwise: Tensor) -> Float[Tensor, "3 rows columns"]:
+def _spread_light(weighed: Float[Tensor, "4 _ _"], radius: float, otherwise: Tensor) -> Float[Tensor, "3 rows columns"]:
     """Light over discs; `otherwise` where nothing near gives any (among transparent pixels). `weighed` is padded."""
     kernel = disc(radius)
-    total, *light = (_convolved(values, kernel) for values in weighed)
+    total, *light = (_convolve(values, kernel) for values in weighed)
     return torch.where(total > NOTHING, torch.stack(light) / total.clamp(min=NOTHING), otherwise)
 
 
-def _halved(values: Float[Tensor, "layers _ _"]) -> Float[Tensor, "layers _ _"]:
+def _halve_size(values: Float[Tensor, "layers _ _"]) -> Float[Tensor, "layers _ _"]:
     """Means of 2x2; beyond an odd edge there is zero."""
     return F.avg_pool2d(F.pad(values, (0, values.shape[2] % 2, 0, values.shape[1] % 2)), 2)
 
 
-def _enlarged(values: Float[Tensor, "3 _ _"], size: tuple[int, ...]) -> Float[Tensor, "3 rows columns"]:
+def _double_size(values: Float[Tensor, "3 _ _"], size: tuple[int, ...]) -> Float[Tensor, "3 rows columns"]:
     """Twice as large, cut to `size`."""
     return F.interpolate(values[None], scale_factor=2, mode="bilinear", align_corners=False)[0, :, : size[0], : size[1]]
 
@@ -157,7 +161,7 @@ def disc(radius: float) -> Float[Tensor, "side side"]:
     return weights / weights.sum()
 
 
-def _convolved(values: Tensor, kernel: Tensor) -> Tensor:
+def _convolve(values: Tensor, kernel: Tensor) -> Tensor:
     """As conv2d of one picture of one channel, without padding. Strips of it become channels: five times faster on a CPU."""
     edge = kernel.shape[0] - 1
     rows, width = values.shape[0] - edge, values.shape[1] - edge
@@ -182,9 +186,9 @@ def _values() -> Tensor:
     return torch.bucketize(torch.arange(2**16) / (2**16 - 1), borders).to(torch.uint8)
 
 
-def _linear(values: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+def _decode_srgb(values: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return _light().index_select(0, values.flatten().int()).view(values.shape)
 
 
-def _encoded(light: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
+def _encode_srgb(light: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     return _values().index_select(0, (light * (2**16 - 1) + 0.5).int().clamp_(0, 2**16 - 1).flatten()).view(light.shape)

@@ -5,7 +5,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
-from lta.checks import share
+from lta.checks import require_share
 from lta.effects.blend import blend
 
 
@@ -16,7 +16,7 @@ def spotlight(
     strength: float = 0.8,
 ) -> UInt8[Tensor, "3 height width"]:
     """Darker by `strength` (0 to 1, black) where `attention` is 0; as it is to the bit where it is 1."""
-    share("strength", strength)
+    require_share("strength", strength)
     return blend(picture, torch.zeros(1, dtype=torch.uint8).expand_as(picture), strength * (1 - attention))
 
 
@@ -27,5 +27,5 @@ def desaturate(
     strength: float = 1.0,
 ) -> UInt8[Tensor, "3 height width"]:
     """Greyer by `strength` (0 to 1, grey; ITU-R 601 luma) where `attention` is 0; as it is to the bit where it is 1."""
-    share("strength", strength)
+    require_share("strength", strength)
     return blend(picture, rgb_to_grayscale(picture, 3), strength * (1 - attention))

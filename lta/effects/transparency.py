@@ -12,7 +12,7 @@ TRANSPARENT = ("cutout",)
 """Effects whose results not every picture's own format can keep: they are PNG."""
 
 
-def made(
+def apply_effect(
     effect: Effect,
     picture: UInt8[Tensor, "3 height width"],
     attention: Float[Tensor, "height width"],
@@ -27,11 +27,11 @@ def check(effects: Mapping[str, Effect]) -> None:
     """Raises ValueError, with the setting's key, where one can't be made as it is set: tried on a tiny picture."""
     for name, effect in effects.items():
         try:
-            made(effect, torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(8, 8), None)
+            apply_effect(effect, torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(8, 8), None)
         except ValueError as error:
             raise ValueError(f"effect.{name}.{error}") from error
 
 
-def ending(effect: str) -> str | None:
+def choose_suffix(effect: str) -> str | None:
     """That the name of a result must have; None where the picture's own will do."""
     return ".png" if effect in TRANSPARENT else None

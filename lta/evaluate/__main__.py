@@ -18,9 +18,9 @@ def evaluate(composed: DictConfig) -> None:
     from lta.loggers.wandb_evaluation import send_answers
     from lta.training.devices import bfloat16_is_faster, choose_device
 
-    checks.whole("seed", cfg.seed)
-    checks.choice("precision", cfg.precision, ("float32", "bf16"))
-    checks.flag("wandb", cfg.wandb)
+    checks.require_whole_number("seed", cfg.seed)
+    checks.require_choice("precision", cfg.precision, ("float32", "bf16"))
+    checks.require_flag("wandb", cfg.wandb)
     evaluators = {name: build(node) for name, node in cfg.evaluator.items()}
     device = choose_device(cfg.device)
     if cfg.precision == "bf16" and not bfloat16_is_faster(
@@ -28,8 +28,8 @@ def evaluate(composed: DictConfig) -> None:
     ):
         raise ValueError(f"precision=bf16: {device.type} here computes it slower than float32")
     settings = plain(cfg)
-    found = answers.find(settings["checkpoint"], cfg.which)
-    with answers.processes_joined(device), torch.autocast(device.type, torch.bfloat16, enabled=cfg.precision == "bf16"):
+    found = answers.find_networks(settings["checkpoint"], cfg.which)
+    with answers.join_processes(device), torch.autocast(device.type, torch.bfloat16, enabled=cfg.precision == "bf16"):
         answered = False
         for network in found:
             results = answers.evaluate(network, evaluators, device, settings["data"], cfg.precision)

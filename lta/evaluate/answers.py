@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import torch
 
 import lta
-from lta.evaluators.evaluator import Evaluator, NotAsked, Result
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
 from lta.inference.checkpoint import load, read_checkpoint
 from lta.instantiate import build
 from lta.runtime import ranks, run_directory
-from lta.runtime.console import duration
+from lta.runtime.console import format_duration
 from lta.runtime.files import read_json, write_json, write_text
 from lta.runtime.provenance import code_version
 
@@ -38,16 +38,16 @@ class Network(NamedTuple):
     of_pattern: bool = False
 
 
-def find(asked: str | Sequence[str], which: str) -> list[Network]:
+def find_networks(asked: str | Sequence[str], which: str) -> list[Network]:
     """Of each path or pattern: the run directories or checkpoint files; raises ValueError where there is none."""
     found: list[Network] = []
     for entry in [asked] if isinstance(asked, str) else asked:
-        found += _matching(str(entry), which) if glob.has_magic(str(entry)) else [_network(Path(entry), which)]
+        found += _match_pattern(str(entry), which) if glob.has_magic(str(entry)) else [_network(Path(entry), which)]
     named = {network.checkpoint: network for network in found if not network.of_pattern}
     return list({network.checkpoint: named.get(network.checkpoint, network) for network in found}.values())
 
 
-def _matching(pattern: str, which: str) -> Iterator[Network]:
+def _match_pattern(pattern: str, which: str) -> Iterator[Network]:
     """Those of its runs that have the checkpoint; the others are named. A sweep's directory holds files beside its runs."""
     paths = [Path(path) for path in sorted(glob.glob(pattern))]
     paths = [path for path in paths if path.suffix == ".ckpt" or (path / "config.yaml").is_file()]
@@ -64,7 +64,7 @@ def _matching(pattern: str, which: str) -> Iterator[Network]:
 
 def _network(path: Path, which: str) -> Network:
     if path.is_dir():
-        return Network(path, run_directory.checkpoint(path, which))
+        return Network(path, run_directory.find_checkpoint(path, which))
     if not path.is_file():
         raise ValueError(f"checkpoint={path}: there is no such file or run directory")
     inside = path.parent.name == "checkpoints" and (path.parent.parent / "config.yaml").is_file()
@@ -72,7 +72,7 @@ def _network(path: Path, which: str) -> Network:
 
 
 @contextmanager
-def processes_joined(device: torch.device) -> Iterator[None]:
+def join_processes(device: torch.device) -> Iterator[None]:
     """Under torchrun, its processes share the work."""
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
@@ -109,7 +109,7 @@ def evaluate(
             _check_size(hparams["image_size"], data)
             evaluator.check(classifier, data)
             asked[name] = evaluator
-        except NotAsked as error:
+        except NotApplicable as error:
             if not network.of_pattern:
                 raise
             if ranks.is_first():
@@ -119,7 +119,7 @@ def evaluate(
 
 def _check_size(trained: Sequence[int], data: Any) -> None:
     if list(data.image_size) != list(trained):
-        raise NotAsked(
+        raise NotApplicable(
             f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
             f"{trained[0]}x{trained[1]}: give data.image_size={trained[0]}"
         )
@@ -156,12 +156,12 @@ def answer_all(
         results[name] = evaluator.run(classifier, data)
         seconds = time.monotonic() - start
         if ranks.is_first():
-            path = write(network.directory, name, evaluator, results[name], about, seconds, data, command)
+            path = write_answer(network.directory, name, evaluator, results[name], about, seconds, data, command)
             print(_text(name, results[name], network.directory, path, seconds), flush=True)
     return results
 
 
-def write(
+def write_answer(
     directory: Path,
     name: str,
     evaluator: Evaluator,
@@ -175,7 +175,7 @@ def write(
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
-    question = _plain(
+    question = _to_plain(
         {
             **about,
             "settings": {name: value for name, value in vars(evaluator).items() if name[0] != "_"},
@@ -190,7 +190,7 @@ def write(
             "evaluator": name,
             "question": question,
             "coding": getattr(data, "coding", None),
-            "figures": _plain(result.figures),
+            "figures": _to_plain(result.figures),
             "command": list(command),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 1),
@@ -225,17 +225,17 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _text(name: str, result: Result, directory: Path, path: Path, seconds: float) -> str:
-    return "\n".join(["", f"== {name} of {directory} ({duration(seconds)})", *result.lines, f"{'':16}{path}"])
+    return "\n".join(["", f"== {name} of {directory} ({format_duration(seconds)})", *result.lines, f"{'':16}{path}"])
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     """For JSON: numpy's values as Python's, NaN and infinity as null, objects as their name."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _to_plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_to_plain(one) for one in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return _to_plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (bool, int, str)) else type(value).__name__

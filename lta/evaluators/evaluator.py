@@ -18,7 +18,7 @@ class Result(NamedTuple):
     pictures: dict[str, Image.Image] = {}  # noqa: RUF012  never changed
 
 
-class NotAsked(ValueError):
+class NotApplicable(ValueError):
     """A question that this network can't be asked, whatever becomes of the others that it is asked of."""
 
 
@@ -44,7 +44,7 @@ class Evaluator(ABC):
 def check_attention(name: str, classifier: Any) -> None:
     """Raises NotAsked where the network has no maps."""
     if not classifier.network.levels:
-        raise NotAsked(f"evaluator={name} asks for attention, and this network has none: it has no maps")
+        raise NotApplicable(f"evaluator={name} asks for attention, and this network has none: it has no maps")
 
 
 def check_masks(name: str, data: Any) -> None:
@@ -66,7 +66,7 @@ def labels_for(classifier: Any, data: Any, split: Any) -> np.ndarray:
     known = {name: number for number, name in enumerate(classifier.class_names)}
     present = sorted({data.class_names[label] for label in np.unique(split.labels)})
     if unknown := [name for name in present if name not in known]:
-        raise NotAsked(
+        raise NotApplicable(
             f"the data have the class {unknown[0]}, which this network does not know; it knows "
             f"{', '.join(map(str, classifier.class_names))}"
         )

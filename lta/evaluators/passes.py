@@ -11,12 +11,14 @@ from torch import Tensor
 from torch.distributed import all_gather_object, get_rank, get_world_size, is_available, is_initialized
 from tqdm import tqdm
 
-Look = Callable[[UInt8[Tensor, "batch 3 height width"], Int[np.ndarray, " batch"]], dict[str, Tensor]]
+MeasureBatch = Callable[[UInt8[Tensor, "batch 3 height width"], Int[np.ndarray, " batch"]], dict[str, Tensor]]
 """From uint8 pictures on the network's device and their positions in the split to values, one an image, by name."""
 
 
 @torch.no_grad()
-def look_at(classifier: Any, split: Any, look: Look, batch_size: int, doing: str) -> dict[str, np.ndarray]:
+def run_forward_passes(
+    classifier: Any, split: Any, look: MeasureBatch, batch_size: int, doing: str
+) -> dict[str, np.ndarray]:
     """What `look` returns of every image, in the split's order, at every process.
 
     Process r of w takes batches r, r + w, ...: each is the same batch, with the same numbers, on any number of

@@ -18,6 +18,6 @@ def balanced_sample(labels: Int[np.ndarray, " images"], count: int | None, seed:
     return np.sort(by_class[np.argsort(turn, kind="stable")[:count]])
 
 
-def said(chosen: int, of: int, what: str) -> str:
+def describe_sample(chosen: int, of: int, what: str) -> str:
     """For a line that is printed: how many were taken."""
     return f"all {of:,} {what}" if chosen == of else f"{chosen:,} of {of:,} {what} (class-balanced)"

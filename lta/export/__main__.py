@@ -16,17 +16,17 @@ def export(composed: DictConfig) -> None:
     from lta.export import program
 
     form = cfg["format"]
-    checks.choice("format", form, program.FORMATS)
+    checks.require_choice("format", form, program.FORMATS)
     program.check_installed(form)
     checkpoint = str(cfg["checkpoint"])
-    run, stem = origin(checkpoint, cfg["which"])
+    run, stem = find_origin(checkpoint, cfg["which"])
     name = stem if run is None else run if stem == "last" else f"{run}_{stem}"
     out = Path(str(cfg["out"] or f"{name}{program.FORMATS[form]}"))
     if out.suffix != program.FORMATS[form]:
         raise ValueError(f"out={out} must end in {program.FORMATS[form]} with format={form}")
     if out.is_dir():
         raise ValueError(f"out={out} is a folder")
-    checks.not_there([out], cfg["overwrite"], "out=FILE")
+    checks.require_absent([out], cfg["overwrite"], "out=FILE")
     from lta.inference.checkpoint import load
 
     classifier = load(checkpoint, cfg["which"])
@@ -34,7 +34,7 @@ def export(composed: DictConfig) -> None:
         print(line)
 
 
-def origin(checkpoint: str, which: str) -> tuple[str | None, str]:
+def find_origin(checkpoint: str, which: str) -> tuple[str | None, str]:
     """The run's name, None of a checkpoint that lies in no run directory, and the checkpoint's name without suffix."""
     path = Path(checkpoint).resolve()
     if path.is_dir():

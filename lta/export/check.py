@@ -10,7 +10,7 @@ from torch import Tensor, nn
 Run = Callable[[UInt8[Tensor, "batch 3 height width"]], Mapping[str, Tensor]]
 
 
-def with_onnxruntime(content: bytes) -> Run:
+def load_with_onnxruntime(content: bytes) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -25,11 +25,11 @@ def with_onnxruntime(content: bytes) -> Run:
     return run
 
 
-def with_torch(content: bytes) -> Run:
+def load_with_torch(content: bytes) -> Run:
     return torch.export.load(io.BytesIO(content)).module()
 
 
-def pictures(size: tuple[int, int], any_size: bool) -> Iterator[UInt8[Tensor, "batch 3 height width"]]:
+def make_images(size: tuple[int, int], any_size: bool) -> Iterator[UInt8[Tensor, "batch 3 height width"]]:
     """Batches of noise, blots and grey; of several sizes where these are free. Always the same ones."""
     height, width = size
     random = torch.Generator().manual_seed(0)
@@ -41,7 +41,7 @@ def pictures(size: tuple[int, int], any_size: bool) -> Iterator[UInt8[Tensor, "b
 
 
 @torch.no_grad()
-def differences(one: Run, other: Run, batches: Sequence[Tensor]) -> dict[str, float]:
+def measure_differences(one: Run, other: Run, batches: Sequence[Tensor]) -> dict[str, float]:
     """By output: the largest difference in any picture, as a share of the largest value that `other` has there.
 
     Infinite where the shapes differ, NaN where a value is.

@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 import lta
 from lta.export import check
-from lta.runtime.files import whole_file
+from lta.runtime.files import replace_file
 
 FORMATS = {"onnx": ".onnx", "torch_export": ".pt2"}
 """How their files are named."""
@@ -84,10 +84,10 @@ def export(classifier: nn.Module, form: str, path: Path, origin: Mapping[str, An
     if form == "onnx" and 4 * sum(weights.numel() for weights in model.state_dict().values()) > LARGEST:
         raise ValueError("format=onnx ends at 2 GiB, which this network is above; choose format=torch_export")
     with torch.no_grad():
-        example = model(next(check.pictures(size, any_size=False)))
+        example = model(next(check.make_images(size, any_size=False)))
     if not all(values.isfinite().all() for values in example.values()):
         raise ValueError("this network gives values that are not finite: its training has diverged, nothing is exported")
-    with _in_one_line("torch.export can't trace this network"):
+    with _raise_in_one_line("torch.export can't trace this network"):
         traced = trace(model, size)
     outputs = list(example)
     facts = {
@@ -98,11 +98,11 @@ def export(classifier: nn.Module, form: str, path: Path, origin: Mapping[str, An
         "larger": traced.any_size,
         "levels": [name.removeprefix("map_") for name in outputs if name.startswith("map_")],
     }
-    with _in_one_line(f"format={form}: torch can't write this network"):
+    with _raise_in_one_line(f"format={form}: torch can't write this network"):
         content = to_onnx(traced, outputs, facts) if form == "onnx" else to_torch_export(traced, facts)
-    checked = _checked(form, content, model, list(check.pictures(size, traced.any_size)))
+    checked = _check_file(form, content, model, list(check.make_images(size, traced.any_size)))
     try:
-        with whole_file(path) as file:
+        with replace_file(path) as file:
             file.write(content)
     except OSError as error:
         raise ValueError(f"{path} can't be written: {error.strerror or error}") from error
@@ -173,7 +173,7 @@ def to_torch_export(traced: Traced, facts: Mapping[str, Any]) -> bytes:
     return content.getvalue()
 
 
-def _checked(form: str, content: bytes, model: Exportable, batches: Sequence[Tensor]) -> str:
+def _check_file(form: str, content: bytes, model: Exportable, batches: Sequence[Tensor]) -> str:
     """Runs the file beside the network, and says how far apart they are.
 
     Raises ValueError where that is more than TOLERANCE, and more than ten times the rounding that the network itself has in
@@ -181,14 +181,14 @@ def _checked(form: str, content: bytes, model: Exportable, batches: Sequence[Ten
     """
     if form == "onnx" and find_spec("onnxruntime") is None:
         return "not checked against the network, which needs: pip install onnxruntime"
-    with _in_one_line(f"format={form}: the file that was made does not run"):
-        run = (check.with_onnxruntime if form == "onnx" else check.with_torch)(content)
-        by_output = check.differences(run, model, batches)
+    with _raise_in_one_line(f"format={form}: the file that was made does not run"):
+        run = (check.load_with_onnxruntime if form == "onnx" else check.load_with_torch)(content)
+        by_output = check.measure_differences(run, model, batches)
     limits = dict.fromkeys(by_output, TOLERANCE)
     if not all(apart <= TOLERANCE for apart in by_output.values()):
         network = copy.deepcopy(model.network).double()
         precise = Exportable(model.preprocess, lambda seen: network(seen.double()))
-        rounding = check.differences(model, precise, batches)
+        rounding = check.measure_differences(model, precise, batches)
         limits = {name: max(TOLERANCE, 10 * rounding[name]) for name in by_output}
     for name, limit in limits.items():
         if not by_output[name] <= limit:  # which NaN is not either
@@ -201,7 +201,7 @@ def _checked(form: str, content: bytes, model: Exportable, batches: Sequence[Ten
 
 
 @contextmanager
-def _in_one_line(said: str) -> Iterator[None]:
+def _raise_in_one_line(said: str) -> Iterator[None]:
     """What a library raises becomes a ValueError; what it logs is about its own work, and is not shown."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)

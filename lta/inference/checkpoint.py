@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from lta.inference.trust import check_names
 from lta.instantiate import build
 from lta.runtime import ranks
-from lta.runtime.run_directory import PREVIOUS, checkpoint, difference
+from lta.runtime.run_directory import PREVIOUS, find_checkpoint, find_difference
 from lta.training.classifier import Classifier
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class BrokenCheckpoint(ValueError):
     """A file that is no checkpoint, or no whole one."""
 
 
-def hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
+def make_hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
     """What a checkpoint carries beside the weights: enough for `load`."""
     return {
         "format": FORMAT,
@@ -46,27 +46,27 @@ def load(path: str | Path, which: str = "last") -> Classifier:
     """
     path = Path(path)
     if path.is_dir():
-        path = checkpoint(path, which)
+        path = find_checkpoint(path, which)
     content = read_checkpoint(path)
     hparams = content["hyper_parameters"]
-    classifier = _built(hparams)
+    classifier = _build_classifier(hparams)
     classifier.load_state_dict(content["state_dict"])
     return classifier.eval()
 
 
-def untrained(classifier: Classifier, seed: int = 0) -> Classifier:
+def build_untrained(classifier: Classifier, seed: int = 0) -> Classifier:
     """The same network with the random weights that training begins from, in eval mode on the same device.
 
     What was measured on the training pictures is the trained one's. The global random numbers are left as they were.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach GPUs' generators too
-        fresh = _built(dict(classifier.hparams))
-    fresh.take_measured(classifier)
+        fresh = _build_classifier(dict(classifier.hparams))
+    fresh.copy_measurements(classifier)
     return fresh.to(classifier.device).eval()
 
 
-def _built(hparams: dict[str, Any]) -> Classifier:
+def _build_classifier(hparams: dict[str, Any]) -> Classifier:
     config = OmegaConf.create(hparams["config"])
     return Classifier(
         network=build(config.model)(num_classes=len(hparams["class_names"])),
@@ -79,7 +79,7 @@ def _built(hparams: dict[str, Any]) -> Classifier:
     )
 
 
-def to_resume(directory: Path) -> Path | None:
+def find_resume_checkpoint(directory: Path) -> Path | None:
     """The newest readable checkpoint of a run; None before its first epoch's end.
 
     A last one that can't be read is set aside as `last.ckpt.broken`, said in one line, and the one before it is taken;
@@ -93,9 +93,9 @@ def to_resume(directory: Path) -> Path | None:
             return last
         if previous.is_file():
             return previous
-        if _epochs(directory) > 1:  # the first one's row is written before its checkpoint
+        if _count_epochs(directory) > 1:  # the first one's row is written before its checkpoint
             raise ValueError(
-                f"{directory} has trained {_epochs(directory)} epochs and keeps no {last.name} to go on from "
+                f"{directory} has trained {_count_epochs(directory)} epochs and keeps no {last.name} to go on from "
                 "(callbacks.last_checkpoint=null?): begin again in another directory"
             )
         return None
@@ -109,7 +109,7 @@ def to_resume(directory: Path) -> Path | None:
         return previous
 
 
-def _epochs(directory: Path) -> int:
+def _count_epochs(directory: Path) -> int:
     rows = directory / "metrics.csv"
     return max(0, len(rows.read_text().splitlines()) - 1) if rows.is_file() else 0
 
@@ -121,7 +121,7 @@ def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]
         raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
     computed = ("model", "data", "preprocess", "augment", "recipe", "seed")
     written, asked = ({part: nest.get(part) for part in computed} for nest in (hparams["config"], config))
-    if found := difference(written, asked):
+    if found := find_difference(written, asked):
         raise ValueError(f"{path} belongs to another configuration: {found[0]} is not what the run's config.yaml says")
 
 

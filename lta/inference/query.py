@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lta.inference.windows import see
+from lta.inference.windows import run_at_scales
 from lta.instantiate import build
-from lta.pictures.read import read
+from lta.pictures.read import read_image
 
 EXAMPLES = 64
 """Of a class: test pictures whose mean global vector is its query."""
@@ -18,7 +18,7 @@ EXAMPLES = 64
 Queries = Mapping[str, Float[Tensor, "1 _"]]
 
 
-def asked_for(
+def resolve_query(
     classifier: Any, levels: Sequence[str], query: str | int | None, whose: str
 ) -> tuple[Queries, tuple[str, ...]]:
     """What stands in for the network's own queries, {} where `query` is None, and what is to be said of it.
@@ -36,9 +36,9 @@ def asked_for(
             f"{', '.join(levels)}: it adds the same to all of a picture's scores, or nothing)"
         )
     if str(query) in map(str, classifier.class_names):  # a class named 3 comes from a command line as a number
-        queries, said = _of_class(classifier, str(query))
+        queries, said = _average_class_query(classifier, str(query))
     elif Path(str(query)).is_file():
-        queries, said = see(classifier, read(Path(str(query))).on_white).queries, f"query of {query}"
+        queries, said = run_at_scales(classifier, read_image(Path(str(query))).on_white).queries, f"query of {query}"
     else:
         names, more = classifier.class_names[:20], len(classifier.class_names) - 20
         classes = ", ".join(map(str, names)) + f" and {more} more" * (more > 0)
@@ -46,7 +46,7 @@ def asked_for(
     return queries, (said, *(f"level {level} takes no notice of a query" for level in deaf))
 
 
-def _of_class(classifier: Any, name: str) -> tuple[Queries, str]:
+def _average_class_query(classifier: Any, name: str) -> tuple[Queries, str]:
     """From the test pictures of the data that it was trained on."""
     data = build(classifier.hparams["config"]["data"])
     data.read()

@@ -25,7 +25,7 @@ def _check(node: Any, path: Path) -> None:
     if isinstance(node, str) and "${" in node:
         raise ValueError(f"{path} holds {node}, which would be computed: it is not loaded")
     if isinstance(node, dict):
-        if "_target_" in node and node["_target_"] not in _nameable():
+        if "_target_" in node and node["_target_"] not in _list_allowed_names():
             asked = node["_target_"]
             raise ValueError(f"{path} asks for {asked}, which is not a part of lta's networks: it is not loaded")
         node = list(node.values())
@@ -35,6 +35,6 @@ def _check(node: Any, path: Path) -> None:
 
 
 @cache
-def _nameable() -> frozenset[str]:
+def _list_allowed_names() -> frozenset[str]:
     files = (path for group in NAMED_BY for path in (CONF / group).glob("*.yaml"))
     return frozenset(name for file in files for name in re.findall(r"^ *_target_: *(\S+)", file.read_text(), re.MULTILINE))

@@ -29,7 +29,7 @@ class Seen(NamedTuple):
     queries: dict[str, Float[Tensor, "1 _"]]
 
 
-def see(
+def run_at_scales(
     classifier: Any,
     picture: UInt8[Tensor, "3 height width"],
     scales: Sequence[int] = (1,),
@@ -44,7 +44,7 @@ def see(
     """
     check_scales("scales", scales)
     image = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
-    found = {scale: _at_scale(classifier, image, scale, queries or {}) for scale in {1, *scales}}
+    found = {scale: _run_at_scale(classifier, image, scale, queries or {}) for scale in {1, *scales}}
     whole = found[1]
     return whole._replace(
         maps={level: torch.stack([found[scale].maps[level] for scale in scales]).mean(0) for level in whole.maps}
@@ -52,7 +52,7 @@ def see(
 
 
 def check_scales(key: str, scales: Any) -> None:
-    """Raises ValueError where they are not as `see` takes them."""
+    """Raises ValueError where they are not as `run_at_scales` takes them."""
     listed = isinstance(scales, Sequence) and not isinstance(scales, str)
     fit = listed and all(type(scale) is int and 1 <= scale <= FINEST for scale in scales)
     if not fit or not scales or len(set(scales)) < len(scales):
@@ -60,11 +60,11 @@ def check_scales(key: str, scales: Any) -> None:
 
 
 @torch.inference_mode()
-def _at_scale(classifier: Any, image: Image.Image, scale: int, queries: Mapping[str, Tensor]) -> Seen:
+def _run_at_scale(classifier: Any, image: Image.Image, scale: int, queries: Mapping[str, Tensor]) -> Seen:
     """What it makes of the windows; probabilities and queries are the first one's."""
     shrink = SIDE / max(image.size)
     cells = (max(1, round(image.height * shrink)), max(1, round(image.width * shrink)))
-    windows, size = _windows(scale, cells)
+    windows, size = _place_windows(scale, cells)
     rows, columns = image.height / cells[0], image.width / cells[1]  # pixels in a cell
     height, width = classifier.hparams["image_size"]
     seen = [
@@ -82,14 +82,14 @@ def _at_scale(classifier: Any, image: Image.Image, scale: int, queries: Mapping[
         given = {source: g.to(device).expand(len(batch), -1) for source, g in queries.items()}
         outputs.append(classifier.network(classifier.preprocess(batch.to(device)), given))
     maps = {
-        level: _mixed(density(torch.cat([output.attn[level].cpu() for output in outputs]), size), windows, cells)
+        level: _mix_maps(density(torch.cat([output.attn[level].cpu() for output in outputs]), size), windows, cells)
         for level in outputs[0].attn
     }
     of_first = {source: g[:1].cpu() for source, g in outputs[0].global_feats.items()}
     return Seen(maps, outputs[0].logits[0].float().softmax(0).cpu(), of_first)
 
 
-def _windows(scale: int, cells: tuple[int, int]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+def _place_windows(scale: int, cells: tuple[int, int]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """The upper and left edge of each, and the size of all, in cells."""
     size = (max(1, round(cells[0] / scale)), max(1, round(cells[1] / scale)))
     down, across = (
@@ -99,13 +99,13 @@ def _windows(scale: int, cells: tuple[int, int]) -> tuple[list[tuple[int, int]],
     return [(top, left) for top in down for left in across], size
 
 
-def _mixed(
+def _mix_maps(
     maps: Float[Tensor, "windows _ _"], windows: Sequence[tuple[int, int]], cells: tuple[int, int]
 ) -> Float[Tensor, "rows columns"]:
     if len(windows) == 1:
         return maps[0]
     height, width = maps.shape[1:]
-    weight = _hill(height)[:, None] * _hill(width)
+    weight = _make_hill(height)[:, None] * _make_hill(width)
     total, weights = torch.zeros(cells), torch.zeros(cells)
     for (top, left), values in zip(windows, maps, strict=True):
         total[top : top + height, left : left + width] += weight * values
@@ -114,6 +114,6 @@ def _mixed(
     return mixed / mixed.mean()
 
 
-def _hill(length: int) -> Float[Tensor, " length"]:
+def _make_hill(length: int) -> Float[Tensor, " length"]:
     """Rises in a straight line to the middle: such windows, each half over the next, have the same weight everywhere."""
     return 1 - (2 * (torch.arange(length) + 0.5) / length - 1).abs()

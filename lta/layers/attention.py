@@ -16,7 +16,7 @@ NORMALISERS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Attended(NamedTuple):
+class AttentionOutput(NamedTuple):
     """`local_feat` is what was scored: the level's features, projected where the unit projects them."""
 
     local_feat: Float[Tensor, "batch channels height width"]
@@ -39,7 +39,7 @@ class Attention(nn.Module):
         project_local: nn.Module | None = None,
     ):
         super().__init__()
-        checks.choice("model.normaliser", normaliser, NORMALISERS)
+        checks.require_choice("model.normaliser", normaliser, NORMALISERS)
         self.compat = compat
         self.normaliser = normaliser
         self.project = project
@@ -52,14 +52,14 @@ class Attention(nn.Module):
 
     def forward(
         self, local_feat: Float[Tensor, "batch local height width"], global_feat: Float[Tensor, "batch query"] | None
-    ) -> Attended:
+    ) -> AttentionOutput:
         """`global_feat=None` leaves the query out, which only an inert one allows."""
         if self.project_local is not None:
             local_feat = self.project_local(local_feat)
         if global_feat is not None and self.project is not None:
             global_feat = self.project(global_feat)
         scores = self.compat(local_feat, global_feat)
-        return Attended(local_feat, NORMALISERS[self.normaliser](scores), scores)
+        return AttentionOutput(local_feat, NORMALISERS[self.normaliser](scores), scores)
 
 
 def pool(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.inner_product import inner_product
-from lta.layers.precision import full_precision
+from lta.layers.precision import to_full_precision
 
 
 class Compatibility(nn.Module, ABC):
@@ -32,7 +32,7 @@ class Compatibility(nn.Module, ABC):
         with torch.autocast(local_feat.device.type, enabled=False):
             # With channels_last storage this is a view: (batch, positions, channels), contiguous.
             positions = local_feat.flatten(2).transpose(1, 2)
-            query = None if global_feat is None else full_precision(global_feat)
+            query = None if global_feat is None else to_full_precision(global_feat)
             return self.score(positions, query).unflatten(1, local_feat.shape[2:])
 
     @abstractmethod
@@ -49,7 +49,7 @@ class DotProduct(Compatibility):
 
     def __init__(self, channels: int, scaled: bool = False):
         super().__init__()
-        checks.flag("compat.scaled", scaled)
+        checks.require_flag("compat.scaled", scaled)
         self.scale = 1 / math.sqrt(channels) if scaled else 1.0
 
     def score(self, positions, query):
@@ -84,7 +84,7 @@ class Additive(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
-        return torch.tanh(full_precision(positions) + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
+        return torch.tanh(to_full_precision(positions) + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
 
 
 class Uniform(Compatibility):
@@ -114,7 +114,7 @@ class Frozen(Compatibility):
 
     def __init__(self, channels: int, scale: float = 2.0):
         super().__init__()
-        checks.number("compat.scale", scale, 0, 100, without_low=True)
+        checks.require_number("compat.scale", scale, 0, 100, without_low=True)
         self.register_buffer("weight", torch.randn(channels) * scale / math.sqrt(channels))
 
     def score(self, positions, query):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 
-from lta.layers.recorded import is_looked_into
+from lta.layers.recorded import is_traced
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 PART = 1 << 20
@@ -24,13 +24,13 @@ class Layers(nn.Sequential):
     """
 
     def forward(self, x: Tensor | Proxy) -> Tensor | Proxy:
-        if not self.training or is_looked_into(x):
+        if not self.training or is_traced(x):
             return super().forward(x)
         layers = list(self)
         place = 0
         while place < len(layers):
             pair = layers[place : place + 2]
-            if _fusable(pair) and applies(x, pair[1].p):
+            if _is_fusable(pair) and is_applicable(x, pair[1].p):
                 x = relu_dropout(x, pair[1].p, pair[0].inplace)
                 place += 2
             else:
@@ -47,31 +47,31 @@ def relu_dropout(x: Tensor, rate: float, inplace: bool = False) -> Tensor:
     itself, which the next layer keeps anyway, is all that the backward pass needs. `inplace` overwrites `x`.
 
     What is kept is scaled by the inverse of the share that is kept on average, 65536/k for a whole k: the mean is exact.
-    Only for what `applies`.
+    Only for what `is_applicable`.
     """
     return _ReluDropout.apply(x, rate, inplace)
 
 
-def applies(x: Tensor, rate: float) -> bool:
+def is_applicable(x: Tensor, rate: float) -> bool:
     """Whether `relu_dropout` helps with `x`: dense on the CPU, of one of `DTYPES`, not small; 16 bits can tell the rate."""
     if x.device.type != "cpu" or x.dtype not in DTYPES or x.numel() < SMALLEST:
         return False
     dense = x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
-    return dense and 0 < _kept(rate) < LEVELS
+    return dense and 0 < _count_kept(rate) < LEVELS
 
 
-def _fusable(pair: list[nn.Module]) -> bool:
+def _is_fusable(pair: list[nn.Module]) -> bool:
     if len(pair) < 2 or type(pair[0]) is not nn.ReLU or type(pair[1]) is not nn.Dropout or not pair[1].training:
         return False
     return not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks for m in pair)
 
 
-def _kept(rate: float) -> int:
+def _count_kept(rate: float) -> int:
     """Of 65536 random numbers those that keep an element."""
     return round((1 - rate) * LEVELS)
 
 
-def _mask(values: Tensor, kept: int) -> None:
+def _apply_mask(values: Tensor, kept: int) -> None:
     """Multiplies a vector by its mask, in place, part by part."""
     below = kept - LEVELS // 2  # the random numbers are signed
     keep = torch.empty(min(PART, len(values)), dtype=values.dtype)
@@ -88,8 +88,8 @@ class _ReluDropout(torch.autograd.Function):
         if inplace:
             ctx.mark_dirty(x)
         result = x.relu_() if inplace else x.relu()
-        ctx.kept = _kept(rate)
-        _mask(result.as_strided((result.numel(),), (1,)), ctx.kept)
+        ctx.kept = _count_kept(rate)
+        _apply_mask(result.as_strided((result.numel(),), (1,)), ctx.kept)
         ctx.save_for_backward(result)
         return result
 

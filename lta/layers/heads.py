@@ -55,7 +55,7 @@ class IndependentHead(nn.Module):
 
     def __init__(self, channels: Sequence[int], num_classes: int, dropout: float, combine: str = "product"):
         super().__init__()
-        checks.choice("head.combine", combine, COMBINE)
+        checks.require_choice("head.combine", combine, COMBINE)
         self.combine = combine
         self.blocks = nn.ModuleList(vector_block(c, dropout) for c in channels)
         self.classifiers = nn.ModuleList(nn.Linear(c, num_classes) for c in channels)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lta.layers.recorded import is_looked_into
+from lta.layers.recorded import is_traced
 
 PART = 1 << 18
 """Elements that are converted at a time on the CPU: a part stays in its cache. A GPU takes all at once."""
@@ -22,7 +22,7 @@ def inner_product(
     Features of less precision, as autocast makes them, are converted on the way, in the backward pass once more: autograd
     would keep the converted copy, twice as large as the features themselves.
     """
-    if positions.dtype == vector.dtype or is_looked_into(positions):
+    if positions.dtype == vector.dtype or is_traced(positions):
         return _product(positions.to(vector.dtype), vector)
     return _InnerProduct.apply(positions, vector)
 
@@ -33,7 +33,7 @@ def _product(positions: Tensor, vector: Tensor) -> Tensor:
     return torch.bmm(positions, vector.unsqueeze(2)).squeeze(2)
 
 
-def _converted(positions: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
+def _convert_parts(positions: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
     """Parts of the images, and their features in `dtype`; the next part takes the place of the one before."""
     batch, *rest = positions.shape
     each = batch
@@ -50,7 +50,7 @@ class _InnerProduct(torch.autograd.Function):
     def forward(ctx: Any, positions: Tensor, vector: Tensor) -> Tensor:
         ctx.save_for_backward(positions, vector)
         scores = torch.empty(positions.shape[:2], dtype=vector.dtype, device=positions.device)
-        for images, features in _converted(positions, vector.dtype):
+        for images, features in _convert_parts(positions, vector.dtype):
             scores[images] = _product(features, vector if vector.dim() == 1 else vector[images])
         return scores
 
@@ -67,7 +67,7 @@ class _InnerProduct(torch.autograd.Function):
             torch.mul(gradient.unsqueeze(2), vector.unsqueeze(-2), out=of_positions)
         if ctx.needs_input_grad[1]:
             of_vector = torch.zeros_like(vector)
-            for images, features in _converted(positions, vector.dtype):
+            for images, features in _convert_parts(positions, vector.dtype):
                 if vector.dim() == 1:
                     of_vector += gradient[images].flatten() @ features.flatten(0, 1)
                 else:

@@ -4,6 +4,6 @@ import torch
 from torch import Tensor
 
 
-def full_precision(x: Tensor) -> Tensor:
+def to_full_precision(x: Tensor) -> Tensor:
     """float32, but float64 stays."""
     return x if x.dtype == torch.float64 else x.float()

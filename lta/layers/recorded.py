@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def is_looked_into(x: Any) -> bool:
+def is_traced(x: Any) -> bool:
     """Whether torch records or transforms what is computed with `x`: compile, export, fx, jit.trace, torch.func."""
     # Proxies and fake tensors are no plain tensors. Of torch.func there is no public question to ask; this one is what
     # torch.autograd.Function asks itself.

@@ -12,7 +12,7 @@ class ScaledLinear(nn.Linear):
         self.scale = scale
 
     @classmethod
-    def of(cls, linear: nn.Linear, scale: float) -> "ScaledLinear":
+    def from_linear(cls, linear: nn.Linear, scale: float) -> "ScaledLinear":
         """The same weights, scaled."""
         scaled = cls(linear.in_features, linear.out_features, scale, linear.bias is not None)
         scaled.load_state_dict(linear.state_dict())

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 
-class Held(NamedTuple):
+class LoggedRows(NamedTuple):
     """The epochs whose row a logger has, and whether it has the row of the test set."""
 
     epochs: frozenset[int]
     tested: bool
 
 
-NOTHING = Held(frozenset(), tested=False)
+NOTHING = LoggedRows(frozenset(), tested=False)

@@ -8,7 +8,7 @@ import yaml
 
 from lta.instantiate import build
 from lta.loggers.wandb_logger import RunLogger
-from lta.loggers.wandb_run import finish
+from lta.loggers.wandb_run import finish_runs
 from lta.runtime import ranks, run_directory
 
 WANDB = "lta.loggers.wandb_run.wandb_logger"
@@ -34,4 +34,4 @@ def reopen_loggers(directory: Path, wanted: bool) -> Iterator[list[RunLogger]]:
         yield [logger]
         complete = True
     finally:
-        finish([logger], failed=not complete)
+        finish_runs([logger], failed=not complete)

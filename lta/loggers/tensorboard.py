@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from lta.loggers.logged import NOTHING, Held
+from lta.loggers.logged import NOTHING, LoggedRows
 
 
 def tensorboard_logger(directory: str) -> TensorBoardLogger:
@@ -12,7 +12,7 @@ def tensorboard_logger(directory: str) -> TensorBoardLogger:
     return TensorBoardLogger(directory, name="", version="tensorboard", default_hp_metric=False)
 
 
-def held(logger: TensorBoardLogger) -> Held:
+def read_logged_rows(logger: TensorBoardLogger) -> LoggedRows:
     """What a resumed run's files have already."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

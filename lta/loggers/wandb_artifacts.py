@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from lta import checks
-from lta.loggers.wandb_logger import CALL, RunLogger, shareable
+from lta.loggers.wandb_logger import CALL, RunLogger, hide_home
 from lta.loggers.wandb_parts import parts
-from lta.loggers.wandb_run import MODES, begun
-from lta.loggers.wandb_service import abandon, reason, within
-from lta.runtime.run_directory import checkpoint
+from lta.loggers.wandb_run import MODES, start_run
+from lta.loggers.wandb_service import abandon, call_within, reason
+from lta.runtime.run_directory import find_checkpoint
 
 
 def send_checkpoints(loggers: Sequence[Any]) -> None:
@@ -32,9 +32,9 @@ def send_checkpoints(loggers: Sequence[Any]) -> None:
 def _model(logger: RunLogger, which: str) -> tuple[Any, list[str]]:
     import wandb
 
-    path = checkpoint(logger.directory, which)
+    path = find_checkpoint(logger.directory, which)
     content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    config = shareable(content["hyper_parameters"]["config"])
+    config = hide_home(content["hyper_parameters"]["config"])
     recorded = content["callbacks"]["EpochLog"]["rows"][-1]  # of the epoch at whose end it was written
     row = {key: value for key, value in recorded.items() if math.isfinite(value)}  # JSON has no other numbers
     metadata = {**row, "epoch": content["epoch"], "config": config}
@@ -59,7 +59,7 @@ def log_report(
     """
     import wandb
 
-    checks.choice("mode", mode, MODES)
+    checks.require_choice("mode", mode, MODES)
     paths = [Path(file).resolve() for file in files]
     if missing := [path for path in paths if not path.is_file()]:
         raise ValueError(f"there is no file {missing[0]} to log as a part of the report")
@@ -68,15 +68,15 @@ def log_report(
     directory = paths[0].parent
     before = parts(directory)
     arguments = {"project": project, "entity": entity, "dir": str(directory), "name": name, "job_type": "report"}
-    run = begun(mode, arguments, finish_timeout, "mode")
+    run = start_run(mode, arguments, finish_timeout, "mode")
     unsent = (f"wandb sync {part}" for part in parts(directory) if part not in before)
     where = next(unsent, "not sent") if run.offline else run.url or "not sent"
     try:
         artifact = wandb.Artifact(name, type="report", metadata={"files": [path.name for path in paths]})
         for path in paths:
             artifact.add_file(str(path), skip_cache=True)  # a copy: reports are written anew
-        within(CALL, partial(run.log_artifact, artifact))
-        within(CALL + finish_timeout, run.finish)
+        call_within(CALL, partial(run.log_artifact, artifact))
+        call_within(CALL + finish_timeout, run.finish)
     except Exception as error:  # W&B raises one of many things, and the report is written already
         abandon()
         return f"not sent ({reason(error)}); what is on disk is sent by: wandb sync {Path(run.dir).parent}"

@@ -25,13 +25,13 @@ def _send(logger: RunLogger, name: str, result: Any) -> None:
         sent[f"evaluation/{name}"] = wandb.Table(columns, [[row[key] for key in columns] for row in result.rows])
     for picture, image in result.pictures.items():
         sent[f"evaluation/{name}/{picture}"] = wandb.Image(image)
-    logger.log_answer(sent, {f"evaluation/{name}/{key}": value for key, value in values(result.figures)})
+    logger.log_answer(sent, {f"evaluation/{name}/{key}": value for key, value in flatten_estimates(result.figures)})
 
 
-def values(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+def flatten_estimates(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
     """The value of every figure of a nest, by its path."""
     for key, figure in figures.items():
         if isinstance(figure, Mapping):
             if isinstance(value := figure.get("value"), (int, float)) and not isinstance(value, bool):
                 yield f"{prefix}{key}", float(value)
-            yield from values(figure, f"{prefix}{key}/")
+            yield from flatten_estimates(figure, f"{prefix}{key}/")

@@ -12,9 +12,9 @@ from typing import Any
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from lta.loggers.logged import Held
-from lta.loggers.wandb_parts import held
-from lta.loggers.wandb_service import NoAnswer, abandon, reason, within
+from lta.loggers.logged import LoggedRows
+from lta.loggers.wandb_parts import read_logged_rows
+from lta.loggers.wandb_service import NoAnswer, abandon, call_within, reason
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +69,8 @@ class RunLogger(WandbLogger):
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
         config = dict(vars(params) if isinstance(params, Namespace) else params)
-        about = {"setting": self.setting, **about_the_code(self.directory)}
-        self._send(partial(super().log_hyperparams, shareable({**config, "run": about})))
+        about = {"setting": self.setting, **describe_code(self.directory)}
+        self._send(partial(super().log_hyperparams, hide_home({**config, "run": about})))
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
@@ -99,10 +99,10 @@ class RunLogger(WandbLogger):
 
         self._send(tell)
 
-    def held(self) -> Held | None:
+    def read_logged_rows(self) -> LoggedRows | None:
         """What this run has already; None where that can't be told."""
         try:
-            return within(CALL, partial(held, self.earlier, self.experiment))
+            return call_within(CALL, partial(read_logged_rows, self.earlier, self.experiment))
         except Exception as error:  # of a service or server that is gone: training does not wait for it
             log.warning("W&B: what this run holds can't be told (%s): no earlier epoch is sent again", reason(error))
             return None
@@ -124,7 +124,7 @@ class RunLogger(WandbLogger):
         if self.stopped:
             return
         try:
-            within(CALL + beside, call)
+            call_within(CALL + beside, call)
         except Exception as error:  # a service that is gone: W&B raises one of many things
             self.stopped = True
             said = "it does not answer" if isinstance(error, NoAnswer) else reason(error)
@@ -141,20 +141,20 @@ class RunLogger(WandbLogger):
         return f"wandb sync{option} {Path(self.experiment.dir).parent}"
 
 
-def about_the_code(directory: Path) -> dict[str, Any]:
+def describe_code(directory: Path) -> dict[str, Any]:
     """Commit, hash and version of the code, libraries and machine, of this start."""
     record = directory / "run.json"
     start = json.loads(record.read_text())["starts"][-1] if record.is_file() else {}
     return {key: start[key] for key in ABOUT_THE_CODE if key in start}
 
 
-def shareable(config: Any, home: str | None = None) -> Any:
+def hide_home(config: Any, home: str | None = None) -> Any:
     """The same, with `~` for the home directory in every text: it carries the user's name."""
     home = str(Path.home()) if home is None else home
     if isinstance(config, dict):
-        return {key: shareable(value, home) for key, value in config.items()}
+        return {key: hide_home(value, home) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
-        return [shareable(value, home) for value in config]
+        return [hide_home(value, home) for value in config]
     if isinstance(config, (str, Path)) and home != "/":
         return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", str(config))
     return config

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lta.loggers.logged import Held
+from lta.loggers.logged import LoggedRows
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def parts(directory: Path) -> list[Path]:
     return sorted(path for path in (directory / "wandb").glob("*run-*") if path.is_dir())
 
 
-def held(earlier: Sequence[Path], run: Any) -> Held | None:
+def read_logged_rows(earlier: Sequence[Path], run: Any) -> LoggedRows | None:
     """What `run` has from its `earlier` parts; None where one of them can't be read.
 
     What an online run sent is asked of the server: of its local copy nobody knows how much arrived. Parts that were
@@ -42,7 +42,7 @@ def held(earlier: Sequence[Path], run: Any) -> Held | None:
     if last is not None:
         epochs |= set(range(int(last) + 1))
         tested |= run.summary.get("test/error") is not None
-    return Held(frozenset(epochs), tested)
+    return LoggedRows(frozenset(epochs), tested)
 
 
 def rows(part: Path) -> Iterator[dict[str, Any]]:

@@ -56,13 +56,13 @@ def wandb_logger(
     uploads have `finish_timeout` seconds, those of `checkpoints` ("last", "best") too. Ranks other than zero get a logger
     that does nothing.
     """
-    checks.choice("logger.wandb.mode", mode, MODES)
-    checks.whole("logger.wandb.finish_timeout", finish_timeout, least=1)
+    checks.require_choice("logger.wandb.mode", mode, MODES)
+    checks.require_whole_number("logger.wandb.finish_timeout", finish_timeout, least=1)
     if isinstance(tags, str) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in tags):
         raise ValueError(f"logger.wandb.tags={tags} must be a list of words of 1 to 64 letters, for example [first,second]")
     checkpoints = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
     for which in checkpoints:
-        checks.choice("logger.wandb.checkpoints", which, CHECKPOINTS)
+        checks.require_choice("logger.wandb.checkpoints", which, CHECKPOINTS)
     path = Path(directory)
     if rank_zero_only.rank != 0:
         return RunLogger(path, project)
@@ -76,13 +76,13 @@ def wandb_logger(
         "group": group or sweep(path),
         "resume": "allow",
     }
-    run = begun(mode, arguments, finish_timeout)
-    logger = RunLogger(path, project, run, earlier, finish_timeout, setting(path, choices or {}), checkpoints)
+    run = start_run(mode, arguments, finish_timeout)
+    logger = RunLogger(path, project, run, earlier, finish_timeout, describe_setting(path, choices or {}), checkpoints)
     logger.describe(EPOCH_KEYS, [*(choice for choice in (choices or {}).values() if choice), *tags])
     return logger
 
 
-def finish(loggers: Sequence[Any], failed: bool) -> None:
+def finish_runs(loggers: Sequence[Any], failed: bool) -> None:
     """Ends the W&B run: the next job of a sweep in this process is a run of its own. Never raises, never hangs."""
     for logger in loggers:
         if isinstance(logger, RunLogger):
@@ -106,7 +106,7 @@ def sweep(directory: Path) -> str | None:
     return parent.name if (parent / "multirun.yaml").is_file() else None
 
 
-def setting(directory: Path, choices: Mapping[str, str | None]) -> str:
+def describe_setting(directory: Path, choices: Mapping[str, str | None]) -> str:
     """What a run is but for its seed: the chosen model and compat and, in a sweep, what else varies from job to job."""
     words = [choices.get("model"), choices.get("compat")]
     if sweep(directory):
@@ -115,9 +115,9 @@ def setting(directory: Path, choices: Mapping[str, str | None]) -> str:
     return " ".join(word for word in words if word)
 
 
-def begun(asked: str, arguments: dict[str, Any], finish_timeout: int, key: str = "logger.wandb.mode") -> Any:
+def start_run(asked: str, arguments: dict[str, Any], finish_timeout: int, key: str = "logger.wandb.mode") -> Any:
     """The W&B run in the mode that was asked for by `key`, or, with "auto", in the best that is possible; says which."""
-    mode, why = (asked, "") if asked != "auto" else _chosen()
+    mode, why = (asked, "") if asked != "auto" else _choose_mode()
     if mode == "online":
         before = parts(Path(arguments["dir"]))
         try:
@@ -158,10 +158,10 @@ def _init(mode: str, arguments: dict[str, Any], finish_timeout: int) -> Any:
     return wandb.init(mode=mode, settings=settings, **arguments)
 
 
-def _chosen() -> tuple[str, str]:
+def _choose_mode() -> tuple[str, str]:
     """What mode=auto is, and why, where that is not plain."""
     if asked := os.environ.get("WANDB_MODE"):
-        checks.choice("WANDB_MODE", asked, ("online", "offline", "disabled"))
+        checks.require_choice("WANDB_MODE", asked, ("online", "offline", "disabled"))
         return asked, f"WANDB_MODE={asked}"
     try:
         return ("online" if has_login() else "offline"), ""

@@ -28,7 +28,7 @@ class NoAnswer(Exception):
     """The service neither answers nor ends."""
 
 
-def within(seconds: float, call: Callable[[], Any]) -> Any:
+def call_within(seconds: float, call: Callable[[], Any]) -> Any:
     """What `call` returns or raises; raises NoAnswer after `seconds`, and leaves it behind in a thread of its own."""
     outcome: dict[str, Any] = {}
 
@@ -59,7 +59,7 @@ def abandon() -> None:
     if process is not None:
         process.kill()
     with suppress(Exception):  # the connection is broken: what matters is that it is forgotten
-        within(5, wandb.teardown)
+        call_within(5, wandb.teardown)
 
 
 def has_login() -> bool:

@@ -34,12 +34,12 @@ def share(hit: Bool[np.ndarray, " images"], groups: Int[np.ndarray, " images"] |
     if not n:
         return {"value": None, "interval": [0.0, 100.0], "n": 0}
     value = np.count_nonzero(hit) / n
-    counting = n if groups is None else _independent(hit, groups)
+    counting = n if groups is None else _count_independent(hit, groups)
     low, high = wilson(value * counting, counting)
     return {"value": 100 * value, "interval": [100 * low, 100 * high], "n": n}
 
 
-def _independent(hit: Bool[np.ndarray, " images"], groups: Int[np.ndarray, " images"]) -> float:
+def _count_independent(hit: Bool[np.ndarray, " images"], groups: Int[np.ndarray, " images"]) -> float:
     """Where all are hit or none is, nothing tells how alike a group's images are: it counts as one."""
     of = np.unique(groups, return_inverse=True)[1]
     sizes, hits = np.bincount(of), np.bincount(of, hit)
@@ -76,22 +76,22 @@ def _percentiles(
     totals: Float[np.ndarray, "groups figures"], sizes: Int[np.ndarray, " groups"], seed: int
 ) -> Float[np.ndarray, "2 figures"]:
     """Of the resampled means: where 95 % of them begin and end."""
-    found = [(drawn @ totals) / (drawn @ sizes)[:, None] for drawn in _draws(len(sizes), seed)]
+    found = [(drawn @ totals) / (drawn @ sizes)[:, None] for drawn in _get_draws(len(sizes), seed)]
     return np.percentile(np.concatenate(found), [2.5, 97.5], axis=0)
 
 
-def _draws(count: int, seed: int) -> Iterable[Float[np.ndarray, "resamples groups"]]:
+def _get_draws(count: int, seed: int) -> Iterable[Float[np.ndarray, "resamples groups"]]:
     """How often each group is drawn, some resamples at a time."""
-    return _kept(count, seed) if 8 * RESAMPLES * count <= KEPT else _drawn(count, seed)
+    return _cache_draws(count, seed) if 8 * RESAMPLES * count <= KEPT else _generate_draws(count, seed)
 
 
 @lru_cache(2)
-def _kept(count: int, seed: int) -> list[Float[np.ndarray, "resamples groups"]]:
+def _cache_draws(count: int, seed: int) -> list[Float[np.ndarray, "resamples groups"]]:
     """An evaluator asks for hundreds of figures of the same images."""
-    return list(_drawn(count, seed))
+    return list(_generate_draws(count, seed))
 
 
-def _drawn(count: int, seed: int) -> Iterator[Float[np.ndarray, "resamples groups"]]:
+def _generate_draws(count: int, seed: int) -> Iterator[Float[np.ndarray, "resamples groups"]]:
     rng, equal = np.random.default_rng(seed), np.full(count, 1 / count)
     for _ in range(RESAMPLES // BLOCK):
         yield rng.multinomial(count, equal, size=BLOCK).astype(np.float64)

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from lta.measures.map_statistics import CONSTANT
-from lta.measures.roles import two_halves
+from lta.measures.roles import draw_halves
 
 THRESHOLDS = (np.arange(1, 101) / 100) ** 4
 """Of a map's range, each map moved and scaled to 0 to 1 as is usual for class activation maps: at any of them the object's
@@ -90,10 +90,10 @@ def halves(size: int, groups: Int[np.ndarray, " images"] | None, seed: int) -> B
         raise ValueError(
             f"thresholds are chosen on one half of the images and used on the other: {count} {what} are too few"
         )
-    return two_halves(of, seed)
+    return draw_halves(of, seed)
 
 
-def cross_fitted(
+def cross_fit_thresholds(
     iou: Float[np.ndarray, "images thresholds"], half: Bool[np.ndarray, " images"]
 ) -> Int[np.ndarray, " images"]:
     """For each image the column that has the best mean over the other half: no image has a say in its own threshold."""

@@ -55,8 +55,8 @@ def agreement(
     would lower the correlation for no reason. Where either map is constant there is nothing to agree on: 0.
     """
     size = tuple(max(sides) for sides in zip(map_a.shape[1:], map_b.shape[1:], strict=True))
-    a, a_varies = _unit_range(_enlarged(map_a, size))
-    b, b_varies = _unit_range(_enlarged(map_b, size))
+    a, a_varies = _unit_range(_enlarge_map(map_a, size))
+    b, b_varies = _unit_range(_enlarge_map(map_b, size))
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     scale = a.square().sum(1).sqrt() * b.square().sum(1).sqrt()
     defined = a_varies & b_varies
@@ -71,20 +71,20 @@ def total_variation(
     return (distribution(attn) - distribution(previous)).abs().sum((1, 2)) / 2
 
 
-def _full_precision(x: Tensor) -> Tensor:
+def _to_full_precision(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 
 
 def distribution(attn: Tensor) -> Tensor:
     """Each map scaled to sum 1; by its maximum first, so that no sum of tiny or huge values under- or overflows."""
-    attn = _full_precision(attn)
+    attn = _to_full_precision(attn)
     largest = attn.amax((1, 2), keepdim=True)
     relative = torch.where(largest == 0, 1, attn / torch.where(largest == 0, 1, largest))
     return relative / relative.sum((1, 2), keepdim=True)
 
 
-def _enlarged(attn: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(_full_precision(attn).unsqueeze(1), size, mode="bilinear", align_corners=False).flatten(1)
+def _enlarge_map(attn: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(_to_full_precision(attn).unsqueeze(1), size, mode="bilinear", align_corners=False).flatten(1)
 
 
 def _unit_range(flat: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from lta.measures.map_statistics import CONSTANT, distribution
 
 
-def on_pixels(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
+def enlarge_map(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
     """The map enlarged bilinearly (half-pixel centres), float32.
 
     Interpolated in double precision and rounded back, so that a region without differences stays one to the bit: the
@@ -21,8 +21,8 @@ def on_pixels(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) 
 
 
 def density(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
-    """`on_pixels`, scaled to mean 1; what is constant up to rounding, or zero, becomes exactly 1."""
-    pixels = on_pixels(distribution(attn), size)
+    """`enlarge_map`, scaled to mean 1; what is constant up to rounding, or zero, becomes exactly 1."""
+    pixels = enlarge_map(distribution(attn), size)
     low, high = pixels.amin((1, 2), keepdim=True), pixels.amax((1, 2), keepdim=True)
     varies = high - low > CONSTANT * high
     return torch.where(varies, pixels / pixels.mean((1, 2), keepdim=True), 1)

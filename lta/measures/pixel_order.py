@@ -25,12 +25,12 @@ def ranks(
     return torch.empty_like(order).scatter_(1, order, places).view_as(values)
 
 
-def highest(ranked: Int[Tensor, "batch height width"], area: float) -> Bool[Tensor, "batch height width"]:
+def select_highest(ranked: Int[Tensor, "batch height width"], area: float) -> Bool[Tensor, "batch height width"]:
     """The first `area` (0 to 1) of the pixels: as many in every image, to the nearest pixel."""
     return ranked < round(area * ranked[0].numel())
 
 
-def lowest(ranked: Int[Tensor, "batch height width"], area: float) -> Bool[Tensor, "batch height width"]:
+def select_lowest(ranked: Int[Tensor, "batch height width"], area: float) -> Bool[Tensor, "batch height width"]:
     """The last `area` (0 to 1) of the pixels: as many in every image, to the nearest pixel."""
     pixels = ranked[0].numel()
     return ranked >= pixels - round(area * pixels)

@@ -44,7 +44,9 @@ def preference(draws: Mapping[str, Float[np.ndarray, "resamples roles"]], margin
     }
 
 
-def apart(preferred: Mapping[str, str | None], draws: Mapping[str, Float[np.ndarray, "resamples roles"]]) -> dict[str, Any]:
+def decide_separation(
+    preferred: Mapping[str, str | None], draws: Mapping[str, Float[np.ndarray, "resamples roles"]]
+) -> dict[str, Any]:
     """By the rule APART, of the levels' preferred roles (None: undecided) and paired draws of their densities.
 
     `share_of_draws`: of the draws, how many have each role as the one of highest density at some level, 0 to 1.

@@ -88,7 +88,7 @@ def interval(draws: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def two_halves(sources: Int[np.ndarray, " images"], seed: int = 0) -> Bool[np.ndarray, " images"]:
+def draw_halves(sources: Int[np.ndarray, " images"], seed: int = 0) -> Bool[np.ndarray, " images"]:
     """Which of two random halves each image is in; images of one source are in the same."""
     _, group = np.unique(sources, return_inverse=True)
     count = group.max() + 1

@@ -13,7 +13,7 @@ from lta import checks
 from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
 from lta.models.whitening import WhitenedConv
-from lta.models.widths import scaled_channels
+from lta.models.widths import scale_channels
 
 WIDTHS = {"A": 64, "B": 256, "C": 256}
 """Channels of the three groups."""
@@ -34,16 +34,16 @@ class AirStyle(NamedTuple):
 
     def check(self) -> "AirStyle":
         """Raises ValueError for a value that can't be."""
-        checks.number("model.width", self.width, 0, 64, without_low=True)
-        checks.flag("model.whiten", self.whiten)
-        checks.flag("model.bn_gain", self.bn_gain)
-        checks.number("model.bn_momentum", self.bn_momentum, 0, 1, without_low=True)
-        checks.number("model.bn_eps", self.bn_eps, 0, 1, without_low=True)
+        checks.require_number("model.width", self.width, 0, 64, without_low=True)
+        checks.require_flag("model.whiten", self.whiten)
+        checks.require_flag("model.bn_gain", self.bn_gain)
+        checks.require_number("model.bn_momentum", self.bn_momentum, 0, 1, without_low=True)
+        checks.require_number("model.bn_eps", self.bn_eps, 0, 1, without_low=True)
         return self
 
     def channels(self, base: int) -> int:
         """`base` channels at this width; raises ValueError where nothing would be left."""
-        return scaled_channels(base, self.width)
+        return scale_channels(base, self.width)
 
     def norm(self, channels: int) -> list[nn.Module]:
         norm = nn.BatchNorm2d(channels, eps=self.bn_eps, momentum=self.bn_momentum)
@@ -67,7 +67,7 @@ class AirTrunk(nn.Module):
 
     def __init__(self, style: AirStyle, taps: str = "late"):
         super().__init__()
-        checks.choice("model.taps", taps, TAPS)
+        checks.require_choice("model.taps", taps, TAPS)
         first = WhitenedConv() if style.whiten else BareConv2d(3, 24, 2)
         self.channels = {level: style.channels(base) for level, base in WIDTHS.items()}
         self.stages = nn.ModuleDict()

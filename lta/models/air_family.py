@@ -20,7 +20,7 @@ from lta.models.air import AirStyle, AirTrunk, global_branch
 from lta.models.assemble import assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import GAPNet, PlainNet
-from lta.models.initialise import initialised
+from lta.models.initialise import initialise_network
 
 Init = Mapping[str, str] | None
 DIRAC = {"conv": "dirac"}
@@ -30,16 +30,16 @@ def air(num_classes: int, taps: str = "late", output_scale: float = 1 / 9, init:
     """The source's network: the last features' maximum over all positions, a linear layer without bias. 1,971,352 trained
     parameters for 10 classes, beside 1,152 gains that stay 1 and 288 measured weights."""
     trunk = AirTrunk(AirStyle(**style).check(), taps)
-    linear = ScaledLinear(trunk.channels["C"], num_classes, _scale(output_scale), bias=False)
+    linear = ScaledLinear(trunk.channels["C"], num_classes, _check_scale(output_scale), bias=False)
     network = PlainNet(trunk, nn.Sequential(GlobalMax(), nn.Flatten(), linear))
-    return initialised(network, DIRAC | dict(init or {}))
+    return initialise_network(network, DIRAC | dict(init or {}))
 
 
 def air_gap(num_classes: int, taps: str = "late", output_scale: float = 1 / 9, init: Init = None, **style: Any) -> GAPNet:
     """Control: global average pooling instead of the maximum; shows class activation maps."""
     trunk = AirTrunk(AirStyle(**style).check(), taps)
-    network = GAPNet(trunk, trunk.channels["C"], num_classes, _scale(output_scale))
-    return initialised(network, DIRAC | dict(init or {}))
+    network = GAPNet(trunk, trunk.channels["C"], num_classes, _check_scale(output_scale))
+    return initialise_network(network, DIRAC | dict(init or {}))
 
 
 def air_attention(
@@ -58,7 +58,7 @@ def air_attention(
     **style: Any,
 ) -> AttentionNet:
     """Attention on `levels` among A, B, C; see `assemble`. `dropout`: the rate in head and projection of the query."""
-    checks.number("model.dropout", dropout, 0, 1)
+    checks.require_number("model.dropout", dropout, 0, 1)
     trunk = AirTrunk(AirStyle(**style).check(), taps)
     network = assemble(
         trunk,
@@ -66,7 +66,7 @@ def air_attention(
         lambda level: global_branch(trunk.channels[level]),
         levels,
         compat,
-        partial(_scaled, head, _scale(output_scale)) if callable(head) else head,
+        partial(_build_scaled_head, head, _check_scale(output_scale)) if callable(head) else head,
         normaliser,
         query,
         project,
@@ -74,10 +74,10 @@ def air_attention(
         head_dropout=dropout,
         query_dropout=dropout,
     )
-    return initialised(network, DIRAC | dict(init or {}))
+    return initialise_network(network, DIRAC | dict(init or {}))
 
 
-def _scaled(
+def _build_scaled_head(
     head: Callable[[Sequence[int], int, float], nn.Module],
     scale: float,
     channels: Sequence[int],
@@ -88,10 +88,10 @@ def _scaled(
     built = head(channels, num_classes, dropout)
     for name, module in list(built.named_modules()):
         if type(module) is nn.Linear:
-            built.set_submodule(name, ScaledLinear.of(module, scale))
+            built.set_submodule(name, ScaledLinear.from_linear(module, scale))
     return built
 
 
-def _scale(output_scale: float) -> float:
-    checks.number("model.output_scale", output_scale, 0, 100, without_low=True)
+def _check_scale(output_scale: float) -> float:
+    checks.require_number("model.output_scale", output_scale, 0, 100, without_low=True)
     return output_scale

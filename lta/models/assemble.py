@@ -39,9 +39,9 @@ def assemble(
     """
     stages = list(trunk.stages)
     levels, gates = _check_levels(levels, stages), _check_gates(gates, levels)
-    checks.choice("model.query", query, QUERIES)
-    checks.choice("model.project", project, PROJECT)
-    checks.flag("model.prune_inert_query", prune_inert_query)
+    checks.require_choice("model.query", query, QUERIES)
+    checks.require_choice("model.project", project, PROJECT)
+    checks.require_flag("model.prune_inert_query", prune_inert_query)
     for part, given in (("compat", compat), ("head", head)):
         if not callable(given):
             raise ValueError(f"model.{part}={given} can't be given there; choose it by {part}={given}")

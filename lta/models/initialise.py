@@ -16,7 +16,7 @@ BATCHNORM_INITS = ("one", "uniform")
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def initialised(network: Network, init: Mapping[str, str] | None) -> Network:
+def initialise_network(network: Network, init: Mapping[str, str] | None) -> Network:
     """`network` after `initialise`, which takes the entries of `init`."""
     if not isinstance(init or {}, Mapping):
         raise ValueError(f"model.init={init} must be given by its parts: model.init.scorer=..., model.init.batchnorm=...")
@@ -33,9 +33,9 @@ def initialise(network: nn.Module, scorer: str = "zero", batchnorm: str = "one",
     `additive` uniform; "author" is the fan-out rule for one output, N(0, 2) for each weight, which starts them almost
     one-hot. `batchnorm`: gain 1, or Torch7's U(0, 1).
     """
-    checks.choice("model.init.conv", conv, CONV_INITS)
-    checks.choice("model.init.scorer", scorer, SCORER_INITS)
-    checks.choice("model.init.batchnorm", batchnorm, BATCHNORM_INITS)
+    checks.require_choice("model.init.conv", conv, CONV_INITS)
+    checks.require_choice("model.init.scorer", scorer, SCORER_INITS)
+    checks.require_choice("model.init.batchnorm", batchnorm, BATCHNORM_INITS)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             _initialise_weight(module, conv)

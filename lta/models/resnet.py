@@ -49,8 +49,8 @@ class ResNetTrunk(nn.Module):
 
     def __init__(self, style: Style, depth: int = 164, bare_end: bool = False):
         super().__init__()
-        checks.whole("model.depth", depth, least=11)
-        checks.flag("model.bare_end", bare_end)
+        checks.require_whole_number("model.depth", depth, least=11)
+        checks.require_flag("model.bare_end", bare_end)
         if (depth - 2) % 9:
             raise ValueError(f"model.depth={depth} must be 9 n + 2: 11, 20, 29, ... 164, ... 1001")
         units = (depth - 2) // 9

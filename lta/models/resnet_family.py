@@ -14,7 +14,7 @@ from lta.layers.heads import ConcatHead
 from lta.models.assemble import assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import PlainNet
-from lta.models.initialise import initialised
+from lta.models.initialise import initialise_network
 from lta.models.resnet import RESNET_STYLE, ResNetTrunk, average_classifier, global_branch
 from lta.models.vgg import Style
 
@@ -25,7 +25,7 @@ def resnet(num_classes: int, depth: int = 164, init: Init = None, **style: Any) 
     """The plain network. 1,703,258 parameters at depth 164 for 10 classes. Its classifier starts without bias."""
     style = Style(**RESNET_STYLE | style).check()
     trunk = ResNetTrunk(style, depth)
-    network = initialised(PlainNet(trunk, average_classifier(trunk.channels["C"], num_classes, style)), init)
+    network = initialise_network(PlainNet(trunk, average_classifier(trunk.channels["C"], num_classes, style)), init)
     nn.init.zeros_(network.classifier[-1].bias)  # FCinit of wide-residual-networks, which the authors' trunk files call
     return network
 
@@ -57,4 +57,4 @@ def resnet_attention(
         head_dropout=0.0 if bare_end else 0.3 * style.dropout,
         query_dropout=0.5 * style.dropout,
     )
-    return initialised(network, init)
+    return initialise_network(network, init)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lta import checks
 from lta.layers.dropout import Layers
 from lta.layers.global_max import GlobalMax
-from lta.models.widths import scaled_channels
+from lta.models.widths import scale_channels
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 DROPOUT = (0.3, 0.0, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0, 0.4, 0.4, 0.0)
@@ -34,15 +34,15 @@ class Style(NamedTuple):
 
     def check(self) -> "Style":
         """Raises ValueError for a value that can't be."""
-        checks.number("model.width", self.width, 0, 64, without_low=True)
-        checks.number("model.dropout", self.dropout, 0, 2)  # the largest of the authors' rates is 0.5
-        checks.choice("model.dropout_kind", self.dropout_kind, DROPOUT_KINDS)
-        checks.number("model.bn_eps", self.bn_eps, 0, 1, without_low=True)
+        checks.require_number("model.width", self.width, 0, 64, without_low=True)
+        checks.require_number("model.dropout", self.dropout, 0, 2)  # the largest of the authors' rates is 0.5
+        checks.require_choice("model.dropout_kind", self.dropout_kind, DROPOUT_KINDS)
+        checks.require_number("model.bn_eps", self.bn_eps, 0, 1, without_low=True)
         return self
 
     def channels(self, base: int) -> int:
         """`base` channels at this width; raises ValueError where nothing would be left."""
-        return scaled_channels(base, self.width)
+        return scale_channels(base, self.width)
 
     def conv_block(self, inputs: int, outputs: int, dropout: float = 0.0) -> list[nn.Module]:
         """conv3x3 with bias -> BN -> ReLU -> dropout; `dropout` is the authors' rate."""
@@ -66,7 +66,7 @@ class VGGTrunk(nn.Module):
 
     def __init__(self, style: Style, late: bool = True, pools: str = "cifar"):
         super().__init__()
-        checks.choice("model.pools", pools, POOLS)
+        checks.require_choice("model.pools", pools, POOLS)
         enlarged = late and pools == "cub"
         pooled = (7, 10) if late else (2, 4, 7, 10) if pools == "cifar" else (2, 4, 7, 10, 12)
         self.stages = nn.ModuleDict()

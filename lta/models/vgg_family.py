@@ -14,7 +14,7 @@ from lta.layers.heads import ConcatHead, vector_block
 from lta.models.assemble import assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import GAPNet, PlainNet
-from lta.models.initialise import initialised
+from lta.models.initialise import initialise_network
 from lta.models.vgg import Style, VGGTrunk, baseline_classifier, global_branch
 
 Init = Mapping[str, str] | None
@@ -24,7 +24,7 @@ def vgg(num_classes: int, pools: str = "cifar", init: Init = None, **style: Any)
     """The paper's baseline `vgg_bn_drop`: early pooling, two linear layers. 14,991,946 parameters for 10 classes."""
     style = Style(**style).check()
     trunk = VGGTrunk(style, late=False, pools=pools)
-    return initialised(PlainNet(trunk, baseline_classifier(trunk.channels["C"], num_classes, style)), init)
+    return initialise_network(PlainNet(trunk, baseline_classifier(trunk.channels["C"], num_classes, style)), init)
 
 
 def vgg_late(num_classes: int, pools: str = "cifar", init: Init = None, **style: Any) -> PlainNet:
@@ -34,13 +34,13 @@ def vgg_late(num_classes: int, pools: str = "cifar", init: Init = None, **style:
     channels = trunk.channels["C"]
     block = vector_block(channels, 0.5 * style.dropout)
     classifier = nn.Sequential(global_branch("C", channels, style), block, nn.Linear(channels, num_classes))
-    return initialised(PlainNet(trunk, classifier), init)
+    return initialise_network(PlainNet(trunk, classifier), init)
 
 
 def vgg_gap(num_classes: int, pools: str = "cifar", init: Init = None, **style: Any) -> GAPNet:
     """Control: the late-pooling trunk with global average pooling; shows class activation maps. 14,728,266 parameters."""
     trunk = VGGTrunk(Style(**style).check(), pools=pools)
-    return initialised(GAPNet(trunk, trunk.channels["C"], num_classes), init)
+    return initialise_network(GAPNet(trunk, trunk.channels["C"], num_classes), init)
 
 
 def vgg_attention(
@@ -78,4 +78,4 @@ def vgg_attention(
         head_dropout=0.5 * style.dropout,
         query_dropout=0.5 * style.dropout,
     )
-    return initialised(network, init)
+    return initialise_network(network, init)

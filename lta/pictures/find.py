@@ -11,13 +11,13 @@ from lta.pictures.read import NOT_READ
 from lta.pictures.write import OPTIONS
 
 
-def extensions() -> frozenset[str]:
+def list_extensions() -> frozenset[str]:
     """Endings of the files that are taken for pictures in a folder: those of the formats that Pillow opens here."""
     known = Image.registered_extensions().items()
     return frozenset(ending for ending, name in known if name in Image.OPEN.keys() - NOT_READ or name == "MPO")
 
 
-def find(places: str | Path | Sequence[str | Path]) -> list[Path]:
+def find_images(places: str | Path | Sequence[str | Path]) -> list[Path]:
     """Files as they are given, the pictures of folders sorted as people count (2 before 10), each once.
 
     A folder's own pictures are meant, and with `folder/**` those of its subfolders too; hidden ones never. `~` is the home
@@ -27,7 +27,7 @@ def find(places: str | Path | Sequence[str | Path]) -> list[Path]:
     found: dict[str, Path] = {}
     for place in places:
         path = Path(place).expanduser()
-        for picture in _of_folder(path) if path.is_dir() or path.name == "**" else _file(path):
+        for picture in _list_folder(path) if path.is_dir() or path.name == "**" else _check_file(path):
             found.setdefault(os.path.realpath(picture), picture)
     if not found:
         raise ValueError("no pictures are given; name files or folders")
@@ -58,31 +58,31 @@ def name_out(out: Path, pictures: Sequence[Path], effect: str, ending: str | Non
     return names
 
 
-def _file(path: Path) -> list[Path]:
+def _check_file(path: Path) -> list[Path]:
     if not path.exists():
         raise ValueError(f"{path}: there is no such file or folder")
     return [path]
 
 
-def _of_folder(path: Path) -> list[Path]:
+def _list_folder(path: Path) -> list[Path]:
     deep = path.name == "**"
     folder = path.parent if deep else path
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
-    known = extensions()
-    found = [file for file in _visible(folder, deep) if file.suffix.lower() in known and file.is_file()]
+    known = list_extensions()
+    found = [file for file in _walk_visible(folder, deep) if file.suffix.lower() in known and file.is_file()]
     if not found:
         more = "" if deep else f"; {folder}/** looks in its subfolders too"
         raise ValueError(f"{folder} has no picture (by the endings of names, as .jpg or .png){more}")
-    return sorted(found, key=_as_people_count)
+    return sorted(found, key=_make_natural_key)
 
 
-def _visible(folder: Path, deep: bool) -> Iterator[Path]:
+def _walk_visible(folder: Path, deep: bool) -> Iterator[Path]:
     for place, below, files in os.walk(folder):
         below[:] = [name for name in below if deep and not name.startswith(".")]
         yield from (Path(place, name) for name in files if not name.startswith("."))
 
 
-def _as_people_count(path: Path) -> tuple[list[list[str | int]], str]:
+def _make_natural_key(path: Path) -> tuple[list[list[str | int]], str]:
     parts = (re.split(r"(\d+)", part.casefold()) for part in path.parts)
     return [[int(piece) if number % 2 else piece for number, piece in enumerate(pieces)] for pieces in parts], str(path)

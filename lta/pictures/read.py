@@ -54,7 +54,7 @@ class Picture(NamedTuple):
         return seen
 
 
-def read(source: Path | str | bytes | bytearray | memoryview | IOBase, largest: int = 200_000_000) -> Picture:
+def read_image(source: Path | str | bytes | bytearray | memoryview | IOBase, largest: int = 200_000_000) -> Picture:
     """A picture, from a file's path, its bytes, or a stream open for reading.
 
     It stands upright (EXIF). Transparency is kept apart; the colours below it are as stored. Grey becomes three equal
@@ -69,15 +69,15 @@ def read(source: Path | str | bytes | bytearray | memoryview | IOBase, largest: 
     path = Path(source) if named else None
     name = str(path or getattr(source, "name", None) or "the picture")
     try:
-        with _stream(source) as stream:
-            return Picture(path, *_decoded(_opened(stream, largest)))
+        with _open_stream(source) as stream:
+            return Picture(path, *_decode_image(_open_image(stream, largest)))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
-        raise UnusablePicture(f"{name}: {_reason(error)}") from error
+        raise UnusablePicture(f"{name}: {_describe_error(error)}") from error
 
 
-def _stream(source: Any) -> Any:
+def _open_stream(source: Any) -> Any:
     if isinstance(source, (str, Path)):
         if not os.path.lexists(source):
             raise UnusablePicture("there is no such file")
@@ -89,7 +89,7 @@ def _stream(source: Any) -> Any:
     return BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else nullcontext(source)
 
 
-def _opened(stream: IOBase, largest: int) -> Image.Image:
+def _open_image(stream: IOBase, largest: int) -> Image.Image:
     """Pillow's own `Image.open` warns or raises by a limit that is global to the process; this one asks for `largest`."""
     Image.init()
     stream.seek(0)
@@ -116,21 +116,21 @@ def _opened(stream: IOBase, largest: int) -> Image.Image:
     return image
 
 
-def _decoded(image: Image.Image) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
+def _decode_image(image: Image.Image) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
     notes = []
     form, mode = str(image.format), image.mode
     if (count := getattr(image, "n_frames", 1)) > 1 and form in STILL:
         notes.append(f"{STILL[form]} of {count} pictures in the file")
-    if _sixteen_bits(image):
+    if _has_sixteen_bits(image):
         notes.append("16 bits a channel, shown with 8")
     grey_16 = mode.startswith("I;16") or (mode == "I" and form in ("PNG", "PPM"))  # older versions of Pillow read these as I
-    with _allowed(image.width * image.height):
+    with _allow_pixels(image.width * image.height):
         image.load()
-        image = _upright(image, notes)
+        image = _turn_upright(image, notes)
         if grey_16 or mode in ("I", "F"):
-            rgb, alpha = _of_grey(image, grey_16, notes)
+            rgb, alpha = _convert_grey(image, grey_16, notes)
         else:
-            rgb, alpha = _of_colours(image)
+            rgb, alpha = _convert_colours(image)
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         notes.append(f"{mode} turned into RGB")
     profile = image.info.get("icc_profile") or None
@@ -141,7 +141,7 @@ def _decoded(image: Image.Image) -> tuple[Tensor, Tensor | None, bytes | None, s
 
 
 @contextmanager
-def _allowed(pixels: int) -> Iterator[None]:
+def _allow_pixels(pixels: int) -> Iterator[None]:
     """Some of Pillow's methods ask for its global limit once more; it is raised only for a picture that needs it."""
     if Image.MAX_IMAGE_PIXELS is None or pixels <= Image.MAX_IMAGE_PIXELS:
         yield
@@ -154,12 +154,12 @@ def _allowed(pixels: int) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _sixteen_bits(image: Image.Image) -> bool:
+def _has_sixteen_bits(image: Image.Image) -> bool:
     tiles = getattr(image, "tile", None) or []
     return image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in tiles)
 
 
-def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
+def _turn_upright(image: Image.Image, notes: list[str]) -> Image.Image:
     try:
         orientation = image.getexif().get(ORIENTATION, 1)
     except Exception:  # a spoilt EXIF block does not spoil the pixels
@@ -171,7 +171,7 @@ def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
-def _of_colours(image: Image.Image) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "height width"] | None]:
+def _convert_colours(image: Image.Image) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "height width"] | None]:
     in_palette = image.mode == "P" and image.palette is not None and image.palette.mode.endswith("A")
     transparent = image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info or in_palette
     mode = "RGBA" if transparent else "RGB"
@@ -183,14 +183,14 @@ def _of_colours(image: Image.Image) -> tuple[UInt8[Tensor, "3 height width"], UI
     return pixels[:3], pixels[3] if transparent else None
 
 
-def _of_grey(
+def _convert_grey(
     image: Image.Image, is_16_bit: bool, notes: list[str]
 ) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "height width"] | None]:
     values = np.asarray(image)
     if is_16_bit:
         grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounded, without the halves that 257 never makes
     else:
-        grey, low, high = _stretched(values.astype(np.float64))
+        grey, low, high = _stretch_grey(values.astype(np.float64))
         notes.append(
             f"{'32-bit' if image.mode == 'I' else 'floating-point'} grey from {low:g} to {high:g}, shown as 0 to 255"
         )
@@ -200,7 +200,7 @@ def _of_grey(
     return rgb, alpha
 
 
-def _stretched(values: Float[np.ndarray, "height width"]) -> tuple[Shaped[np.ndarray, "height width"], float, float]:
+def _stretch_grey(values: Float[np.ndarray, "height width"]) -> tuple[Shaped[np.ndarray, "height width"], float, float]:
     """0 to 255 from the lowest to the highest finite value, and these two; 0 where they are one."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -208,7 +208,7 @@ def _stretched(values: Float[np.ndarray, "height width"]) -> tuple[Shaped[np.nda
     return np.rint(np.nan_to_num(scaled)).astype(np.uint8), low, high
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "is no picture of a known format"
     if isinstance(error, Image.DecompressionBombError):

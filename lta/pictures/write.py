@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from lta.pictures.read import Picture
-from lta.runtime.files import whole_file
+from lta.runtime.files import replace_file
 
 JPEG = {"format": "JPEG", "quality": 95, "subsampling": "4:4:4"}
 TIFF = {"format": "TIFF", "compression": "tiff_adobe_deflate"}
@@ -27,7 +27,7 @@ TRANSPARENT = tuple(ending for ending in OPTIONS if OPTIONS[ending] is not JPEG)
 """Endings of what may be transparent."""
 
 
-def write(path: Path, pixels: UInt8[Tensor, "channels height width"], like: Picture | None = None) -> None:
+def write_image(path: Path, pixels: UInt8[Tensor, "channels height width"], like: Picture | None = None) -> None:
     """RGB or RGBA `pixels` to `path`, in the format that its ending says; folders are made, a file of that name replaced.
 
     The colour profile of `like`, the picture they were made from, goes with them; its other data (EXIF with time and
@@ -50,7 +50,7 @@ def write(path: Path, pixels: UInt8[Tensor, "channels height width"], like: Pict
     options = dict(OPTIONS[ending])
     if like is not None and like.profile:
         options["icc_profile"] = like.profile
-    with whole_file(path) as file:
+    with replace_file(path) as file:
         try:
             image.save(file, **options)
         except (OSError, ValueError) as error:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lta.report.as_json import as_json
-from lta.report.figure_files import KINDS, figure_files
-from lta.report.groups import grouped
-from lta.report.page import as_html, as_markdown, report
-from lta.report.pairs import signed
-from lta.report.runs import read
-from lta.report.writing import check_place, say, write
+from lta.report.as_json import render_json
+from lta.report.figure_files import KINDS, render_figure_files
+from lta.report.groups import group_runs
+from lta.report.page import build_report, render_html, render_markdown
+from lta.report.pairs import format_difference
+from lta.report.runs import read_runs
+from lta.report.writing import check_place, say, write_files
 
 EPILOG = "A place is a run directory, or a folder with runs below it, such as a sweep's; links are followed."
 
@@ -41,17 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parse(arguments)
     command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        runs, left_out = read(asked.runs)
-        groups, repeated = grouped(runs)
+        runs, left_out = read_runs(asked.runs)
+        groups, repeated = group_runs(runs)
         if not groups and (asked.out / "report.html").exists():
             places = ", ".join(map(str, asked.runs))
             raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
         time = datetime.now(UTC).isoformat(" ", "minutes")
-        made = report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
-        texts = {"report.html": as_html(made), "report.md": as_markdown(made), "report.json": as_json(made)}
-        contents = {**texts, **(figure_files(made, asked.figures) if asked.figures else {})}
+        made = build_report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
+        texts = {"report.html": render_html(made), "report.md": render_markdown(made), "report.json": render_json(made)}
+        contents = {**texts, **(render_figure_files(made, asked.figures) if asked.figures else {})}
         check_place(asked.out, contents)
-        files = write(asked.out, contents)
+        files = write_files(asked.out, contents)
     except (ValueError, OSError) as error:
         say(f"error: {error}", sys.stderr)
         return 1
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}"
         say(line, sys.stdout)
     for pair in made.pairs:
-        points, interval = signed(pair.difference)
+        points, interval = format_difference(pair.difference)
         figures = f"{points} points ({interval}) " if pair.difference else ""
         line = f"{pair.group.label:40} {figures}against {pair.reference.label}: {pair.words}"
         say(f"{pair.group.names.data:14} {line}", sys.stdout)
@@ -68,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"{count} note{'s' * (count > 1)} on what is left out, in the report's last section", sys.stdout)
     for file in files:
         say(str(file), sys.stdout)
-    return 0 if asked.wandb is None else _logged(files, asked.wandb)
+    return 0 if asked.wandb is None else _log_to_wandb(files, asked.wandb)
 
 
-def _logged(files: Sequence[Path], place: str) -> int:
+def _log_to_wandb(files: Sequence[Path], place: str) -> int:
     # Imported here: the report itself needs no W&B and no torch.
     from lta.loggers.wandb_artifacts import log_report
 

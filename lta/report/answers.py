@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from lta.report.groups import Group
 from lta.report.names import names_of
 from lta.report.runs import Run
-from lta.report.statistics import Summary, summary
-from lta.report.wording import first, fits
+from lta.report.statistics import Summary, summarise_values
+from lta.report.wording import matches_pattern, select_patterns
 
 
 class Cell(NamedTuple):
@@ -29,14 +29,14 @@ class Table(NamedTuple):
     rows: Mapping[str, Sequence[Cell | None]]
 
 
-def tables(groups: Sequence[Group]) -> list[Table]:
+def build_tables(groups: Sequence[Group]) -> list[Table]:
     asked = {
         (name, _data(answer), _key(answer)): None
         for group in groups
         for run in group.runs
         for name, answer in run.answers.items()
     }
-    return [_table(name, data, key, groups) for name, data, key in sorted(asked)]
+    return [_build_table(name, data, key, groups) for name, data, key in sorted(asked)]
 
 
 def _data(answer: Mapping[str, Any]) -> str:
@@ -56,8 +56,8 @@ def _key(answer: Mapping[str, Any]) -> str:
     )
 
 
-def _table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Table:
-    patterns = tuple(first(evaluator))
+def _build_table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Table:
+    patterns = tuple(select_patterns(evaluator))
     found: list[dict[str, list[tuple[Run, Any]]]] = []
     of_groups = []
     for group in groups:
@@ -65,37 +65,37 @@ def _table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -> Tabl
         for run in group.runs:
             answer = run.answers.get(evaluator)
             if answer is not None and _data(answer) == data and _key(answer) == key:
-                for name, value in _figures(answer["figures"]):
-                    if any(fits(name, pattern) for pattern in patterns):
+                for name, value in _iter_values(answer["figures"]):
+                    if any(matches_pattern(name, pattern) for pattern in patterns):
                         values.setdefault(name, []).append((run, value))
         if values:
             of_groups.append(group)
             found.append(values)
     order = dict.fromkeys(name for values in found for name in values)
-    rank = {name: next(place for place, pattern in enumerate(patterns) if fits(name, pattern)) for name in order}
-    rows = {name: [_cell(values.get(name)) for values in found] for name in sorted(order, key=lambda name: rank[name])}
+    rank = {name: next(place for place, pattern in enumerate(patterns) if matches_pattern(name, pattern)) for name in order}
+    rows = {name: [_make_cell(values.get(name)) for values in found] for name in sorted(order, key=lambda name: rank[name])}
     return Table(evaluator, data, of_groups, rows)
 
 
-def _figures(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _iter_values(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every figure's value, and every text, by dotted name; a part with a dot of its own stands in brackets."""
     if isinstance(node, Mapping):
         if isinstance(node.get("value"), (int, float)) and isfinite(node["value"]):
             yield prefix, float(node["value"])
         for key, value in node.items():
             part = f"[{key}]" if "." in str(key) else str(key)
-            yield from _figures(value, f"{prefix}.{part}" if prefix else part)
+            yield from _iter_values(value, f"{prefix}.{part}" if prefix else part)
     elif isinstance(node, str):
         yield prefix, node
 
 
-def _cell(values: Sequence[tuple[Run, Any]] | None) -> Cell | None:
+def _make_cell(values: Sequence[tuple[Run, Any]] | None) -> Cell | None:
     if not values:
         return None
     runs = [run for run, _ in values]
     numbers = [value for _, value in values if isinstance(value, float)]
     if len(numbers) == len(values):
-        return Cell(summary(numbers), "", runs)
+        return Cell(summarise_values(numbers), "", runs)
     counted = Counter(str(value) for _, value in values)
     text = "; ".join(
         word if count == len(values) == 1 else f"{word} ({count} of {len(values)})" for word, count in counted.items()

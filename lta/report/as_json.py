@@ -16,7 +16,7 @@ DIGITS = 6
 """After the point: errors are float32 in the runs' files."""
 
 
-def as_json(made: Report) -> str:
+def render_json(made: Report) -> str:
     """Errors in percent, differences in points, `seconds` of a whole training."""
     found = {
         "title": made.title,
@@ -85,10 +85,10 @@ def _cell(cell: Cell) -> Any:
 def _summary(one: Summary | None) -> Any:
     if one is None:
         return None
-    return {name: _rounded(value) for name, value in one._asdict().items()}
+    return {name: _round_value(value) for name, value in one._asdict().items()}
 
 
-def _rounded(value: Any) -> Any:
+def _round_value(value: Any) -> Any:
     if isinstance(value, tuple):
         return [round(end, DIGITS) for end in value]
     return round(value, DIGITS) if isinstance(value, float) else value

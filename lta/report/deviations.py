@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lta.report.names import MODELS, Names, short
+from lta.report.names import MODELS, Names, shorten_target
 from lta.report.runs import Run
 
 VGG: Mapping[str, Any] = {
@@ -229,7 +229,7 @@ def value_of(config: Mapping[str, Any], setting: str) -> tuple[bool, Any]:
         if not isinstance(node, Mapping) or key not in node:
             return False, None
         node = node[key]
-    return True, short(node) if setting.endswith("_target_") else node
+    return True, shorten_target(node) if setting.endswith("_target_") else node
 
 
 def is_compact(names: Names) -> bool:
@@ -237,7 +237,7 @@ def is_compact(names: Names) -> bool:
     return names.model.startswith("air")
 
 
-def reference(names: Names) -> Mapping[str, Any]:
+def find_reference_settings(names: Names) -> Mapping[str, Any]:
     """The authors' settings; airbench94's where the trunk is its."""
     if is_compact(names):
         return AIR
@@ -246,12 +246,12 @@ def reference(names: Names) -> Mapping[str, Any]:
     return {**family, **BY_DATA.get(names.data, {}), **BY_MODEL.get(names.model, {}), **of_row}
 
 
-def trained_by_the_authors(data: str) -> bool:
+def is_trained_by_authors(data: str) -> bool:
     """On other data sets a run is compared with their training on CIFAR-10."""
     return data in TEST_IMAGES
 
 
-def deviations(run: Run, names: Names) -> list[Deviation]:
+def find_deviations(run: Run, names: Names) -> list[Deviation]:
     """Settings that the run does not have (dropout of a network without it) are no deviation."""
     apart = [
         one
@@ -259,15 +259,15 @@ def deviations(run: Run, names: Names) -> list[Deviation]:
         if one.model in ("", names.model)
         and one.compat in ("", names.compat)
         and one.data in ("", names.data)
-        and trained_by_the_authors(names.data)
+        and is_trained_by_authors(names.data)
     ]
     skipped = tuple(part for one in apart for part in one.parts)
-    theirs = {setting: value for setting, value in reference(names).items() if not setting.startswith(skipped)}
+    theirs = {setting: value for setting, value in find_reference_settings(names).items() if not setting.startswith(skipped)}
     said = [Deviation(one.parts[0].rstrip(".") if one.parts else "model", None, one.papers, one.words) for one in apart]
-    return [*_found(run, names, theirs), *said]
+    return [*_iter_deviations(run, names, theirs), *said]
 
 
-def _found(run: Run, names: Names, theirs: Mapping[str, Any]) -> Iterator[Deviation]:
+def _iter_deviations(run: Run, names: Names, theirs: Mapping[str, Any]) -> Iterator[Deviation]:
     images, all_images = run.results.get("test_images"), TEST_IMAGES.get(names.data)
     if all_images is not None and images is not None and images != all_images:
         yield Deviation("test_images", images, all_images, f"tested on {images} images of {all_images:,}")
@@ -284,23 +284,25 @@ def _found(run: Run, names: Names, theirs: Mapping[str, Any]) -> Iterator[Deviat
         if another_kind and setting.startswith("recipe.schedule.") and setting != "recipe.schedule._target_":
             continue  # another schedule has other settings
         there, ours = value_of(run.config, setting)
-        ours = _one_for_all(ours, run.config) if setting == "model.normaliser" else ours
+        ours = _merge_normalisers(ours, run.config) if setting == "model.normaliser" else ours
         if there and ours != papers:
-            own = _own_settings(run.config, setting) if setting.endswith("_target_") else ""
-            words = f"{WORDS.get(setting, setting)} {_shown(ours)}{own} ({whose}: {_shown(papers)})"
+            own = _describe_own_settings(run.config, setting) if setting.endswith("_target_") else ""
+            words = f"{WORDS.get(setting, setting)} {_format_value(ours)}{own} ({whose}: {_format_value(papers)})"
             yield Deviation(setting, ours, papers, words)
 
 
-def _own_settings(config: Mapping[str, Any], target: str) -> str:
+def _describe_own_settings(config: Mapping[str, Any], target: str) -> str:
     """What stands beside a class that the authors did not have, and so is not compared."""
     _, node = value_of(config, target.removesuffix("._target_"))
     own = [
-        f"{name} {_shown(value)}" for name, value in node.items() if isinstance(value, (int, float, str)) and name[0] != "_"
+        f"{name} {_format_value(value)}"
+        for name, value in node.items()
+        if isinstance(value, (int, float, str)) and name[0] != "_"
     ]
     return f" with {', '.join(own)}" if own else ""
 
 
-def _one_for_all(normaliser: Any, config: Mapping[str, Any]) -> Any:
+def _merge_normalisers(normaliser: Any, config: Mapping[str, Any]) -> Any:
     """One normaliser where every level has the same: {B: softmax, C: softmax} is softmax."""
     of_levels = (
         {str(normaliser.get(level)) for level in config["model"]["levels"]} if isinstance(normaliser, Mapping) else ()
@@ -308,5 +310,5 @@ def _one_for_all(normaliser: Any, config: Mapping[str, Any]) -> Any:
     return of_levels.pop() if len(of_levels) == 1 else normaliser
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from matplotlib.figure import Figure
 
 from lta.report import plots
-from lta.report.forest import forest
+from lta.report.forest import draw_forest
 from lta.report.page import Report
 
 KINDS = ("svg", "pdf", "png")
@@ -18,29 +18,29 @@ DPI = 200
 """Of PNG files."""
 
 
-def figure_files(made: Report, kind: str) -> dict[str, bytes]:
+def render_figure_files(made: Report, kind: str) -> dict[str, bytes]:
     """By file name, `cifar10_validation_error_by_epochs_trained.svg` for instance."""
-    with plots.inked(INK):
-        return {f"{name}.{kind}": _saved(figure, kind) for name, figure in _figures(made)}
+    with plots.use_ink(INK):
+        return {f"{name}.{kind}": _encode_figure(figure, kind) for name, figure in _draw_figures(made)}
 
 
-def _figures(made: Report) -> Iterator[tuple[str, Figure]]:
+def _draw_figures(made: Report) -> Iterator[tuple[str, Figure]]:
     for data in made.data_sets:
-        groups = plots.shown(made.groups_of(data))
-        looks = plots.styles(groups)
+        groups = plots.select_groups(made.groups_of(data))
+        looks = plots.choose_styles(groups)
         for chart in plots.CHARTS:
-            if (figure := plots.curves(chart, groups, looks, legend=True)) is not None:
-                yield _name(data, chart.title, "by", chart.x_label), figure
+            if (figure := plots.draw_curves(chart, groups, looks, legend=True)) is not None:
+                yield _make_file_name(data, chart.title, "by", chart.x_label), figure
         pairs = made.pairs_of(data)
-        if (figure := forest(pairs)) is not None:
-            yield _name(data, "differences from", pairs[0].reference.label), figure
+        if (figure := draw_forest(pairs)) is not None:
+            yield _make_file_name(data, "differences from", pairs[0].reference.label), figure
 
 
-def _name(*words: str) -> str:
+def _make_file_name(*words: str) -> str:
     return re.sub("[^a-z0-9]+", "_", " ".join(words).lower()).strip("_")
 
 
-def _saved(figure: Figure, kind: str) -> bytes:
+def _encode_figure(figure: Figure, kind: str) -> bytes:
     out = io.BytesIO()
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": None}[kind]
     figure.savefig(out, format=kind, dpi=DPI, facecolor="white", bbox_inches="tight", metadata=undated)

@@ -24,29 +24,29 @@ class Unusable(Exception):
     """Why something can't be reported, in words."""
 
 
-def json_mapping(path: Path) -> dict[str, Any]:
+def read_json_mapping(path: Path) -> dict[str, Any]:
     """Raises Unusable."""
-    return _mapping(path, json.loads)
+    return _read_mapping(path, json.loads)
 
 
-def yaml_mapping(path: Path) -> dict[str, Any]:
+def read_yaml_mapping(path: Path) -> dict[str, Any]:
     """Aliases and tags are refused: lta writes none, and a few lines of them can stand for any amount of memory.
 
     Raises Unusable.
     """
-    return _mapping(path, _read_yaml)
+    return _read_mapping(path, _read_yaml)
 
 
 def _read_yaml(text: str) -> Any:
     try:
-        return _document(iter(Loader(text).get_event, None))
+        return _build_document(iter(Loader(text).get_event, None))
     except yaml.MarkedYAMLError as error:
         if error.problem == "exceeded maximum nesting depth":  # libyaml from 0.2.6 on reads ahead into a limit of its own
             raise ValueError(TOO_DEEP) from error
         raise
 
 
-def _mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+def _read_mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     if not path.is_file():  # reading a pipe would wait for ever
         raise Unusable(f"it has no {path.name}")
     try:
@@ -60,20 +60,20 @@ def _mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     return found
 
 
-def _document(parsed: Iterable[events.Event]) -> Any:
+def _build_document(parsed: Iterable[events.Event]) -> Any:
     """What yaml.safe_load makes of them, in half of its time, as most scalars of most runs are the same."""
     stack: list[list[Any]] = [[]]
     for event in parsed:
         kind = type(event)
         if kind is events.ScalarEvent:
-            stack[-1].append(_scalar(event.value) if event.implicit[0] else event.value)
+            stack[-1].append(_parse_scalar(event.value) if event.implicit[0] else event.value)
         elif kind is events.MappingStartEvent or kind is events.SequenceStartEvent:
             if len(stack) == DEEPEST:
                 raise ValueError(TOO_DEEP)
             stack.append([])
         elif kind is events.MappingEndEvent:
             items = stack.pop()
-            stack[-1].append(_pairs(items[::2], items[1::2]))
+            stack[-1].append(_build_mapping(items[::2], items[1::2]))
         elif kind is events.SequenceEndEvent:
             items = stack.pop()
             stack[-1].append(items)
@@ -86,7 +86,7 @@ def _document(parsed: Iterable[events.Event]) -> Any:
     return stack[0][0] if stack[0] else None
 
 
-def _pairs(keys: list[Any], values: list[Any]) -> dict[Any, Any]:
+def _build_mapping(keys: list[Any], values: list[Any]) -> dict[Any, Any]:
     try:
         return dict(zip(keys, values, strict=True))
     except TypeError as error:
@@ -94,7 +94,7 @@ def _pairs(keys: list[Any], values: list[Any]) -> dict[Any, Any]:
 
 
 @lru_cache(maxsize=10_000)
-def _scalar(text: str) -> Any:
+def _parse_scalar(text: str) -> Any:
     if text == "<<":  # merges an alias, which is refused when it comes
         return text
     loader = yaml.SafeLoader("")

@@ -16,7 +16,7 @@ LETTERS = 36
 """Of a label on one line: what the space beside the axes holds."""
 
 
-def forest(pairs: Sequence[Pair]) -> Figure | None:
+def draw_forest(pairs: Sequence[Pair]) -> Figure | None:
     """Of the pairs of one data set, least difference on top, a hollow point where there is no interval.
 
     Colours follow `plots.inked`. None where no pair has a seed in common.

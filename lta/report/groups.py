@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lta.report.deviations import Deviation, deviations
-from lta.report.names import Names, names_of, short
-from lta.report.published import Published, published
+from lta.report.deviations import Deviation, find_deviations
+from lta.report.names import Names, names_of, shorten_target
+from lta.report.published import Published, find_published
 from lta.report.runs import LeftOut, Run
-from lta.report.statistics import Summary, summary
-from lta.report.verdict import Verdict, verdict
+from lta.report.statistics import Summary, summarise_values
+from lta.report.verdict import Verdict, judge_reproduction
 
 PARTS = ("model", "data", "preprocess", "augment", "recipe", "test_checkpoint")
 """What decides about the error; `compat`, `head` and `schedule` stand in these too. The rest is where it ran and logged."""
@@ -60,13 +60,13 @@ class Group(NamedTuple):
     verdict: Verdict
 
 
-def grouped(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
+def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
     """Groups by data set, model and settings; of a configuration with one seed the newest run counts."""
     found: dict[str, dict[Any, Run]] = {}
     left_out = []
     for run in sorted(runs, key=lambda run: str(run.starts[0].get("time", "")) if run.starts else ""):
         try:  # a configuration of another program, or changed by hand, may hold anything
-            deviations(run, names_of(run.config))
+            find_deviations(run, names_of(run.config))
             key = json.dumps(settings_of(run), sort_keys=True, default=str)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             left_out.append(LeftOut(run.path, f"its config.yaml is none of lta's: {error}"))
@@ -77,35 +77,35 @@ def grouped(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
             left_out.append(LeftOut(of[which].path, f"the same configuration and seed ({run.seed}) as the newer {run.path}"))
         of[which] = run
     members = [[of[which] for which in sorted(of)] for of in found.values()]
-    labels = _labels(members)
-    groups = [_group(of, label) for of, label in zip(members, labels, strict=True)]
+    labels = _make_labels(members)
+    groups = [_build_group(of, label) for of, label in zip(members, labels, strict=True)]
     return sorted(groups, key=lambda group: (group.names.data, str(group.names), group.label)), left_out
 
 
 def settings_of(run: Run) -> dict[str, Any]:
     """By dotted name."""
     leaves = {name: value for part in PARTS if part in run.config for name, value in _leaves(run.config[part], part)}
-    apart = ELSEWHERE - {"data.root"} if short(run.config["data"].get("_target_")) in FOLDERS else ELSEWHERE
+    apart = ELSEWHERE - {"data.root"} if shorten_target(run.config["data"].get("_target_")) in FOLDERS else ELSEWHERE
     leaves = {name: value for name, value in leaves.items() if name not in apart and not name.endswith("_partial_")}
     trainer = {f"trainer.{name}": value for name, value in (run.config.get("trainer") or {}).items() if name not in WHERE}
     seen = {name: run.results[name] for name in ("coding", "precision", "test_images") if run.results.get(name)}
     return leaves | trainer | seen
 
 
-def differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
+def find_differences(groups: Sequence[Group]) -> dict[str, list[Any]]:
     """Settings whose values differ, with a value a group; None where a group does not have it."""
     names = dict.fromkeys(name for group in groups for name in group.settings)
     table = {name: [group.settings.get(name) for group in groups] for name in names}
     return {name: values for name, values in table.items() if len({_key(value) for value in values}) > 1}
 
 
-def usual(values: Sequence[Any]) -> Any:
+def find_most_common(values: Sequence[Any]) -> Any:
     """The most frequent of them; TIE where several are."""
     (most, count), *others = Counter(map(_key, values)).most_common(2)
     return TIE if others and others[0][1] == count else next(value for value in values if _key(value) == most)
 
 
-def best(groups: Sequence[Group]) -> list[Group]:
+def select_best_recipes(groups: Sequence[Group]) -> list[Group]:
     """Of groups that differ in their recipe only, each by as many seeds, the one of least validation error.
 
     None of them where one has no validation error: the test set would choose.
@@ -121,17 +121,19 @@ def best(groups: Sequence[Group]) -> list[Group]:
     ]
 
 
-def _group(runs: Sequence[Run], label: str) -> Group:
+def _build_group(runs: Sequence[Run], label: str) -> Group:
     first = runs[0]
     names = names_of(first.config)
-    errors = summary([run.error for run in runs])
-    found, figures = deviations(first, names), published(names)
+    errors = summarise_values([run.error for run in runs])
+    found, figures = find_deviations(first, names), find_published(names)
     last = [run.val_error for run in runs if run.val_error is not None]
     val_error = sum(last) / len(last) if len(last) == len(runs) else None
-    return Group(names, label, settings_of(first), runs, errors, val_error, found, figures, verdict(errors, figures, found))
+    return Group(
+        names, label, settings_of(first), runs, errors, val_error, found, figures, judge_reproduction(errors, figures, found)
+    )
 
 
-def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
+def _make_labels(members: Sequence[Sequence[Run]]) -> list[str]:
     """The network's name, followed by the settings in which it differs from most of its name."""
     all_settings = [settings_of(runs[0]) for runs in members]
     all_names = [names_of(runs[0].config) for runs in members]
@@ -142,7 +144,7 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
             setting: [one.get(setting) for one in others] for setting in dict.fromkeys(s for one in others for s in one)
         }
         differing[names] = {
-            setting: usual(values)
+            setting: find_most_common(values)
             for setting, values in columns.items()
             if any(value != values[0] for value in values) and len({_key(value) for value in values}) > 1
         }
@@ -151,7 +153,8 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
         said = [
             words
             for setting, most in differing[names].items()
-            if (most is TIE or _key(own.get(setting)) != _key(most)) and (words := _said(setting, own.get(setting), most))
+            if (most is TIE or _key(own.get(setting)) != _key(most))
+            and (words := _describe_setting(setting, own.get(setting), most))
         ]
         labels.append(", ".join([str(names), *said[:4], *(["..."] if len(said) > 4 else [])]))
     keys = [(names.data, label) for names, label in zip(all_names, labels, strict=True)]
@@ -164,20 +167,20 @@ def _labels(members: Sequence[Sequence[Run]]) -> list[str]:
     return labels
 
 
-def _said(setting: str, value: Any, most: Any) -> str:
+def _describe_setting(setting: str, value: Any, most: Any) -> str:
     """Where as many have a switch on as off, by its name where it is on."""
     if most is TIE and isinstance(value, bool):
-        return _called(setting) if value else ""
-    return f"{_called(setting)}={_value(value)}"
+        return _shorten_setting(setting) if value else ""
+    return f"{_shorten_setting(setting)}={_format_value(value)}"
 
 
-def _called(setting: str) -> str:
+def _shorten_setting(setting: str) -> str:
     """A setting by its last name, a class by its part's: `preprocess._target_` is `preprocess`."""
     return setting.removesuffix("._target_").rpartition(".")[2]
 
 
-def _value(value: Any) -> str:
-    return short(value) if isinstance(value, str) and value.startswith("lta.") else str(value)
+def _format_value(value: Any) -> str:
+    return shorten_target(value) if isinstance(value, str) and value.startswith("lta.") else str(value)
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,7 @@ LEAST: Mapping[str, float] = {"epoch": 0.0, "time/images": 0.0, "time/seconds": 
 LAST_EPOCH = 1e9
 
 
-def cleaned(rows: Any) -> tuple[list[dict[str, float]], list[str]]:
+def clean_history(rows: Any) -> tuple[list[dict[str, float]], list[str]]:
     """One row an epoch, in their order, of which the last counts; and what had to be changed for that, in words.
 
     A row without a whole epoch from 0 on is left out, and so is a value that is no finite number, or a negative time.
@@ -28,7 +28,7 @@ def cleaned(rows: Any) -> tuple[list[dict[str, float]], list[str]]:
     for row in rows:
         if not isinstance(row, dict) or not _is_epoch(row.get("epoch")):
             continue
-        usable = {key: value for key, value in row.items() if _fits(key, value)}
+        usable = {key: value for key, value in row.items() if _is_possible(key, value)}
         values += len(row) - len(usable)
         numbered += 1
         kept[float(row["epoch"])] = usable
@@ -72,5 +72,5 @@ def _is_as_written(rows: list[Any]) -> bool:
     )
 
 
-def _fits(key: str, value: Any) -> bool:
+def _is_possible(key: str, value: Any) -> bool:
     return is_number(value) and value >= LEAST.get(key, -LARGEST)

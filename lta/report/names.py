@@ -84,28 +84,28 @@ class Names(NamedTuple):
         return " ".join(part for part in (self.model, self.compat, self.head) if part)
 
 
-def short(target: Any) -> str:
+def shorten_target(target: Any) -> str:
     """`lta.layers.heads.ConcatHead` -> `ConcatHead`."""
     return str(target).rpartition(".")[2]
 
 
 def names_of(config: Mapping[str, Any]) -> Names:
     """Of a run's configuration, which holds `model` and `data`."""
-    model = dict(config["model"], _target_=short(config["model"].get("_target_")))
+    model = dict(config["model"], _target_=shorten_target(config["model"].get("_target_")))
     fits = [name for name, says in MODELS.items() if all(model.get(key) == value for key, value in says.items())]
-    compat, head = (_called(model.get(part), table) for part, table in (("compat", COMPATIBILITIES), ("head", HEADS)))
+    compat, head = (_find_name(model.get(part), table) for part, table in (("compat", COMPATIBILITIES), ("head", HEADS)))
     if compat == "dp" and model["compat"].get("scaled"):
         compat = "scaled_dp"
     if head == "concat" and len(model.get("levels") or ()) == 1:
         head = "single"
     data = config["data"]
-    of = data["name"] if isinstance(data.get("name"), str) else _called(data, DATA)
+    of = data["name"] if isinstance(data.get("name"), str) else _find_name(data, DATA)
     if of in ("image_folder", "mask_folder") and data.get("root"):  # two folders are two data sets
         of = f"{of} {PurePath(str(data['root'])).name}"
     return Names(fits[0] if fits else model["_target_"], compat, head, str(of))
 
 
-def _called(node: Any, table: Mapping[str, str]) -> str | None:
+def _find_name(node: Any, table: Mapping[str, str]) -> str | None:
     if not isinstance(node, Mapping) or "_target_" not in node:
         return None
-    return table.get(short(node["_target_"]), short(node["_target_"]))
+    return table.get(shorten_target(node["_target_"]), shorten_target(node["_target_"]))

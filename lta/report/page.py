@@ -9,19 +9,19 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lta.report import plots
-from lta.report.answers import Cell, Table, tables
-from lta.report.deviations import trained_by_the_authors
-from lta.report.forest import forest
-from lta.report.groups import Group, best, differences, usual
-from lta.report.names import Names, short
+from lta.report.answers import Cell, Table, build_tables
+from lta.report.deviations import is_trained_by_authors
+from lta.report.forest import draw_forest
+from lta.report.groups import Group, find_differences, find_most_common, select_best_recipes
+from lta.report.names import Names, shorten_target
 from lta.report.pairs import RULE as PAIRS_RULE
-from lta.report.pairs import Pair, against, signed
-from lta.report.panels import films
-from lta.report.published import TRUST, Figure, paper, published, rows
+from lta.report.pairs import Pair, compare_groups, format_difference
+from lta.report.panels import build_films
+from lta.report.published import TRUST, Figure, find_published, list_rows, read_paper
 from lta.report.runs import LeftOut, Run
 from lta.report.statistics import Summary
 from lta.report.verdict import RULE
-from lta.report.wording import in_words
+from lta.report.wording import describe_estimate
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -62,13 +62,13 @@ class Report(NamedTuple):
         return [pair for pair in self.pairs if pair.group.names.data == data]
 
 
-def report(
+def build_report(
     title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut], reference: str = ""
 ) -> Report:
     """`command` and `time`: of the report itself. `reference`: what the others are compared with, see `pairs.against`."""
     runs = [run for group in groups for run in group.runs]
     numbered = [Numbered(number, run) for number, run in enumerate(runs, 1)]
-    return Report(title, command, time, groups, numbered, tables(groups), against(groups, reference), left_out)
+    return Report(title, command, time, groups, numbered, build_tables(groups), compare_groups(groups, reference), left_out)
 
 
 class Drawn(NamedTuple):
@@ -79,21 +79,21 @@ class Drawn(NamedTuple):
     not_drawn: Sequence[Group]
 
 
-def as_html(made: Report) -> str:
+def render_html(made: Report) -> str:
     charts, forests = {}, {}
     for data in made.data_sets:
         of = made.groups_of(data)
-        shown = plots.shown(of)
-        looks = plots.styles(shown)
+        shown = plots.select_groups(of)
+        looks = plots.choose_styles(shown)
         drawn = [drawing for chart in plots.CHARTS if (drawing := plots.draw(chart, shown, looks)) is not None]
         charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, [group for group in of if group not in shown])
-        with plots.inked(plots.INK):
-            if (figure := forest(made.pairs_of(data))) is not None:
-                forests[data] = plots.svg(figure)
-    return _render("report.html.j2", made, autoescape=True, charts=charts, forests=forests, films=films(made.groups))
+        with plots.use_ink(plots.INK):
+            if (figure := draw_forest(made.pairs_of(data))) is not None:
+                forests[data] = plots.render_svg(figure)
+    return _render("report.html.j2", made, autoescape=True, charts=charts, forests=forests, films=build_films(made.groups))
 
 
-def as_markdown(made: Report) -> str:
+def render_markdown(made: Report) -> str:
     return _render("report.md.j2", made, autoescape=False)
 
 
@@ -108,65 +108,69 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
     )
     numbers = {run.path: number for number, run in made.runs}
     environment.globals |= {
-        "asked": lambda evaluator, runs: "\n".join(_asked(numbers[run.path], run, evaluator) for run in runs),
+        "asked": lambda evaluator, runs: "\n".join(_describe_answer(numbers[run.path], run, evaluator) for run in runs),
         "checkpoint": _checkpoint,
-        "command": _command,
-        "code": _code,
+        "command": _join_commands,
+        "code": _describe_code,
         "deviations_title": _deviations_title,
         "first": lambda runs: min(numbers[run.path] for run in runs),
         "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
-        "traced": lambda runs: "\n".join(_traced(numbers[run.path], run) for run in runs),
-        "cell": _cell,
-        "spread": _spread,
-        "signed": signed,
-        "interval": _interval,
-        "cost": _cost,
-        "figures": _figures,
-        "in_words": in_words,
-        "text": _text,
+        "traced": lambda runs: "\n".join(_describe_run(numbers[run.path], run) for run in runs),
+        "cell": _format_cell,
+        "spread": _format_spread,
+        "signed": format_difference,
+        "interval": _format_interval,
+        "cost": _compute_cost,
+        "figures": _format_published,
+        "in_words": describe_estimate,
+        "text": _format_setting,
     }
     environment.filters["cells"] = lambda value: _escape_markdown(str(value))
     return environment.get_template(template).render(
         report=made,
-        paper=paper(),
+        paper=read_paper(),
         trust=TRUST,
         rule=RULE,
         pairs_rule=PAIRS_RULE,
         remarks=REMARKS,
-        published_rows=_published_rows(made.groups),
-        best=_best(made.groups),
+        published_rows=_build_published_rows(made.groups),
+        best=_describe_best(made.groups),
         tables=made.tables,
-        differences=_differences(made.groups),
-        usual=usual,
+        differences=_tabulate_differences(made.groups),
+        usual=find_most_common,
         **more,
     )
 
 
-def _published_rows(groups: Sequence[Group]) -> Mapping[str, Sequence[tuple[Names, Any, Sequence[Group]]]]:
+def _build_published_rows(groups: Sequence[Group]) -> Mapping[str, Sequence[tuple[Names, Any, Sequence[Group]]]]:
     """By data set each network that somebody published or that we ran, with the published figures and our groups."""
     ran = dict.fromkeys(group.names for group in groups)
-    shown = [figures for names in ran if (figures := published(names))]
-    not_run = [names for names in rows() if names.data in {one.data for one in ran} and published(names) not in shown]
+    shown = [figures for names in ran if (figures := find_published(names))]
+    not_run = [
+        names for names in list_rows() if names.data in {one.data for one in ran} and find_published(names) not in shown
+    ]
     order = not_run + list(ran)
     found: dict[str, list[tuple[Names, Any, Sequence[Group]]]] = {}
     for names in sorted(dict.fromkeys(order), key=lambda names: names.data):
         found.setdefault(names.data, []).append(
-            (names, published(names), [group for group in groups if group.names == names])
+            (names, find_published(names), [group for group in groups if group.names == names])
         )
     return found
 
 
-def _best(groups: Sequence[Group]) -> Mapping[tuple[str, str], str]:
+def _describe_best(groups: Sequence[Group]) -> Mapping[tuple[str, str], str]:
     """By data and label of the groups whose recipe is the best of their network's: what is said of them."""
-    return {(one.names.data, one.label): f"best recipe by val error, {one.val_error:.2f}" for one in best(groups)}
+    return {
+        (one.names.data, one.label): f"best recipe by val error, {one.val_error:.2f}" for one in select_best_recipes(groups)
+    }
 
 
-def _differences(groups: Sequence[Group]) -> Mapping[str, tuple[Sequence[Group], Mapping[str, Sequence[Any]]]]:
+def _tabulate_differences(groups: Sequence[Group]) -> Mapping[str, tuple[Sequence[Group], Mapping[str, Sequence[Any]]]]:
     """By data set the settings in which its groups differ."""
     found = {}
     for data in dict.fromkeys(group.names.data for group in groups):
         of = [group for group in groups if group.names.data == data]
-        if table := differences(of):
+        if table := find_differences(of):
             found[data] = (of, table)
     return found
 
@@ -182,11 +186,11 @@ def _cite(numbers: Sequence[int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
 
 
-def _traced(number: int, run: Run) -> str:
-    return f"[{number}] {run.path}, seed {run.seed}, {_checkpoint(run)}: {_command(run)}"
+def _describe_run(number: int, run: Run) -> str:
+    return f"[{number}] {run.path}, seed {run.seed}, {_checkpoint(run)}: {_join_commands(run)}"
 
 
-def _asked(number: int, run: Run, evaluator: str) -> str:
+def _describe_answer(number: int, run: Run, evaluator: str) -> str:
     """An answer has a checkpoint and a command of its own."""
     answer = run.answers[evaluator]
     command = " ".join(map(str, answer.get("command") or ["command unknown"]))
@@ -197,12 +201,12 @@ def _checkpoint(run: Run) -> str:
     return f"{run.results.get('test_checkpoint', 'last')}.ckpt"
 
 
-def _command(run: Run) -> str:
+def _join_commands(run: Run) -> str:
     """Of each start of the run that was given another one."""
     return "; then ".join(dict.fromkeys(" ".join(map(str, start["command"])) for start in run.starts)) or "command unknown"
 
 
-def _code(run: Run) -> str:
+def _describe_code(run: Run) -> str:
     """Commits that the run was started with, and when it was begun."""
     commits = dict.fromkeys(
         start["git"]["commit"][:10] + (", changed" if start["git"].get("changed") else "") for start in run.starts
@@ -211,16 +215,16 @@ def _code(run: Run) -> str:
 
 
 def _deviations_title(data: str) -> str:
-    if trained_by_the_authors(data):
+    if is_trained_by_authors(data):
         return "deviations from the authors' training"
     return "differences from the authors' training on CIFAR-10"
 
 
-def _spread(one: Summary, digits: int = 2) -> str:
+def _format_spread(one: Summary, digits: int = 2) -> str:
     return f"{one.mean:.{digits}f}" + (f" ± {one.sd:.{digits}f}" if one.sd is not None else "")
 
 
-def _interval(one: Summary, digits: int = 2) -> str:
+def _format_interval(one: Summary, digits: int = 2) -> str:
     """Of an error in percent, which can't lie outside 0 to 100, as Student's interval can."""
     return (
         "one seed"
@@ -229,20 +233,20 @@ def _interval(one: Summary, digits: int = 2) -> str:
     )
 
 
-def _cell(cell: Cell) -> str:
+def _format_cell(cell: Cell) -> str:
     if cell.summary is None:
         return cell.text
     size = abs(cell.summary.mean)
     if 0 < size < 1e-3:
         return f"{cell.summary.mean:.1e}"
-    return _spread(cell.summary, 1 if size >= 10 else 3)
+    return _format_spread(cell.summary, 1 if size >= 10 else 3)
 
 
-def _figures(figures: Sequence[Figure]) -> str:
+def _format_published(figures: Sequence[Figure]) -> str:
     return ", ".join(map(str, figures)) or "-"
 
 
-def _cost(group: Group) -> Mapping[str, str]:
+def _compute_cost(group: Group) -> Mapping[str, str]:
     """Means over runs: minutes, images a second in training, and on what."""
     seconds = [run.results["seconds"] for run in group.runs if isinstance(run.results.get("seconds"), (int, float))]
     rates = [
@@ -263,9 +267,9 @@ def _cost(group: Group) -> Mapping[str, str]:
     }
 
 
-def _text(value: Any) -> str:
+def _format_setting(value: Any) -> str:
     """A setting's value; a class by its own name."""
-    return "-" if value is None else short(value) if str(value).startswith("lta.") else str(value)
+    return "-" if value is None else shorten_target(value) if str(value).startswith("lta.") else str(value)
 
 
 def _escape_markdown(text: str) -> str:

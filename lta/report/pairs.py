@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lta.report.groups import Group
-from lta.report.statistics import Summary, summary
+from lta.report.statistics import Summary, summarise_values
 
 RULE = (
     "Differences in test error are taken seed by seed; their interval is Student's, 95 %, each by itself: of twenty "
@@ -39,7 +39,7 @@ class Pair(NamedTuple):
         return "lower" if high < 0 else "higher" if low > 0 else "not decided"
 
 
-def against(groups: Sequence[Group], named: str) -> list[Pair]:
+def compare_groups(groups: Sequence[Group], named: str) -> list[Pair]:
     """Every other group of its data set against the one whose label or network is `named`; [] where `named` is "".
 
     Raises ValueError where on no data set exactly one is called so.
@@ -60,24 +60,26 @@ def against(groups: Sequence[Group], named: str) -> list[Pair]:
             raise ValueError(f"--against={named} may be any of {labels}: give one of these")
         raise ValueError(f"--against={named} is none of the configurations that were found: {labels or 'there are none'}")
     return [
-        _pair(group, references[group.names.data])
+        _make_pair(group, references[group.names.data])
         for group in groups
         if group.names.data in references and group is not references[group.names.data]
     ]
 
 
-def _pair(group: Group, reference: Group) -> Pair:
-    return Pair(group, reference, _difference(group, reference, "error"), _difference(group, reference, "val_error"))
+def _make_pair(group: Group, reference: Group) -> Pair:
+    return Pair(
+        group, reference, _compute_difference(group, reference, "error"), _compute_difference(group, reference, "val_error")
+    )
 
 
-def _difference(group: Group, reference: Group, error: str) -> Summary | None:
+def _compute_difference(group: Group, reference: Group, error: str) -> Summary | None:
     theirs = {run.seed: getattr(run, error) for run in reference.runs if run.seed is not None}
     ours = {run.seed: getattr(run, error) for run in group.runs}
     common = [seed for seed in ours if seed in theirs and None not in (ours[seed], theirs[seed])]
-    return summary([ours[seed] - theirs[seed] for seed in common]) if common else None
+    return summarise_values([ours[seed] - theirs[seed] for seed in common]) if common else None
 
 
-def signed(one: Summary | None) -> tuple[str, str]:
+def format_difference(one: Summary | None) -> tuple[str, str]:
     """A difference, and the interval of its mean; "-" for what there is not."""
     if one is None:
         return "-", "-"

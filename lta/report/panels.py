@@ -32,7 +32,7 @@ class Film(NamedTuple):
     left_out: str
 
 
-def films(groups: Sequence[Group]) -> list[Film]:
+def build_films(groups: Sequence[Group]) -> list[Film]:
     """Of the first run of each group with attention: up to EPOCHS of its panels, evenly over training, with the last."""
     shown = [
         (group, next(run for run in group.runs if run.panels)) for group in groups if any(run.panels for run in group.runs)
@@ -42,8 +42,8 @@ def films(groups: Sequence[Group]) -> list[Film]:
         share = (BUDGET - spent) // max(1, len(shown) - len(found))
         panels: list[Panel] = []
         size = 0
-        for path in _evenly(run.panels):
-            source = _source(path)
+        for path in _choose_panels(run.panels):
+            source = _read_data_url(path)
             if source is None:
                 continue
             if size + len(source) > share and panels:
@@ -62,7 +62,7 @@ def films(groups: Sequence[Group]) -> list[Film]:
     return found
 
 
-def _evenly(paths: Sequence[Path]) -> list[Path]:
+def _choose_panels(paths: Sequence[Path]) -> list[Path]:
     """The last first, then the first, then what lies between: what is dropped for its size is dropped from the middle."""
     count = min(EPOCHS, len(paths))
     places = (
@@ -72,7 +72,7 @@ def _evenly(paths: Sequence[Path]) -> list[Path]:
     return [chosen[-1], *chosen[:-1]]
 
 
-def _source(path: Path) -> str | None:
+def _read_data_url(path: Path) -> str | None:
     """As a data URL; None where it is no picture."""
     try:
         raw = path.read_bytes()

@@ -9,7 +9,7 @@ OF_WANDB = re.compile(r"(offline-)?run-\d{8}_\d{6}-.+|latest-run")
 """How W&B calls its own folders, which hold a config.yaml of another kind."""
 
 
-def folders(
+def walk_folders(
     place: Path, seen: set[tuple[int, int]], unread: list[tuple[Path, OSError]]
 ) -> Iterator[tuple[Path, set[str] | None, list[str]]]:
     """Each folder with the names of its files and of the folders below it; what is taken from those is not gone into.
@@ -42,7 +42,7 @@ def folders(
         links += [folder / name for name in below if linked[name]]
 
 
-def files_in(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     """Sorted names; none where there is no such folder. Raises OSError where it can't be read."""
     try:
         with os.scandir(folder) as entries:

@@ -67,7 +67,7 @@ class Drawing(NamedTuple):
     svg: str
 
 
-def shown(groups: Sequence[Group]) -> list[Group]:
+def select_groups(groups: Sequence[Group]) -> list[Group]:
     """Those of least error, as many as can be told apart, in their order."""
     least = sorted(groups, key=lambda group: group.summary.mean)[:LINES]
     return [group for group in groups if group in least]
@@ -100,7 +100,7 @@ CHARTS = (
 """Of runs with a validation set the test set's curve is usually missing, and of the authors' recipe the other."""
 
 
-def styles(groups: Sequence[Group]) -> list[Style]:
+def choose_styles(groups: Sequence[Group]) -> list[Style]:
     """Of the groups of one data set, so that a group looks the same in all of its charts."""
     used: dict[str, int] = {}
     found = []
@@ -114,12 +114,12 @@ def styles(groups: Sequence[Group]) -> list[Style]:
 
 def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> Drawing | None:
     """For a page that has the legend already; None where no run recorded it."""
-    with inked(INK):
-        figure = curves(chart, groups, looks)
-        return None if figure is None else Drawing(chart.title, chart.x_label, chart.y_label, svg(figure))
+    with use_ink(INK):
+        figure = draw_curves(chart, groups, looks)
+        return None if figure is None else Drawing(chart.title, chart.x_label, chart.y_label, render_svg(figure))
 
 
-def inked(ink: str) -> AbstractContextManager[Any]:
+def use_ink(ink: str) -> AbstractContextManager[Any]:
     """Figures made and saved within have texts and axes of this colour, and texts that stay texts."""
     return mpl.rc_context(
         {
@@ -137,10 +137,12 @@ def inked(ink: str) -> AbstractContextManager[Any]:
     )
 
 
-def curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], legend: bool = False) -> Figure | None:
+def draw_curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], legend: bool = False) -> Figure | None:
     """The mean over seeds, with a band from the lowest to the highest; None where no run recorded it."""
     lines = [
-        (group.label, look, points) for group, look in zip(groups, looks, strict=True) if (points := _points(chart, group))
+        (group.label, look, points)
+        for group, look in zip(groups, looks, strict=True)
+        if (points := _collect_points(chart, group))
     ]
     if not lines:
         return None
@@ -165,7 +167,7 @@ def curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], legend
     return figure
 
 
-def svg(figure: Figure) -> str:
+def render_svg(figure: Figure) -> str:
     """To stand in a page: its background is the page's, and what is of the colour INK takes that of the page's text."""
     figure.patch.set_alpha(0)
     for axes in figure.axes:
@@ -176,7 +178,7 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :].replace(INK, "currentColor")
 
 
-def _points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:
+def _collect_points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:
     """x, lowest, mean and highest by epoch, at most about POINTS of those that every run of the group has."""
     every = max(1, -(-max(len(run.history) for run in group.runs) // POINTS))
     series = []

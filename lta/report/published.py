@@ -32,7 +32,8 @@ class Figure(NamedTuple):
 
 
 class Published(NamedTuple):
-    """Of one network on one data set: `paper` what is said to stand in the paper, `recorded` by the authors, `others`."""
+    """Of one network on one data set: `read_paper` what is said to stand in the paper, `recorded` by the authors,
+    `others`."""
 
     paper: Sequence[Figure]
     recorded: Sequence[Figure]
@@ -53,16 +54,16 @@ def _read() -> Mapping[str, Any]:
     return yaml.load(FILE.read_text(encoding="utf-8"), Loader)
 
 
-def paper() -> Mapping[str, str]:
+def read_paper() -> Mapping[str, str]:
     return _read()["paper"]
 
 
-def rows() -> list[Names]:
+def list_rows() -> list[Names]:
     """Every network and data set that has a figure, in the file's order."""
     return list(dict.fromkeys(_names(one) for part in ("figures", "others") for one in _read()[part]))
 
 
-def published(names: Names) -> Published:
+def find_published(names: Names) -> Published:
     figures = [
         Figure(float(one["error"]), one["trust"], one.get("source", "no source"))
         for one in _read()["figures"]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lta.report.files import Unusable, json_mapping, yaml_mapping
-from lta.report.history import cleaned, is_number
-from lta.report.places import files_in, folders
+from lta.report.files import Unusable, read_json_mapping, read_yaml_mapping
+from lta.report.history import clean_history, is_number
+from lta.report.places import list_files, walk_folders
 
 MARKS = ("config.yaml", "run.json")
 """What lies in a run's directory from its start on."""
@@ -49,7 +49,7 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-def read(places: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
+def read_runs(places: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     """All runs at or below `places`, each once, in the order of their paths, and what had to be left out.
 
     Runs are not looked for inside runs. A folder that is none, but has a run.json, is named; so is one with a config.yaml,
@@ -61,7 +61,7 @@ def read(places: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     for place in places:
         if not place.exists():
             raise ValueError(f"{place} does not exist; give run directories, or folders that hold some")
-        found, notes, again = _below(place, seen)
+        found, notes, again = _find_runs_below(place, seen)
         runs += sorted(found, key=lambda run: run.path)
         left_out += sorted(notes, key=lambda one: one.path)
         if not found and not notes and not any(map(_holds_one_of([*runs, *left_out]), again)):
@@ -75,7 +75,7 @@ def _holds_one_of(known: Sequence[Run | LeftOut]) -> Callable[[Path], bool]:
     return {above for path in real for above in (path, *path.parents)}.__contains__
 
 
-def _below(place: Path, seen: set[tuple[int, int]]) -> tuple[list[Run], list[LeftOut], list[Path]]:
+def _find_runs_below(place: Path, seen: set[tuple[int, int]]) -> tuple[list[Run], list[LeftOut], list[Path]]:
     """The last are folders, by their real paths, that have been gone through before."""
     runs: list[Run] = []
     begun: list[LeftOut] = []
@@ -83,14 +83,14 @@ def _below(place: Path, seen: set[tuple[int, int]]) -> tuple[list[Run], list[Lef
     notes: list[LeftOut] = []
     again: list[Path] = []
     unread: list[tuple[Path, OSError]] = []
-    for folder, files, below in folders(place, seen, unread):
+    for folder, files, below in walk_folders(place, seen, unread):
         if files is None:
             again.append(folder.resolve())
             continue
         if files.isdisjoint(MARKS):
             continue
         try:
-            run, missing = _read(folder, files)
+            run, missing = _read_run(folder, files)
         except Unusable as why:
             (begun if "run.json" in files else others).append(LeftOut(folder, str(why)))
             if "run.json" in files:
@@ -104,15 +104,15 @@ def _below(place: Path, seen: set[tuple[int, int]]) -> tuple[list[Run], list[Lef
     return runs, [*notes, *begun, *(one for one in others if one.path not in over)], again
 
 
-def _read(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
+def _read_run(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
     """Raises Unusable where `directory` is no run that could be reported."""
     missing: list[str] = []
-    config = yaml_mapping(directory / "config.yaml")
+    config = read_yaml_mapping(directory / "config.yaml")
     if "results.json" not in files:
         if "run.json" not in files:
             raise Unusable("no run, or one that never began: it has a config.yaml, but no run.json and no results.json")
-        raise Unusable(f"not finished: it has no results.json ({_progress(directory)})")
-    results = json_mapping(directory / "results.json")
+        raise Unusable(f"not finished: it has no results.json ({_describe_progress(directory)})")
+    results = read_json_mapping(directory / "results.json")
     error = results.get("test", {}).get("error") if isinstance(results.get("test"), dict) else None
     if not is_number(error) or not 0 <= error <= 100:
         raise Unusable(f"results.json has no test error (test.error is {error!r}): of another version, or not tested")
@@ -124,29 +124,29 @@ def _read(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
         raise Unusable(f"config.yaml has the seed {seed!r}: lta's are whole numbers, at least 0, or null")
     starts: Sequence[Mapping[str, Any]] = []
     try:
-        starts = [_start(start) for start in json_mapping(directory / "run.json")["starts"]]
+        starts = [_parse_start(start) for start in read_json_mapping(directory / "run.json")["starts"]]
     except (Unusable, AttributeError, KeyError, TypeError, ValueError):
         missing.append("its run.json can't be read: command and commit are unknown")
-    history, changed = cleaned(results.get("history"))
-    answers, unread = _answers(directory / "evaluations")
+    history, changed = clean_history(results.get("history"))
+    answers, unread = _read_answers(directory / "evaluations")
     panels: list[Path] = []
     try:
-        panels = [directory / "attention" / name for name in files_in(directory / "attention") if _is_panel(name)]
+        panels = [directory / "attention" / name for name in list_files(directory / "attention") if _is_panel(name)]
     except OSError as why:
         unread.append(f"attention/ can't be read: {why.strerror}")
     return Run(directory, config, results, starts, history, answers, panels), [*missing, *changed, *unread]
 
 
-def _answers(folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _read_answers(folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """By evaluator; and what can't be read of them."""
     answers, unread = {}, []
     try:
-        names = [name for name in files_in(folder) if name.endswith(".json")]
+        names = [name for name in list_files(folder) if name.endswith(".json")]
     except OSError as why:
         return {}, [f"evaluations/ can't be read: {why.strerror}"]
     for name in names:
         try:
-            answer = json_mapping(folder / name)
+            answer = read_json_mapping(folder / name)
             question = answer["question"]
             of_lta = isinstance(answer["figures"], dict) and isinstance(question.get("settings", {}), dict)
             if not of_lta or not isinstance(question["data"]["_target_"], str):
@@ -165,7 +165,7 @@ def _is_panel(name: str) -> bool:
     return name == f"epoch_{epoch}.png" and epoch.isdecimal()
 
 
-def _start(start: Mapping[str, Any]) -> dict[str, Any]:
+def _parse_start(start: Mapping[str, Any]) -> dict[str, Any]:
     """As begun by lta.run; raises TypeError where it is not."""
     git = start.get("git") or {}
     if not isinstance(start.get("command"), list) or not isinstance(git, dict):
@@ -173,7 +173,7 @@ def _start(start: Mapping[str, Any]) -> dict[str, Any]:
     return {**start, "git": {**git, "commit": str(git.get("commit", "unknown"))}}
 
 
-def _progress(directory: Path) -> str:
+def _describe_progress(directory: Path) -> str:
     """How far an unfinished run came, as its metrics.csv says."""
     if not (directory / "metrics.csv").is_file():  # reading a pipe would wait for ever
         return "no epoch is recorded"

@@ -54,7 +54,7 @@ def student_t(degrees: int) -> float:
     return T95[min(degrees, len(T95)) - 1]
 
 
-def summary(values: Sequence[float]) -> Summary:
+def summarise_values(values: Sequence[float]) -> Summary:
     n, mean = len(values), fsum(values) / len(values)
     if n < 2:
         return Summary(mean, None, n, None, None)

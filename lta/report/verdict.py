@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
     why: str
 
 
-def verdict(summary: Summary, published: Published, deviations: Sequence[Deviation]) -> Verdict:
+def judge_reproduction(summary: Summary, published: Published, deviations: Sequence[Deviation]) -> Verdict:
     if not published.gates:
         unchecked = [str(figure) for figure in published.paper] + [f"{figure} by others" for figure in published.others]
         return Verdict("not comparable", f"no checked figure ({', '.join(unchecked) or 'none published'})")
@@ -48,7 +48,7 @@ def verdict(summary: Summary, published: Published, deviations: Sequence[Deviati
         return Verdict("not comparable", f"{summary.n} seed{'s' * (summary.n != 1)} of {SEEDS}")
     if summary.sd == 0:
         return Verdict("not comparable", f"all {summary.n} seeds have exactly the same error: their scatter is not known")
-    found = [_by(gate, summary.mean, summary.next_run, by_setting.get("recipe.epochs")) for gate in published.gates]
+    found = [_judge_by(gate, summary.mean, summary.next_run, by_setting.get("recipe.epochs")) for gate in published.gates]
     weakest = min((words for words, _ in found), key=WEAKEST.index)
     several = len({words for words, _ in found}) > 1
     low, high = summary.next_run
@@ -56,7 +56,7 @@ def verdict(summary: Summary, published: Published, deviations: Sequence[Deviati
     return Verdict(weakest, f"one more run: {max(low, 0):.2f} to {min(high, 100):.2f}; {said}")
 
 
-def _by(gate: Figure, mean: float, next_run: tuple[float, float], epochs: Deviation | None) -> tuple[str, str]:
+def _judge_by(gate: Figure, mean: float, next_run: tuple[float, float], epochs: Deviation | None) -> tuple[str, str]:
     """The verdict by one figure, and why."""
     low, high = next_run
     half = (high - low) / 2

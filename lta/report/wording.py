@@ -77,29 +77,29 @@ PARTS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def first(evaluator: str) -> Mapping[str, str]:
+def select_patterns(evaluator: str) -> Mapping[str, str]:
     return FIRST.get(evaluator, ANY)
 
 
-def fits(name: str, pattern: str) -> bool:
-    return _parts(name, pattern) is not None
+def matches_pattern(name: str, pattern: str) -> bool:
+    return _match_parts(name, pattern) is not None
 
 
-def in_words(evaluator: str, name: str) -> str:
+def describe_estimate(evaluator: str, name: str) -> str:
     """Of a figure that one of the evaluator's patterns fits; the first that does counts."""
-    for pattern, words in first(evaluator).items():
-        if (parts := _parts(name, pattern)) is not None:
-            return words.format(*(_called(evaluator, part) for part in parts))
+    for pattern, words in select_patterns(evaluator).items():
+        if (parts := _match_parts(name, pattern)) is not None:
+            return words.format(*(_describe_part(evaluator, part) for part in parts))
     return name
 
 
-def _parts(name: str, pattern: str) -> tuple[str, ...] | None:
+def _match_parts(name: str, pattern: str) -> tuple[str, ...] | None:
     """What each `*` stands for; None where the pattern does not fit."""
     found = re.fullmatch(re.escape(pattern).replace(r"\*", r"(\[.*?\]|[^.]*)"), name)
     return tuple(re.sub(r"^\[(.*)\]$", r"\1", part) for part in found.groups()) if found else None
 
 
-def _called(evaluator: str, part: str) -> str:
+def _describe_part(evaluator: str, part: str) -> str:
     if evaluator in FIRST and re.fullmatch("[A-Z]", part):
         return f"level {part}"
     return PARTS.get(evaluator, {}).get(part, part.replace("_", " "))

@@ -27,7 +27,7 @@ def _holds_report(file: Path) -> bool:
         return False
 
 
-def write(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
+def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
     """Each of `contents` under its name, in place of what was there, when all of them are on the disk.
 
     Raises ValueError, with what was there untouched, where that fails.
@@ -44,7 +44,7 @@ def write(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
             part = file.with_name(f".{name}.{secrets.token_hex(4)}.part")  # two reports may be written at once
             parts[part] = file
             with part.open("xb") as out:
-                out.write(content if isinstance(content, bytes) else encodable(content).encode())
+                out.write(content if isinstance(content, bytes) else escape_surrogates(content).encode())
                 out.flush()
                 os.fsync(out.fileno())
         for part, file in parts.items():
@@ -60,20 +60,20 @@ def write(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
 
 def say(line: str, to: TextIOBase) -> None:
     """Prints what came from files that anybody may have written: none of it steers the terminal or begins a line."""
-    shown = "".join(letter if letter.isprintable() else _escaped(letter) for letter in line)
+    shown = "".join(letter if letter.isprintable() else _escape_letter(letter) for letter in line)
     encoding = getattr(to, "encoding", None) or "utf-8"
     print(shown.encode(encoding, "backslashreplace").decode(encoding), file=to)
 
 
-def encodable(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     r"""Bytes of a path that are no UTF-8, which Python keeps as surrogates, as \xff."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return re.sub("[\ud800-\udfff]", lambda found: _escaped(found[0]), text)
+        return re.sub("[\ud800-\udfff]", lambda found: _escape_letter(found[0]), text)
     return text
 
 
-def _escaped(letter: str) -> str:
+def _escape_letter(letter: str) -> str:
     number = ord(letter)
     return f"\\x{number - 0xDC00:02x}" if 0xDC80 <= number <= 0xDCFF else letter.encode("unicode_escape").decode()

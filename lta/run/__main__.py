@@ -6,20 +6,25 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lta.cli.launch import launch
-from lta.cli.resolvers import directory_given
-from lta.cli.settings import settings
+from lta.cli.resolvers import is_directory_given
+from lta.cli.settings import resolve_settings
 from lta.runtime import run_directory
-from lta.runtime.signals import hinting
+from lta.runtime.signals import add_hint
 
 
 def run(composed: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
-    with run_directory.locked(directory, own=not directory_given()), hinting(lambda: run_directory.way_on(directory)):
-        cfg = settings(composed)
-        if cfg.resume and (finished := run_directory.finished(directory)):
+    with (
+        run_directory.lock_directory(directory, own=not is_directory_given()),
+        add_hint(lambda: run_directory.describe_way_on(directory)),
+    ):
+        cfg = resolve_settings(composed)
+        if cfg.resume and (finished := run_directory.read_finished_results(directory)):
             from lta.run import summary
 
-            print(summary.text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep="")
+            print(
+                summary.render_text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep=""
+            )
         else:
             from lta.run.train import train
 

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 
 from lta.inference.checkpoint import read_checkpoint
-from lta.runtime.console import duration
+from lta.runtime.console import format_duration
 
 
 def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[str, Any] | None) -> dict[str, Any]:
-    """Everything `text` prints, as JSON-ready data."""
+    """Everything `render_text` prints, as JSON-ready data."""
     network = classifier.network
     log = next((c for c in trainer.callbacks if hasattr(c, "rows")), None)
     history = log.rows if log else []
@@ -41,14 +41,14 @@ def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[
     }
 
 
-def text(results: dict[str, Any], directory: Path) -> str:
+def render_text(results: dict[str, Any], directory: Path) -> str:
     test = results["test"]
     lines = ["", "== summary"]
     top5 = f", top-5 {test['error_top5']:.2f} %" if "error_top5" in test else ""
     lines.append(
         f"test error      {test['error']:.2f} %{top5}  ({results['test_images']:,} images, {results['test_checkpoint']} "
         f"checkpoint, of epoch {results['tested_epochs']} of {results['epochs']}"
-        + (f" in {duration(results['seconds'])})" if results["seconds"] else ")")
+        + (f" in {format_duration(results['seconds'])})" if results["seconds"] else ")")
     )
     if results["coding"] and results["coding"] != "official":
         lines.append(f"data            {results['coding']}")
@@ -56,14 +56,14 @@ def text(results: dict[str, Any], directory: Path) -> str:
         lines.append("test set        looked at after each epoch (test_each_epoch/error); nothing was chosen by it")
     if results["average_gradients"]:
         lines.append("gradient        averaged at junctions, as the authors' code does: not the gradient of the loss")
-    lines += _query(results)
+    lines += _describe_query(results)
     if results["roles"]:
-        lines += ["", *_roles(results["roles"])]
-    lines += ["", *_paths(directory, results["test_checkpoint"])]
+        lines += ["", *_describe_roles(results["roles"])]
+    lines += ["", *_list_paths(directory, results["test_checkpoint"])]
     return "\n".join(lines)
 
 
-def _query(results: dict[str, Any]) -> list[str]:
+def _describe_query(results: dict[str, Any]) -> list[str]:
     inert = results["inert_levels"]
     if not inert:
         return []
@@ -81,7 +81,7 @@ def _query(results: dict[str, Any]) -> list[str]:
     return [f"query           inert at {', '.join(inert)}{where}: {why}; {dead}"]
 
 
-def _roles(roles: dict[str, Any]) -> list[str]:
+def _describe_roles(roles: dict[str, Any]) -> list[str]:
     lines = [
         "where attention lies: density on a role, uniform attention = 1",
         f"(95 % intervals over {roles['sources']} source digits, {roles['images']:,} test images; "
@@ -99,7 +99,7 @@ def _roles(roles: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _paths(directory: Path, tested: str) -> list[str]:
+def _list_paths(directory: Path, tested: str) -> list[str]:
     offline = sorted((directory / "wandb").glob("offline-run-*"))
     pictures = sorted((directory / "attention").glob("*.png"))
     shown = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from lta.cli.settings import check
+from lta.cli.settings import check_settings
 from lta.instantiate import build, plain
 from lta.runtime import run_directory
 
@@ -18,14 +18,14 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.callbacks.stopping import Stopping
     from lta.evaluate.answers import Network, answer_all, check_all
     from lta.evaluators.roles.evaluator import measure_roles
-    from lta.inference.checkpoint import check_belongs, hparams, to_resume
+    from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, make_hparams
     from lta.loggers import wandb_artifacts, wandb_evaluation, wandb_run
     from lta.run import summary
     from lta.training.classifier import Classifier
     from lta.training.trainer import end_processes
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
-    check(cfg)
+    check_settings(cfg)
     evaluators = {name: build(node) for name, node in (cfg.get("evaluator") or {}).items()}
     recipe = build(cfg.recipe)
     with torch.device("meta"):
@@ -46,11 +46,11 @@ def train(cfg: DictConfig, directory: Path) -> None:
         recipe=recipe,
         class_names=data.class_names,
         seed=cfg.seed,
-        hparams=hparams(plain(cfg), data),
+        hparams=make_hparams(plain(cfg), data),
     )
     check_all(evaluators, classifier, data)
     classifier.fit_input(data.train.images)
-    checkpoint = to_resume(directory)
+    checkpoint = find_resume_checkpoint(directory)
     if checkpoint:
         check_belongs(checkpoint, plain(cfg), data.class_names)
     if trainer.is_global_zero:
@@ -61,7 +61,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
             trainer.loggers = [*trainer.loggers, build(node, directory=str(directory))]
             trainer.loggers[-1].log_hyperparams(plain(cfg))
         trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        tested = run_directory.checkpoint(directory, cfg.test_checkpoint)
+        tested = run_directory.find_checkpoint(directory, cfg.test_checkpoint)
         trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
         classifier.to(trainer.strategy.root_device)
         known = data.test.roles is not None and classifier.network.levels
@@ -69,7 +69,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         if trainer.is_global_zero:
             results = summary.collect(trainer, classifier, data, tested, roles)
             run_directory.write_results(directory, results, complete=False)
-            print(summary.text(results, directory))
+            print(summary.render_text(results, directory))
         answers = answer_all(Network(directory, tested), evaluators, classifier, data, plain(cfg.data))
         wandb_evaluation.send_answers(trainer.loggers, answers)
         wandb_artifacts.send_checkpoints(trainer.loggers)
@@ -77,6 +77,6 @@ def train(cfg: DictConfig, directory: Path) -> None:
     finally:
         if not complete:
             end_processes(trainer)
-        wandb_run.finish(trainer.loggers, failed=not complete)
+        wandb_run.finish_runs(trainer.loggers, failed=not complete)
     if trainer.is_global_zero:
         run_directory.write_results(directory, results, complete=True)

@@ -22,7 +22,7 @@ def cache_folder(cache: Cache, key: str) -> Path | None:
     return Path(cache).expanduser()
 
 
-def one_at_a_time(what: str) -> FileLock:
+def make_machine_lock(what: str) -> FileLock:
     """Of this user's processes on this machine one is inside; the others wait, and find done what it did."""
     user = getattr(os, "getuid", getpass.getuser)()
     return FileLock(Path(gettempdir()) / f"lta-{user}-{what}.lock")

@@ -13,7 +13,7 @@ class ConsoleHandler(logging.Handler):
         tqdm.write(self.format(record), file=sys.stdout)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """For people: 8.3 s, 3 min 20 s, 5 h 10 min, 3 d 4 h."""
     if seconds < 60:
         return f"{seconds:.1f} s"

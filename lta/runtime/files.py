@@ -32,7 +32,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def replace_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` when the block ends well; else nothing is left of it.
 
     Several processes may write the same path at once: the last one's is kept, never a mixture. Makes the folder; raises

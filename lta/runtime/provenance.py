@@ -24,7 +24,7 @@ def source_state() -> dict[str, Any]:
     return {"code": code_version(), "git": _git_state()}
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """What this runs on."""
     return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
 

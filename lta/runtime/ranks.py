@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 
-def place(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
+def find_rank(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
     """(node, rank on the node, or rank over all where that is known: then node is 0). (0, 0) is the first process.
 
     torchrun sets RANK; Lightning LOCAL_RANK for the processes it starts (and the user NODE_RANK for each further
@@ -23,12 +23,12 @@ def place(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
 
 
 def is_first() -> bool:
-    return place() == (0, 0)
+    return find_rank() == (0, 0)
 
 
 def log_name() -> str:
     """Of this process's own log: run.log, run_rank1.log, run_node1_rank0.log."""
-    node, rank = place()
+    node, rank = find_rank()
     if (node, rank) == (0, 0):
         return "run.log"
     return f"run_rank{rank}.log" if node == 0 else f"run_node{node}_rank{rank}.log"

@@ -8,7 +8,7 @@ from lta.runtime.ranks import is_first
 
 
 @cache
-def agreed(directory: str) -> str:
+def agree_on_directory(directory: str) -> str:
     """The first process's directory: those that torchrun starts may read the clock in different seconds."""
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         raise RunError("give hydra.run.dir=...: the processes of this torchrun can't agree on a directory otherwise")

@@ -15,7 +15,7 @@ import yaml
 import lta
 from lta import checks
 from lta.runtime.files import read_json, write_json, write_text
-from lta.runtime.provenance import machine, source_state
+from lta.runtime.provenance import describe_machine, source_state
 from lta.runtime.ranks import is_first
 
 CHECKPOINTS = ("last", "best")
@@ -51,7 +51,7 @@ LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra
 
 
 @contextmanager
-def locked(directory: Path, own: bool = False) -> Iterator[None]:
+def lock_directory(directory: Path, own: bool = False) -> Iterator[None]:
     """Inside, no other run gets into `directory`, until this process has ended, however it ends.
 
     One of its `own`, that was made for this run and named by nobody, goes again if it ends by an error before the run has
@@ -75,7 +75,7 @@ def locked(directory: Path, own: bool = False) -> Iterator[None]:
 
 
 def is_being_run(directory: Path) -> bool:
-    from filelock import FileLock, Timeout  # see `locked`
+    from filelock import FileLock, Timeout  # see `lock_directory`
 
     if not (lock := directory / ".lock").exists():
         return False
@@ -120,14 +120,14 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
             **source_state(),
             "python": platform.python_version(),
             "libraries": {name: version(name) for name in LIBRARIES},
-            "machine": machine(),
+            "machine": describe_machine(),
             "precision": precision,
         }
     )
     write_json(directory / "run.json", {"starts": starts})
 
 
-def precision_until_now(directory: Path) -> str | None:
+def find_saved_precision(directory: Path) -> str | None:
     """In which a run was computed, where there is something of it to go on with; None where nobody knows.
 
     Of runs of versions that did not record it, what their results or their configuration say.
@@ -138,7 +138,7 @@ def precision_until_now(directory: Path) -> str | None:
     recorded = [start["precision"] for start in starts_of(directory) if "precision" in start]
     if recorded:
         return recorded[-1]
-    if found := (results(directory) or {}).get("precision"):
+    if found := (read_results(directory) or {}).get("precision"):
         return found
     config = directory / "config.yaml"
     saved = yaml.safe_load(config.read_text())["trainer"].get("precision") if config.is_file() else None
@@ -158,7 +158,7 @@ def is_free(key: str) -> bool:
     return part == "resume" or (part == "trainer" and option.partition(".")[0] in {"", "_target_", *WHERE})
 
 
-def difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+def find_difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
     """The first setting in which two configurations differ, as (key, saved value, asked value); None if in none.
 
     What is free (`is_free`) is not looked at.
@@ -178,7 +178,7 @@ def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, node
 
 
-def checkpoint(directory: Path, which: str) -> Path:
+def find_checkpoint(directory: Path, which: str) -> Path:
     """The `last` checkpoint, or the `best` of the validation set; raises ValueError where there is none."""
     path = directory / "checkpoints" / f"{which}.ckpt"
     if has_checkpoint(directory, which):
@@ -194,16 +194,16 @@ def checkpoint(directory: Path, which: str) -> Path:
 
 def has_checkpoint(directory: Path, which: str) -> bool:
     """Raises ValueError where `which` is not of CHECKPOINTS."""
-    checks.choice("which", which, CHECKPOINTS)
+    checks.require_choice("which", which, CHECKPOINTS)
     return (directory / "checkpoints" / f"{which}.ckpt").is_file()
 
 
-def way_on(directory: Path) -> str:
+def describe_way_on(directory: Path) -> str:
     """How to go on with a run that was stopped."""
     name = os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else str(directory)
     kept = directory / "checkpoints" / "last.ckpt"
-    if results(directory) is not None:
-        rest = "" if finished(directory) else f"; resume={name} asks and sends what is missing"
+    if read_results(directory) is not None:
+        rest = "" if read_finished_results(directory) else f"; resume={name} asks and sends what is missing"
         return f"its results are in {name}{rest}"
     if kept.is_file() or kept.with_name(PREVIOUS[kept.name]).is_file():
         return f"resume={name} goes on from the last complete epoch"
@@ -212,7 +212,7 @@ def way_on(directory: Path) -> str:
     return "nothing was begun"
 
 
-def results(directory: Path) -> dict[str, Any] | None:
+def read_results(directory: Path) -> dict[str, Any] | None:
     """What a run's test found; None where it did not come to that."""
     path = directory / RESULTS
     return read_json(path) if path.is_file() else None
@@ -223,7 +223,7 @@ def write_results(directory: Path, found: Mapping[str, Any], complete: bool) -> 
     write_json(directory / RESULTS, {**found, "complete": complete})
 
 
-def finished(directory: Path) -> dict[str, Any] | None:
+def read_finished_results(directory: Path) -> dict[str, Any] | None:
     """The results of a run that is complete (so are those of versions that did not write it down); None of another."""
-    found = results(directory)
+    found = read_results(directory)
     return found if found and found.get("complete", True) else None

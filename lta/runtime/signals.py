@@ -41,7 +41,7 @@ class Stopped(SystemExit):
 
 
 @contextmanager
-def hinting(hint: Callable[[], str]) -> Iterator[None]:
+def add_hint(hint: Callable[[], str]) -> Iterator[None]:
     """A program stopped inside says what `hint` then gives."""
     try:
         yield
@@ -64,7 +64,7 @@ class Signals:
         self._since = 0.0
 
     @contextmanager
-    def handled(self, tell: int | None = None) -> Iterator[None]:
+    def catch(self, tell: int | None = None) -> Iterator[None]:
         """Inside, the signals of NAMES raise Stopped in the main thread. Those that a job manager handles stay its own."""
         if threading.current_thread() is not threading.main_thread():
             yield

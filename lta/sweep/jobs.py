@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from lta.runtime.signals import INSISTS, NAMES, Stopped
-from lta.sweep.resources import Slot, job_environment, pinned
+from lta.sweep.resources import Slot, job_environment, pin_to_cores
 
 GRACE = 20.0
 """Seconds a job has to end after a signal before it is killed."""
@@ -67,7 +67,7 @@ class _Running:
             os.killpg(self.process.pid, number)
 
 
-def run(
+def run_jobs(
     jobs: Sequence[Job],
     slots: Sequence[Slot],
     environment: Mapping[str, str],
@@ -83,7 +83,7 @@ def run(
     waiting = [job for job in jobs if job.status == "waiting"]
     running: dict[int, _Running] = {}
     killed_at = None
-    with _noted_signals() as received:
+    with _record_signals() as received:
         try:
             while running or (waiting and not received):
                 for i, slot in enumerate(slots):
@@ -115,7 +115,7 @@ def run(
 
 
 @contextmanager
-def _noted_signals() -> Iterator[list[tuple[int, float]]]:
+def _record_signals() -> Iterator[list[tuple[int, float]]]:
     """Inside, signals only leave their number and time; those that the system or the user has told us to ignore don't."""
     received: list[tuple[int, float]] = []
     if threading.current_thread() is not threading.main_thread():
@@ -138,7 +138,7 @@ def _noted_signals() -> Iterator[list[tuple[int, float]]]:
 
 def _start(job: Job, slot: Slot, environment: Mapping[str, str]) -> _Running:
     job.directory.mkdir(parents=True, exist_ok=True)
-    with job.log.open("ab") as log, pinned(slot.cores):
+    with job.log.open("ab") as log, pin_to_cores(slot.cores):
         log.write(f"$ {shlex.join(job.command)}\n".encode())
         log.flush()
         said_from = log.tell()  # the process moves it on
@@ -163,18 +163,18 @@ def _end(one: _Running, complete: Callable[[Job], bool], stopped: bool) -> None:
         return
     job.status = "stopped" if stopped else "failed"
     job.ended = signal.Signals(-status).name if status < 0 else f"status {status}"
-    job.why = reason(_tail(job.log, one.said_from)) or "it said nothing"
+    job.why = find_reason(_read_tail(job.log, one.said_from)) or "it said nothing"
     if status == 0:
         job.why = f"it ended without results; its last line: {job.why}"
 
 
-def _tail(log: Path, start: int) -> str:
+def _read_tail(log: Path, start: int) -> str:
     with log.open("rb") as file:
         file.seek(max(start, log.stat().st_size - TAIL))
         return file.read().decode(errors="replace")
 
 
-def reason(said: str) -> str:
+def find_reason(said: str) -> str:
     """The line of a console's output that says why a program ended: its last error, else its last line."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", said) if line.strip()]
     ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]

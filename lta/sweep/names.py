@@ -19,7 +19,7 @@ def sweep_name(constant: Mapping[str, str], swept: Collection[str]) -> str:
     """
     keys = sorted(swept)
     settings = sorted(f"{key}={value}" for key, value in constant.items())
-    title = "+".join(_title(*key.lstrip("+").partition("=")) for key in keys)[:100]
+    title = "+".join(_make_title(*key.lstrip("+").partition("=")) for key in keys)[:100]
     return f"{title or 'run'}_{_digest([*keys, '', *settings])}"
 
 
@@ -32,7 +32,7 @@ def job_name(varying: Mapping[str, str]) -> str:
         return "run"
     pairs = sorted((key.lstrip("+"), value) for key, value in varying.items())
     exact = "+".join(f"{key}-{value}" for key, value in pairs)
-    name = "+".join(f"{_plain(key)}-{_plain(value)}" for key, value in pairs)
+    name = "+".join(f"{_sanitise_text(key)}-{_sanitise_text(value)}" for key, value in pairs)
     if name == exact and len(name) <= LONGEST:
         return name
     digest = _digest(f"{key}={value}" for key, value in pairs)
@@ -46,11 +46,11 @@ def check_distinct(names: Sequence[str]) -> None:
         raise ValueError(f"{Counter(names)[twice[0]]} jobs of this sweep are the same, {twice[0]}: a value is given twice")
 
 
-def _title(key: str, _: str, pattern: str) -> str:
-    return "-".join(part for part in (_plain(key), _plain(pattern).strip("_")) if part)
+def _make_title(key: str, _: str, pattern: str) -> str:
+    return "-".join(part for part in (_sanitise_text(key), _sanitise_text(pattern).strip("_")) if part)
 
 
-def _plain(text: str) -> str:
+def _sanitise_text(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.\-]", "_", text)
 
 

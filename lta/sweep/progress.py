@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tqdm import tqdm
 
-from lta.runtime.console import duration
+from lta.runtime.console import format_duration
 from lta.sweep.jobs import Job
 
 
@@ -31,10 +31,10 @@ class Progress:
     def __call__(self, job: Job) -> None:
         with suppress(OSError):
             if self.bar is None and job.status != "running":
-                say(f"{self._ended(job)}{self._outlook()}")
+                say(f"{self._describe_end(job)}{self._describe_outlook()}")
             elif self.bar is not None:
                 if job.status == "failed":
-                    say(self._ended(job))
+                    say(self._describe_end(job))
                 self._refresh()
 
     def close(self) -> None:
@@ -42,31 +42,32 @@ class Progress:
             with suppress(OSError):
                 self.bar.close()
 
-    def _over(self) -> int:
+    def _count_ended(self) -> int:
         return self.before + sum(job.status in ("done", "failed", "skipped") for job in self.jobs)
 
-    def _ended(self, job: Job) -> str:
+    def _describe_end(self, job: Job) -> str:
         if job.status == "stopped":
-            return f"{job.name}: stopped ({duration(job.seconds)})"
+            return f"{job.name}: stopped ({format_duration(job.seconds)})"
         if job.status == "done":
             found = ", ".join(f"{key} {value:.3g}" for key, value in self.figures(job).items() if value is not None)
         else:
             found = f"{job.status} ({job.ended}): {job.why}"
-        return f"[{self._over()}/{self.before + len(self.jobs)}] {job.name}: {found or 'done'} ({duration(job.seconds)})"
+        place = f"[{self._count_ended()}/{self.before + len(self.jobs)}]"
+        return f"{place} {job.name}: {found or 'done'} ({format_duration(job.seconds)})"
 
-    def _outlook(self) -> str:
-        parts = self._parts(("running",))
+    def _describe_outlook(self) -> str:
+        parts = self._describe_counts(("running",))
         return f"; {', '.join(parts)}" if parts else ""
 
-    def _parts(self, shown: Sequence[str]) -> list[str]:
+    def _describe_counts(self, shown: Sequence[str]) -> list[str]:
         count = Counter(job.status for job in self.jobs)
         parts = [f"{count[status]} {status}" for status in shown if count[status]]
         left = time_left(self.jobs, self.slots)
-        return parts if left is None else [*parts, f"about {duration(left)} left"]
+        return parts if left is None else [*parts, f"about {format_duration(left)} left"]
 
     def _refresh(self) -> None:
-        self.bar.n = self._over()
-        self.bar.set_postfix_str(", ".join(self._parts(("running", "failed", "skipped"))), refresh=False)
+        self.bar.n = self._count_ended()
+        self.bar.set_postfix_str(", ".join(self._describe_counts(("running", "failed", "skipped"))), refresh=False)
         self.bar.refresh()
 
 

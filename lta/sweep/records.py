@@ -34,7 +34,7 @@ def config_of(directory: Path) -> dict[str, Any] | None:
     return yaml.safe_load(path.read_text()) if path.is_file() else None
 
 
-def figure(results: Mapping[str, Any] | None, key: str) -> float | None:
+def find_metric(results: Mapping[str, Any] | None, key: str) -> float | None:
     """Of the test for `test/...`, else of the last epoch; None where there is none."""
     if results is None:
         return None
@@ -50,7 +50,7 @@ def settle(jobs: Sequence[Job], code: str, version: str) -> None:
     ValueError where that is "same" and there are some, before anything is changed.
     """
     waiting = [job for job in jobs if job.status == "waiting"]
-    finished = {job.name for job in waiting if run_directory.finished(job.directory)}
+    finished = {job.name for job in waiting if run_directory.read_finished_results(job.directory)}
     for job in waiting:
         aside = code == "rerun" and job.name in finished and code_of(job.directory) != version
         saved = config_of(job.directory)
@@ -58,7 +58,7 @@ def settle(jobs: Sequence[Job], code: str, version: str) -> None:
             not aside
             and saved is not None
             and job.config is not None
-            and (differs := run_directory.difference(saved, job.config))
+            and (differs := run_directory.find_difference(saved, job.config))
         ):
             key, before, now = differs
             job.refuse(

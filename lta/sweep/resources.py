@@ -68,17 +68,17 @@ def visible_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def gpus_asked(trainer: Mapping[str, Any]) -> int:
+def count_gpus(trainer: Mapping[str, Any]) -> int:
     """How many GPUs a job with this `trainer` configuration must see: for a list of indices, up to the highest."""
     if trainer.get("accelerator") not in ("auto", "gpu"):
         return 0
     devices = trainer.get("devices")
     if isinstance(devices, Sequence) and not isinstance(devices, str):
         return max((int(index) + 1 for index in devices if isinstance(index, int)), default=1)
-    return processes_asked(trainer)
+    return count_processes(trainer)
 
 
-def processes_asked(trainer: Mapping[str, Any]) -> int:
+def count_processes(trainer: Mapping[str, Any]) -> int:
     """How many processes the job is; 1 where the trainer will refuse its setting."""
     devices = trainer.get("devices")
     if isinstance(devices, Sequence) and not isinstance(devices, str):
@@ -86,22 +86,22 @@ def processes_asked(trainer: Mapping[str, Any]) -> int:
     return devices if isinstance(devices, int) and devices > 0 else 1
 
 
-def shares(number: int, gpus: Sequence[str], cores: Sequence[int]) -> list[Slot]:
+def make_slots(number: int, gpus: Sequence[str], cores: Sequence[int]) -> list[Slot]:
     """`number` slots; where they are more than GPUs or cores, several share one."""
-    return [Slot(_share(i, number, gpus), _share(i, number, cores)) for i in range(number)]
+    return [Slot(_take_share(i, number, gpus), _take_share(i, number, cores)) for i in range(number)]
 
 
-def _share(i: int, number: int, things: Sequence[Any]) -> tuple[Any, ...]:
+def _take_share(i: int, number: int, things: Sequence[Any]) -> tuple[Any, ...]:
     if number > len(things):
         return tuple(things[i % len(things) : i % len(things) + 1]) if things else ()
     each = len(things) // number
     return tuple(things[i * each : (i + 1) * each])
 
 
-def processes_in(slot: Slot, trainer: Mapping[str, Any]) -> int:
+def count_processes_in_slot(slot: Slot, trainer: Mapping[str, Any]) -> int:
     """How many processes the job is there: `devices=auto` takes each GPU that it sees."""
     every = trainer.get("devices") == "auto" and trainer.get("accelerator") in ("auto", "gpu")
-    return max(len(slot.gpus), 1) if every else processes_asked(trainer)
+    return max(len(slot.gpus), 1) if every else count_processes(trainer)
 
 
 def job_environment(base: Mapping[str, str], slot: Slot, processes: int) -> dict[str, str]:
@@ -115,7 +115,7 @@ def job_environment(base: Mapping[str, str], slot: Slot, processes: int) -> dict
 
 
 @contextmanager
-def pinned(cores: Sequence[int]) -> Iterator[None]:
+def pin_to_cores(cores: Sequence[int]) -> Iterator[None]:
     """Processes started inside run on these cores only, where the system has that."""
     if not cores or not hasattr(os, "sched_setaffinity"):
         yield

@@ -8,10 +8,10 @@ from lta import checks
 from lta.runtime import run_directory
 from lta.runtime.provenance import code_version
 from lta.sweep import records, table
-from lta.sweep.jobs import Job, run
+from lta.sweep.jobs import Job, run_jobs
 from lta.sweep.names import check_distinct
 from lta.sweep.progress import Progress, say
-from lta.sweep.resources import Slot, gpus_asked, processes_in, shares, visible_cores, visible_gpus
+from lta.sweep.resources import Slot, count_gpus, count_processes_in_slot, make_slots, visible_cores, visible_gpus
 
 NAMED = 10
 """So many skipped jobs are named on the screen."""
@@ -20,7 +20,7 @@ NAMED = 10
 def check_options(slots: Any, code: Any, objective: Any) -> None:
     if slots != "auto" and (isinstance(slots, bool) or not isinstance(slots, int) or slots < 1):
         raise ValueError(f"hydra.launcher.slots={slots} must be auto or a whole number, at least 1")
-    checks.choice("hydra.launcher.code", code, records.CODES)
+    checks.require_choice("hydra.launcher.code", code, records.CODES)
     if objective is not None and not isinstance(objective, str):
         raise ValueError(f"hydra.launcher.objective={objective} must be the name of a metric, like val/error")
     if objective and objective.startswith("test"):
@@ -42,55 +42,55 @@ def run_sweep(
     of the same sweep have run in earlier batches. The summary is written to `directory`, and printed if `show`.
     """
     check_distinct([job.name for job in jobs])
-    places = _places(jobs, slots, environment)
+    places = _allocate_slots(jobs, slots, environment)
     records.settle(jobs, code, code_version())
-    auto = ", " + _chosen(places) if slots == "auto" else ""
+    auto = ", " + _describe_slots(places) if slots == "auto" else ""
     say(f"sweep: {len(jobs)} job{'s' * (len(jobs) != 1)} in {directory}, {len(places)} at a time{auto}")
     skipped = [job.name for job in jobs if job.status == "skipped"]
     if skipped:
         more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
         say(f"finished before, so skipped: {', '.join(skipped[:NAMED])}{more}")
-    progress = Progress(jobs, len(places), before, figures)
+    progress = Progress(jobs, len(places), before, read_metrics)
     try:
         for job in jobs:
             if job.status == "failed":
                 progress(job)
-        run(
+        run_jobs(
             jobs,
             places,
             environment,
-            complete=lambda job: run_directory.finished(job.directory) is not None,
+            complete=lambda job: run_directory.read_finished_results(job.directory) is not None,
             changed=progress,
         )
     finally:
         progress.close()
     summary = table.collect(directory, jobs)
     table.save(summary)
-    for part in (table.text(summary) if show else "", table.failures(jobs)):
+    for part in (table.render_text(summary) if show else "", table.render_failures(jobs)):
         if part:
             say(part)
 
 
-def figures(job: Job) -> dict[str, float | None]:
-    return {key: records.figure(_results(job), key) for key in ("val/error", "test/error")}
+def read_metrics(job: Job) -> dict[str, float | None]:
+    return {key: records.find_metric(_read_results(job), key) for key in ("val/error", "test/error")}
 
 
-def objective(job: Job, key: str | None) -> float | None:
+def read_objective(job: Job, key: str | None) -> float | None:
     """What the job returns to the sweeper."""
-    return records.figure(_results(job), key) if key else None
+    return records.find_metric(_read_results(job), key) if key else None
 
 
-def _results(job: Job) -> dict[str, Any] | None:
-    return run_directory.results(job.directory)
+def _read_results(job: Job) -> dict[str, Any] | None:
+    return run_directory.read_results(job.directory)
 
 
-def _places(jobs: Sequence[Job], slots: int | str, environment: Mapping[str, str]) -> list[Slot]:
+def _allocate_slots(jobs: Sequence[Job], slots: int | str, environment: Mapping[str, str]) -> list[Slot]:
     trainers = {job.name: job.config.get("trainer", {}) for job in jobs if job.config is not None}
-    asked = {name: gpus_asked(trainer) for name, trainer in trainers.items()}
+    asked = {name: count_gpus(trainer) for name, trainer in trainers.items()}
     most = max(asked.values(), default=0)
     gpus = visible_gpus(environment) if most else []
     number = min(max(len(gpus) // max(most, 1), 1), len(jobs)) if slots == "auto" else slots
-    places = shares(number, gpus, visible_cores())
+    places = make_slots(number, gpus, visible_cores())
     if gpus and most > len(places[0].gpus):
         name = max(asked, key=asked.get)
         raise ValueError(
@@ -98,11 +98,11 @@ def _places(jobs: Sequence[Job], slots: int | str, environment: Mapping[str, str
             f"hydra.launcher.slots={number}: choose fewer of either"
         )
     for job in jobs:
-        job.processes = processes_in(places[0], trainers.get(job.name, {}))
+        job.processes = count_processes_in_slot(places[0], trainers.get(job.name, {}))
     return places
 
 
-def _chosen(places: Sequence[Slot]) -> str:
+def _describe_slots(places: Sequence[Slot]) -> str:
     if not places[0].gpus:
         return "as no GPU is used; hydra.launcher.slots=N runs N at a time"
     return f"on GPU {', '.join('+'.join(place.gpus) for place in places)}"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lta.runtime import run_directory
-from lta.runtime.console import duration
+from lta.runtime.console import format_duration
 from lta.runtime.files import write_json, write_text
 from lta.sweep.jobs import Job
-from lta.sweep.records import code_of, config_of, figure, overrides_of
+from lta.sweep.records import code_of, config_of, find_metric, overrides_of
 
 FIGURES = ("test/error", "val/error")
 """Percent; `val` is that of the last epoch."""
@@ -25,9 +25,9 @@ def collect(directory: Path, jobs: Sequence[Job]) -> dict[str, Any]:
     names = [job.name for job in jobs]
     found = sorted(path.parent.name for path in directory.glob("*/console.log") if "@" not in path.parent.name)
     asked = {job.name: job for job in jobs}
-    runs = [_run(directory / name, asked.get(name)) for name in dict.fromkeys([*names, *found])]
+    runs = [_collect_run(directory / name, asked.get(name)) for name in dict.fromkeys([*names, *found])]
     begun = [overrides for name in names + found if (overrides := overrides_of(directory / name)) is not None]
-    keys = _varying(begun, jobs)
+    keys = _find_varying_keys(begun, jobs)
     for run in runs:
         run["overrides"] = {key: value for key, value in run["overrides"].items() if key in keys}
     groups: dict[tuple, list[dict[str, Any]]] = {}
@@ -36,14 +36,14 @@ def collect(directory: Path, jobs: Sequence[Job]) -> dict[str, Any]:
             groups.setdefault(tuple((key, run["overrides"].get(key, "")) for key in keys if key != "seed"), []).append(run)
     return {
         "directory": str(directory),
-        "groups": [_group(dict(key), members) for key, members in groups.items()],
+        "groups": [_summarise_group(dict(key), members) for key, members in groups.items()],
         "runs": runs,
     }
 
 
-def _run(directory: Path, job: Job | None) -> dict[str, Any]:
+def _collect_run(directory: Path, job: Job | None) -> dict[str, Any]:
     failed = job is not None and job.status == "failed"  # the directory may hold a run, but another than was asked for
-    results = None if failed else run_directory.results(directory)
+    results = None if failed else run_directory.read_results(directory)
     status = "failed" if failed else "unfinished" if results is None else "finished"
     return {
         "directory": directory.name,
@@ -53,32 +53,32 @@ def _run(directory: Path, job: Job | None) -> dict[str, Any]:
         "seed": (config_of(directory) or {}).get("seed"),
         "code": code_of(directory),
         "precision": results.get("precision") if results else None,
-        **{key: figure(results, key) for key in FIGURES},
+        **{key: find_metric(results, key) for key in FIGURES},
         "seconds": results["seconds"] if results else None,
     }
 
 
-def _varying(begun: Sequence[dict[str, str]], jobs: Sequence[Job]) -> list[str]:
+def _find_varying_keys(begun: Sequence[dict[str, str]], jobs: Sequence[Job]) -> list[str]:
     """What this sweep varies, and what differs between the runs that were begun by several sweeps in one directory."""
     keys = {key for job in jobs for key in job.varying}
     keys |= {key for one in begun for key, value in one.items() if any(other.get(key) != value for other in begun)}
     return sorted(keys)
 
 
-def _group(overrides: dict[str, str], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _summarise_group(overrides: dict[str, str], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     seconds = [run["seconds"] for run in runs if run["seconds"] is not None]
     return {
         "overrides": overrides,
         "n": len(runs),
         "seeds": [run["seed"] for run in runs],
-        **{key: _spread([run[key] for run in runs if run[key] is not None]) for key in FIGURES},
+        **{key: _compute_spread([run[key] for run in runs if run[key] is not None]) for key in FIGURES},
         "seconds": statistics.fmean(seconds) if seconds else None,
         "code": sorted({run["code"] for run in runs}),
         "precision": sorted({run["precision"] for run in runs if run["precision"]}),
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float | None] | None:
+def _compute_spread(values: Sequence[float]) -> dict[str, float | None] | None:
     """Mean and sample standard deviation: of one run there is none."""
     if not values:
         return None
@@ -98,15 +98,17 @@ def save(summary: dict[str, Any]) -> None:
     write_text(directory / "sweep.csv", lines.getvalue())
 
 
-def text(summary: dict[str, Any]) -> str:
+def render_text(summary: dict[str, Any]) -> str:
     directory = Path(summary["directory"])
     groups, lines = summary["groups"], ["", "== sweep: mean ± standard deviation over the runs of a group"]
     if groups:
         rows = [[*groups[0]["overrides"], "n", *FIGURES, "time a run"]]
         for group in groups:
-            time = "-" if group["seconds"] is None else duration(group["seconds"])
-            rows.append([*group["overrides"].values(), str(group["n"]), *(_shown(group[key]) for key in FIGURES), time])
-        lines += aligned(rows)
+            time = "-" if group["seconds"] is None else format_duration(group["seconds"])
+            rows.append(
+                [*group["overrides"].values(), str(group["n"]), *(_format_spread(group[key]) for key in FIGURES), time]
+            )
+        lines += align_columns(rows)
     left = [f"{run['directory']} ({run['status']})" for run in summary["runs"] if run["status"] != "finished"]
     if left:
         lines.append(f"not among them: {', '.join(left)}")
@@ -117,22 +119,22 @@ def text(summary: dict[str, Any]) -> str:
     return "\n".join([*lines, f"each run        {directory / 'sweep.json'}", f"this table      {directory / 'sweep.csv'}"])
 
 
-def _shown(spread: dict[str, float | None] | None) -> str:
+def _format_spread(spread: dict[str, float | None] | None) -> str:
     if spread is None:
         return "-"
     return f"{spread['mean']:.2f}" + ("" if spread["std"] is None else f" ± {spread['std']:.2f}")
 
 
-def failures(jobs: Sequence[Job]) -> str:
+def render_failures(jobs: Sequence[Job]) -> str:
     """What failed and why, as a table; empty where nothing did."""
     failed = [job for job in jobs if job.status == "failed"]
     if not failed:
         return ""
     rows = [["job", "ended", "why", "log"]]
     rows += [[job.name, job.ended, job.why, str(job.log) if job.log.exists() else "-"] for job in failed]
-    return "\n".join(["", f"== failed: {len(failed)} of {len(jobs)} jobs", *aligned(rows)])
+    return "\n".join(["", f"== failed: {len(failed)} of {len(jobs)} jobs", *align_columns(rows)])
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -82,13 +82,13 @@ class Classifier(pl.LightningModule):
         self.preprocess.fit(images)
         sample = np.linspace(0, len(images) - 1, min(MEASURED, len(images))).astype(int)
         parts = np.split(sample, range(PART, len(sample), PART))
-        fit_whitening(self.network, lambda: (self._seen(images[part]) for part in parts))
+        fit_whitening(self.network, lambda: (self._preprocess_array(images[part]) for part in parts))
 
     @torch.no_grad()
-    def _seen(self, images: np.ndarray) -> Float[Tensor, "n 3 height width"]:
+    def _preprocess_array(self, images: np.ndarray) -> Float[Tensor, "n 3 height width"]:
         return self.preprocess(torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2))
 
-    def take_measured(self, of: "Classifier") -> None:
+    def copy_measurements(self, of: "Classifier") -> None:
         """What `fit_input` measured for a Classifier of the same configuration."""
         self.preprocess.load_state_dict(of.preprocess.state_dict())
         copy_whitening(of.network, self.network)
@@ -161,17 +161,17 @@ class Classifier(pl.LightningModule):
             average_running_statistics(self.network, partial(self.trainer.strategy.reduce, reduce_op="mean"))
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> NetworkOutput:
-        return self._evaluate(batch, self._watched_metrics()[dataloader_idx])
+        return self._evaluate(batch, self._select_metrics()[dataloader_idx])
 
     def on_validation_epoch_end(self) -> None:
-        for metrics in self._watched_metrics():
+        for metrics in self._select_metrics():
             if metrics is not None:
                 self._publish(metrics)
 
-    def _watched_metrics(self) -> list[MetricCollection | None]:
+    def _select_metrics(self) -> list[MetricCollection | None]:
         """Of each split that the data module watches; None for one whose maps alone are looked at."""
         kept = {"val": self.val_metrics, "test_each_epoch": self.test_each_epoch_metrics}
-        return [kept.get(name) for name in self.trainer.datamodule.watched]
+        return [kept.get(name) for name in self.trainer.datamodule.watched_splits]
 
     def test_step(self, batch: Batch, batch_index: int) -> NetworkOutput:
         return self._evaluate(batch, self.test_metrics)

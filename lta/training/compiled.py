@@ -5,7 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 
-class Compiled(pl.Callback):
+class CompileTraining(pl.Callback):
     """Validation, test and all that is asked of a trained network use it as it is: they look into it."""
 
     def setup(self, trainer: pl.Trainer, module: Any, stage: str) -> None:

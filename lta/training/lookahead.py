@@ -24,9 +24,9 @@ class Lookahead(pl.Callback):
 
     def __init__(self, every: int = 5, base: float = 0.95, power: float = 3.0):
         super().__init__()
-        checks.whole("lookahead.every", every, least=1)
-        checks.share("lookahead.base", base)
-        checks.number("lookahead.power", power, 0, 1000)
+        checks.require_whole_number("lookahead.every", every, least=1)
+        checks.require_share("lookahead.base", base)
+        checks.require_number("lookahead.power", power, 0, 1000)
         self.every, self.base, self.power = every, base, power
         self._average: dict[str, Tensor] = {}
         self._step = 0
@@ -39,7 +39,7 @@ class Lookahead(pl.Callback):
                 f"recipe.lookahead=true averages every {self.every} steps, and this training has only {self._total}: "
                 "recipe.lookahead=false leaves it out; more epochs or a smaller data.batch_size make more steps"
             )
-        now = _moving(module)
+        now = _collect_floats(module)
         if self._average.keys() != now.keys():
             self._average = {name: value.clone() for name, value in now.items()}
         self._average = {name: value.to(now[name].device) for name, value in self._average.items()}
@@ -57,7 +57,7 @@ class Lookahead(pl.Callback):
             kept = 1.0
         else:
             return
-        for name, value in _moving(module).items():
+        for name, value in _collect_floats(module).items():
             value.copy_(self._average[name].lerp_(value, 1 - kept))
 
     def state_dict(self) -> dict[str, Any]:
@@ -67,6 +67,6 @@ class Lookahead(pl.Callback):
         self._average = dict(state_dict["average"])
 
 
-def _moving(module: pl.LightningModule) -> dict[str, Tensor]:
+def _collect_floats(module: pl.LightningModule) -> dict[str, Tensor]:
     """Everything of the network that is a float: weights and running statistics, on the device."""
     return {name: value for name, value in module.network.state_dict().items() if value.is_floating_point()}

@@ -10,7 +10,7 @@ from torch import Tensor
 QUINTIC = (3.4445, -4.7750, 2.0315)  # a, b, c of a X + b X X'X + c X (X'X)^2
 
 
-def orthogonalised(matrix: Float[Tensor, "rows columns"], rounds: int = 5) -> Float[Tensor, "rows columns"]:
+def orthogonalise_matrix(matrix: Float[Tensor, "rows columns"], rounds: int = 5) -> Float[Tensor, "rows columns"]:
     """About U V' of the singular value decomposition U S V', by Newton and Schulz's iteration: after five rounds singular
     values lie between 0.68 and 1.21, those that were below two thousandths of the norm less. Zeros stay zeros. In the
     matrix's own precision."""
@@ -65,5 +65,5 @@ class Muon(torch.optim.SGD):
             state["muon_buffer"] = torch.zeros_like(gradient)
         buffer = state["muon_buffer"].mul_(momentum).add_(gradient)
         rows = gradient.add(buffer, alpha=momentum).flatten(1)
-        turned = orthogonalised(rows) * max(1.0, rows.shape[0] / rows.shape[1]) ** 0.5
+        turned = orthogonalise_matrix(rows) * max(1.0, rows.shape[0] / rows.shape[1]) ** 0.5
         return torch.empty_like(weight).copy_(turned.view_as(gradient))  # laid out as the weight is

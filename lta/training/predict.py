@@ -12,9 +12,9 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor, nn
 
 from lta import checks
-from lta.data.image_cache import fit, open_rgb, reason, upright_rgb
-from lta.pictures.find import find
-from lta.pictures.read import Picture, read
+from lta.data.image_cache import describe_error, fit_to_size, open_rgb, to_upright_rgb
+from lta.pictures.find import find_images
+from lta.pictures.read import Picture, read_image
 
 SHOWN = 8
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -42,13 +42,13 @@ class Prediction(NamedTuple):
 
 def predict(classifier: Any, images: Any, size: tuple[int, int], batch_size: int = 64) -> Prediction:
     """See `lta.training.classifier.Classifier.predict`; `size` is the (height, width) that the network takes."""
-    checks.whole("batch_size", batch_size, least=1)
-    pictures = [pixels for number, given in enumerate(_listed(images)) for pixels in _pixels(given, size, number)]
+    checks.require_whole_number("batch_size", batch_size, least=1)
+    pictures = [pixels for number, given in enumerate(_as_list(images)) for pixels in _pixels(given, size, number)]
     if not pictures:
         raise ValueError(f"there is no picture to predict: an empty list was given; {GIVE}")
     device = next(classifier.parameters()).device
     probabilities, maps = [], []
-    with _evaluating(classifier), torch.inference_mode():
+    with _switch_to_eval(classifier), torch.inference_mode():
         for start in range(0, len(pictures), batch_size):
             output = classifier(torch.stack(pictures[start : start + batch_size]).to(device))
             probabilities.append(output.logits.float().softmax(1).cpu())
@@ -62,7 +62,7 @@ def predict(classifier: Any, images: Any, size: tuple[int, int], batch_size: int
 
 
 @contextmanager
-def _evaluating(classifier: nn.Module) -> Iterator[None]:
+def _switch_to_eval(classifier: nn.Module) -> Iterator[None]:
     """In eval mode; afterwards each part is as it was, also those whose mode was not the whole's."""
     training = [module for module in classifier.modules() if module.training]
     for module in training:
@@ -74,7 +74,7 @@ def _evaluating(classifier: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _listed(images: Any) -> Sequence[Any]:
+def _as_list(images: Any) -> Sequence[Any]:
     """Several, or one as several. A `Picture` is a tuple, but one picture."""
     single = isinstance(images, (str, bytes, Picture)) or not isinstance(images, Sequence)
     return [images] if single else images
@@ -82,45 +82,45 @@ def _listed(images: Any) -> Sequence[Any]:
 
 def _pixels(given: Any, size: tuple[int, int], number: int) -> list[UInt8[Tensor, "3 height width"]]:
     if isinstance(given, (str, Path)):
-        return [_of_file(path, size) for path in find([given])]
+        return [_read_file(path, size) for path in find_images([given])]
     if isinstance(given, Picture):
         given = given.on_white.permute(1, 2, 0).numpy()
     if isinstance(given, Image.Image):
         try:
-            return [_tensor(fit(upright_rgb(given), size))]
+            return [_tensor(fit_to_size(to_upright_rgb(given), size))]
         except Exception as error:  # one that was opened from a file is decoded only now
-            raise ValueError(f"picture {number}, a PIL image, can't be used: {reason(error)}") from error
+            raise ValueError(f"picture {number}, a PIL image, can't be used: {describe_error(error)}") from error
     if isinstance(given, Tensor):
-        pictures = _of_tensor(given, number)
+        pictures = _convert_tensor(given, number)
     elif isinstance(given, np.ndarray):
-        pictures = _of_array(given, number)
+        pictures = _convert_array(given, number)
     else:
         raise ValueError(f"picture {number} is of the type {type(given).__name__}; {GIVE}")
-    return [_fitted(one, size) for one in pictures]
+    return [_fit_array(one, size) for one in pictures]
 
 
-def _of_file(path: Path, size: tuple[int, int]) -> UInt8[Tensor, "3 height width"]:
+def _read_file(path: Path, size: tuple[int, int]) -> UInt8[Tensor, "3 height width"]:
     """As data=image_folder decodes it; formats that it does not know, as lta.pictures reads them."""
     try:
-        return _tensor(fit(open_rgb(path, size), size))
+        return _tensor(fit_to_size(open_rgb(path, size), size))
     except UnidentifiedImageError:
-        return _pixels(read(path), size, 0)[0]
+        return _pixels(read_image(path), size, 0)[0]
     except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
-        raise ValueError(f"{path} can't be read: {reason(error)}") from error
+        raise ValueError(f"{path} can't be read: {describe_error(error)}") from error
 
 
-def _of_array(array: np.ndarray, number: int) -> UInt8[np.ndarray, "pictures height width channels"]:
+def _convert_array(array: np.ndarray, number: int) -> UInt8[np.ndarray, "pictures height width channels"]:
     said = f"picture {number}, an array of the shape {array.shape},"
     if array.ndim == 2:
-        return _bytes(array[None, ..., None], said)
+        return _convert_to_uint8(array[None, ..., None], said)
     if array.ndim not in (3, 4) or array.shape[-1] not in MODES:
         raise ValueError(f"{said} is no picture: arrays are (H, W) or (H, W, C), several (N, H, W, C), C = 1, 3 or 4")
     if array.shape[-3] in MODES:  # (3, 32, 3): nobody's picture has three rows
         raise ValueError(f"{said} could have its channels first or last: give a PIL image or a tensor (3, H, W)")
-    return _bytes(array[None] if array.ndim == 3 else array, said)
+    return _convert_to_uint8(array[None] if array.ndim == 3 else array, said)
 
 
-def _of_tensor(tensor: Tensor, number: int) -> UInt8[np.ndarray, "pictures height width channels"]:
+def _convert_tensor(tensor: Tensor, number: int) -> UInt8[np.ndarray, "pictures height width channels"]:
     said = f"picture {number}, a tensor of the shape {tuple(tensor.shape)},"
     if tensor.ndim not in (3, 4) or tensor.shape[-3] != 3:
         raise ValueError(f"{said} is no picture: tensors are (3, H, W), several (N, 3, H, W)")
@@ -129,10 +129,10 @@ def _of_tensor(tensor: Tensor, number: int) -> UInt8[np.ndarray, "pictures heigh
     tensor = tensor.detach().cpu()
     tensor = tensor.float() if tensor.is_floating_point() else tensor  # numpy has no bfloat16
     array = tensor.numpy() if tensor.ndim == 4 else tensor[None].numpy()
-    return _bytes(array.transpose(0, 2, 3, 1), said)
+    return _convert_to_uint8(array.transpose(0, 2, 3, 1), said)
 
 
-def _bytes(array: np.ndarray, said: str) -> UInt8[np.ndarray, "pictures height width channels"]:
+def _convert_to_uint8(array: np.ndarray, said: str) -> UInt8[np.ndarray, "pictures height width channels"]:
     if 0 in array.shape:
         raise ValueError(f"{said} is empty: nothing is there to predict")
     if array.dtype == np.uint8:
@@ -146,11 +146,11 @@ def _bytes(array: np.ndarray, said: str) -> UInt8[np.ndarray, "pictures height w
     return np.rint(array * array.dtype.type(255)).astype(np.uint8)
 
 
-def _fitted(array: UInt8[np.ndarray, "height width channels"], size: tuple[int, int]) -> UInt8[Tensor, "3 rows columns"]:
+def _fit_array(array: UInt8[np.ndarray, "height width channels"], size: tuple[int, int]) -> UInt8[Tensor, "3 rows columns"]:
     if array.shape == (*size, 3):
         return torch.from_numpy(array.copy()).permute(2, 0, 1)
     pixels = np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array)
-    return _tensor(fit(upright_rgb(Image.fromarray(pixels, MODES[array.shape[-1]])), size))
+    return _tensor(fit_to_size(to_upright_rgb(Image.fromarray(pixels, MODES[array.shape[-1]])), size))
 
 
 def _tensor(image: Image.Image) -> UInt8[Tensor, "3 height width"]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lta import checks
-from lta.layers.precision import full_precision
+from lta.layers.precision import to_full_precision
 from lta.models.bare import BareConv2d
 from lta.models.output import NetworkOutput
 from lta.models.whitening import WhitenedConv
@@ -26,8 +26,8 @@ class Recipe(ABC):
     """
 
     def __init__(self, epochs: int, average_gradients: bool = False):
-        checks.whole("recipe.epochs", epochs, least=1)
-        checks.flag("recipe.average_gradients", average_gradients)
+        checks.require_whole_number("recipe.epochs", epochs, least=1)
+        checks.require_flag("recipe.average_gradients", average_gradients)
         self.epochs, self.average_gradients = epochs, average_gradients
 
     @abstractmethod
@@ -93,24 +93,24 @@ class SGDRecipe(Recipe):
         muon_momentum: float | None = None,
     ):
         super().__init__(epochs, average_gradients)
-        checks.number("recipe.lr", lr, 0, 100, without_low=True)
-        checks.whole("recipe.lr_batch", lr_batch)
+        checks.require_number("recipe.lr", lr, 0, 100, without_low=True)
+        checks.require_whole_number("recipe.lr_batch", lr_batch)
         for name, value in (("momentum", momentum), ("dampening", dampening), ("weight_decay", weight_decay)):
-            checks.number(f"recipe.{name}", value, 0, 1)
-        checks.flag("recipe.nesterov", nesterov)
-        checks.flag("recipe.decay_vectors", decay_vectors)
-        checks.number("recipe.label_smoothing", label_smoothing, 0, 1)
+            checks.require_number(f"recipe.{name}", value, 0, 1)
+        checks.require_flag("recipe.nesterov", nesterov)
+        checks.require_flag("recipe.decay_vectors", decay_vectors)
+        checks.require_number("recipe.label_smoothing", label_smoothing, 0, 1)
         if nesterov and (dampening or not momentum):
             given = f"momentum={momentum:g} and recipe.dampening={dampening:g}"
             raise ValueError(f"recipe.nesterov=true needs momentum and no dampening; here recipe.{given}")
-        checks.number("recipe.norm_bias_scale", norm_bias_scale, 0, 1000, without_low=True)
+        checks.require_number("recipe.norm_bias_scale", norm_bias_scale, 0, 1000, without_low=True)
         if first_bias_epochs is not None:
-            checks.whole("recipe.first_bias_epochs", first_bias_epochs)
-        checks.flag("recipe.lookahead", lookahead)
+            checks.require_whole_number("recipe.first_bias_epochs", first_bias_epochs)
+        checks.require_flag("recipe.lookahead", lookahead)
         if muon_lr is not None:
-            checks.number("recipe.muon_lr", muon_lr, 0, 10, without_low=True)
+            checks.require_number("recipe.muon_lr", muon_lr, 0, 10, without_low=True)
         if muon_momentum is not None:
-            checks.number("recipe.muon_momentum", muon_momentum, 0, 1)
+            checks.require_number("recipe.muon_momentum", muon_momentum, 0, 1)
             if muon_lr is None:
                 raise ValueError(f"recipe.muon_momentum={muon_momentum:g} is of no use without recipe.muon_lr")
         self.muon_lr, self.muon_momentum = muon_lr, 0.6 if muon_momentum is None else muon_momentum
@@ -135,7 +135,7 @@ class SGDRecipe(Recipe):
             biases = [module.bias for module in network.modules() if isinstance(module, WhitenedConv)]
             apart.append({"params": biases, "weight_decay": decay_of_vectors, "epochs": self.first_bias_epochs})
         if self.muon_lr is not None:
-            apart.append(self._turned(network, batch_size))
+            apart.append(self._build_muon_group(network, batch_size))
         taken = {id(p) for group in apart for p in group["params"]}
         others = [p for p in network.parameters() if p.requires_grad and id(p) not in taken]
         decayed = [p for p in others if p.ndim > 1 or self.decay_vectors]
@@ -144,7 +144,7 @@ class SGDRecipe(Recipe):
         kind = torch.optim.SGD if self.muon_lr is None else Muon
         return kind([group for group in groups if group["params"]], lr=lr, **self.sgd)
 
-    def _turned(self, network: nn.Module, batch_size: int) -> dict[str, Any]:
+    def _build_muon_group(self, network: nn.Module, batch_size: int) -> dict[str, Any]:
         convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
         normed = [module.weight for module in convolutions if not isinstance(module, BareConv2d)]
         weights = [weight for weight in normed if weight.requires_grad and weight[0, 0].numel() > 1]
@@ -163,7 +163,7 @@ class SGDRecipe(Recipe):
     def loss(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
         smoothing = self.label_smoothing
         losses = [
-            nn.functional.cross_entropy(full_precision(logits), labels, label_smoothing=smoothing)
+            nn.functional.cross_entropy(to_full_precision(logits), labels, label_smoothing=smoothing)
             for logits in output.loss_logits
         ]
         return torch.stack(losses).sum()

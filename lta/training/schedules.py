@@ -23,7 +23,7 @@ class WarmupCosine(Schedule):
     """Linearly up over the first share `warmup` of all steps, then a half cosine down to zero."""
 
     def __init__(self, warmup: float = 0.15):
-        checks.number("schedule.warmup", warmup, 0, 1)
+        checks.require_number("schedule.warmup", warmup, 0, 1)
         self.warmup = warmup
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
@@ -39,7 +39,7 @@ class Triangle(Schedule):
 
     def __init__(self, start: float = 0.2, peak: float = 0.23, end: float = 0.07):
         for name, value in (("start", start), ("peak", peak), ("end", end)):
-            checks.share(f"schedule.{name}", value)
+            checks.require_share(f"schedule.{name}", value)
         self.start, self.peak, self.end = start, peak, end
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
@@ -73,14 +73,14 @@ class Steps(Schedule):
                 f"schedule.changes={changes} must be pairs of epoch and factor, for example [[25, 0.5], [50, 0.5]]"
             )
         for epoch, change in changes or ():
-            checks.whole("schedule.changes: epoch", epoch, least=1)
-            checks.number(f"schedule.changes: factor at epoch {epoch}", change, 0, 1e6)
-        checks.number("schedule.step_decay", step_decay, 0, 1)
+            checks.require_whole_number("schedule.changes: epoch", epoch, least=1)
+            checks.require_number(f"schedule.changes: factor at epoch {epoch}", change, 0, 1e6)
+        checks.require_number("schedule.step_decay", step_decay, 0, 1)
         for name, value in (("every", every), ("of_epochs", of_epochs)):
             if value is not None:
-                checks.whole(f"schedule.{name}", value, least=1)
-        checks.number("schedule.factor", factor, 0, 1e6)
-        checks.flag("schedule.reset_momentum", reset_momentum)
+                checks.require_whole_number(f"schedule.{name}", value, least=1)
+        checks.require_number("schedule.factor", factor, 0, 1e6)
+        checks.require_flag("schedule.reset_momentum", reset_momentum)
         self.changes, self.every, self.change, self.step_decay = changes, every, factor, step_decay
         self.of_epochs, self.reset_momentum = of_epochs, reset_momentum
 

@@ -17,9 +17,9 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from lta import checks
-from lta.runtime.run_directory import PREVIOUS, precision_until_now
+from lta.runtime.run_directory import PREVIOUS, find_saved_precision
 from lta.training.checkpoint_io import WholeFiles
-from lta.training.compiled import Compiled
+from lta.training.compiled import CompileTraining
 from lta.training.devices import (
     ACCELERATORS,
     bfloat16_is_faster,
@@ -29,7 +29,7 @@ from lta.training.devices import (
     choose_sync_batchnorm,
 )
 from lta.training.shared_directory import SharedDirectory
-from lta.training.unprofiled import Unprofiled
+from lta.training.unprofiled import NoProfiler
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +58,9 @@ def build_trainer(
     `benchmark` is off: cuDNN would choose kernels by their time, which is another one in each run. What was chosen is
     logged in one line.
     """
-    checks.choice("trainer.accelerator", accelerator, ACCELERATORS)
-    checks.choice("trainer.precision", precision, PRECISIONS)
-    checks.flag("trainer.compile", compile)
+    checks.require_choice("trainer.accelerator", accelerator, ACCELERATORS)
+    checks.require_choice("trainer.precision", precision, PRECISIONS)
+    checks.require_flag("trainer.compile", compile)
     accelerator = choose_accelerator(accelerator)
     devices, num_nodes = choose_devices(devices, accelerator), choose_nodes(num_nodes)
     processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
@@ -76,16 +76,16 @@ def build_trainer(
     trainer = pl.Trainer(
         max_epochs=epochs,
         default_root_dir=directory,
-        callbacks=[SharedDirectory(directory), *callbacks, *([Compiled()] if compile else [])],
+        callbacks=[SharedDirectory(directory), *callbacks, *([CompileTraining()] if compile else [])],
         logger=False,  # given when the run directory is begun
-        plugins=[WholeFiles(PREVIOUS), *_slurm()],
+        plugins=[WholeFiles(PREVIOUS), *_make_slurm_plugins()],
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,
         strategy=_strategy(strategy, processes),
         precision=precision,
         sync_batchnorm=sync_batchnorm,
-        profiler=profiler or Unprofiled(),
+        profiler=profiler or NoProfiler(),
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
         use_distributed_sampler=False,  # the data module shares out whole batches itself
@@ -94,7 +94,7 @@ def build_trainer(
     )
     _check_world(trainer, processes)
     if trainer.is_global_zero:
-        log.info("device: %s x %s, precision %s", accelerator, _described(devices, num_nodes), precision)
+        log.info("device: %s x %s, precision %s", accelerator, _describe_devices(devices, num_nodes), precision)
         if processes > 1:
             log.info("batch norm: statistics %s", "of all processes together" if sync_batchnorm else "of each process apart")
     else:
@@ -104,7 +104,7 @@ def build_trainer(
 
 def _precision(directory: Path, fast: str) -> str:
     """A run that goes on elsewhere keeps the precision that it has: half an experiment in another is another experiment."""
-    begun = precision_until_now(directory)
+    begun = find_saved_precision(directory)
     if begun not in (None, fast):
         log.info("precision: %s as until now; a new run would take %s here (trainer.precision=%s)", begun, fast, fast)
     return begun or fast
@@ -139,7 +139,7 @@ def _strategy(asked: str, processes: int) -> str | DDPStrategy:
     return DDPStrategy(gradient_as_bucket_view=True, **{at_each_step: False})
 
 
-def _slurm() -> list[SLURMEnvironment]:
+def _make_slurm_plugins() -> list[SLURMEnvironment]:
     """Lightning would put a preempted job back into the queue with a checkpoint from the middle of an epoch."""
     if TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
         return []
@@ -149,7 +149,7 @@ def _slurm() -> list[SLURMEnvironment]:
         raise ValueError(f"Slurm: {error}") from error
 
 
-def _described(devices: int | Sequence[int], num_nodes: int) -> str:
+def _describe_devices(devices: int | Sequence[int], num_nodes: int) -> str:
     return str(devices) if num_nodes == 1 else f"{devices} on each of {num_nodes} nodes"
 
 

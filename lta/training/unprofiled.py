@@ -7,7 +7,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 NOTHING = nullcontext()
 
 
-class Unprofiled(PassThroughProfiler):
+class NoProfiler(PassThroughProfiler):
     """Lightning's own begins and ends a generator around each of about seventy calls a step."""
 
     def profile(self, action_name: str) -> AbstractContextManager[None]:

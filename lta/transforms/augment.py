@@ -18,10 +18,10 @@ class FlipCropCutout(nn.Module):
     def __init__(self, flip: float = 0.5, shift: int = 4, cutout: int = 0, alternate: bool = False):
         super().__init__()
         if flip != 1:
-            checks.number("augment.flip", flip, 0, 1)
-        checks.whole("augment.shift", shift)
-        checks.whole("augment.cutout", cutout)
-        checks.flag("augment.alternate", alternate)
+            checks.require_number("augment.flip", flip, 0, 1)
+        checks.require_whole_number("augment.shift", shift)
+        checks.require_whole_number("augment.cutout", cutout)
+        checks.require_flag("augment.alternate", alternate)
         if alternate and flip != 0.5:
             raise ValueError(f"augment.alternate=true mirrors in half of the epochs: augment.flip={flip:g} must be 0.5")
         self.flip, self.shift, self.cutout, self.alternate = flip, shift, cutout, alternate
@@ -44,7 +44,7 @@ class FlipCropCutout(nn.Module):
             rows, columns = _reflect(rows + offsets[0], height), _reflect(columns + offsets[1], width)
         if self.flip:
             if self.alternate:
-                mirrored = self._alternating(images)
+                mirrored = self._choose_mirrored(images)
             else:
                 mirrored = torch.rand(batch, 1, device=images.device) < self.flip
             columns = torch.where(mirrored, width - 1 - columns, columns)
@@ -56,22 +56,22 @@ class FlipCropCutout(nn.Module):
             by_pixel = images.permute(0, 2, 3, 1).reshape(-1, 3)
             images = by_pixel.index_select(0, pixels.flatten()).view(batch, height, width, 3).permute(0, 3, 1, 2)
         if self.cutout:
-            images = images * self._keep(batch, height, width, images.device)
+            images = images * self._make_cutout_mask(batch, height, width, images.device)
         return images
 
-    def _alternating(self, images: Images) -> Tensor:
+    def _choose_mirrored(self, images: Images) -> Tensor:
         bits = images.float().permute(0, 2, 3, 1).reshape(len(images), -1).view(torch.int32).sum(1, keepdim=True)
         mixed = (bits ^ (bits >> 15)) * 2654435761 + 40503 * self.seed
         mixed = (mixed ^ (mixed >> 13)) * 2246822519
         return (mixed >> 16) % 2 == self.epoch % 2
 
-    def _keep(self, batch: int, height: int, width: int, device: torch.device) -> Tensor:
-        def inside(length: int) -> Tensor:
+    def _make_cutout_mask(self, batch: int, height: int, width: int, device: torch.device) -> Tensor:
+        def select_span(length: int) -> Tensor:
             first = torch.randint(1 - self.cutout, length, (batch, 1), device=device)
             position = torch.arange(length, device=device)
             return (position >= first) & (position < first + self.cutout)
 
-        return ~(inside(height).unsqueeze(2) & inside(width).unsqueeze(1)).unsqueeze(1)
+        return ~(select_span(height).unsqueeze(2) & select_span(width).unsqueeze(1)).unsqueeze(1)
 
 
 class HalfFlip(nn.Module):
@@ -83,7 +83,7 @@ class HalfFlip(nn.Module):
 
     def __init__(self, batch_shift: int = 0):
         super().__init__()
-        checks.whole("augment.batch_shift", batch_shift)
+        checks.require_whole_number("augment.batch_shift", batch_shift)
         self.batch_shift = batch_shift
 
     def forward(self, images: Images) -> Images:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lta.runtime.cache import one_at_a_time
-from lta.runtime.files import whole_file
-from lta.transforms.pictures import Pictures
+from lta.runtime.cache import make_machine_lock
+from lta.runtime.files import replace_file
+from lta.transforms.pictures import ImageArray
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ State = dict[str, Tensor]
 DIGEST = hashlib.sha256().digest_size
 
 
-def measured(
-    name: str, settings: dict[str, Any], images: Pictures, folder: Path | None, measure: Callable[[Pictures], State]
+def load_or_measure(
+    name: str, settings: dict[str, Any], images: ImageArray, folder: Path | None, measure: Callable[[ImageArray], State]
 ) -> State:
     """`measure(images)`, or what it gave before: read from `folder` (None: nothing is kept) where it is found there.
 
@@ -35,26 +35,26 @@ def measured(
     damaged or can't be written cost a line each, never the run.
     """
     path = folder / f"{name}-{_key(name, settings, images)}.fitted" if folder else None
-    with one_at_a_time(name) if path else nullcontext():
-        if path and (state := _read(path)):
+    with make_machine_lock(name) if path else nullcontext():
+        if path and (state := _read_state(path)):
             log.info("%s: measured before on these pictures, read from %s", name, path)
             return state
         log.info("%s: measuring %d pictures of %dx%d", name, *images.shape[:3])
         state = measure(images)
         if path:
-            _write(path, state)
+            _write_state(path, state)
     return state
 
 
-def _key(name: str, settings: dict[str, Any], images: Pictures) -> str:
+def _key(name: str, settings: dict[str, Any], images: ImageArray) -> str:
     digest = hashlib.sha256(repr((name, sorted(settings.items()), images.shape, images.dtype.str)).encode())
     for start in range(0, len(images), 1000):
         digest.update(np.ascontiguousarray(images[start : start + 1000]))
     return digest.hexdigest()[:20]
 
 
-def _read(path: Path) -> State | None:
-    """What `_write` wrote, or None where there is nothing, or something else. Nothing but tensors is unpickled."""
+def _read_state(path: Path) -> State | None:
+    """What `_write_state` wrote, or None where there is nothing, or something else. Nothing but tensors is unpickled."""
     try:
         content = path.read_bytes()
         if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:  # torch.load overlooks single wrong bytes
@@ -68,11 +68,11 @@ def _read(path: Path) -> State | None:
         return None
 
 
-def _write(path: Path, state: State) -> None:
+def _write_state(path: Path, state: State) -> None:
     content = io.BytesIO()
     torch.save(state, content)
     try:
-        with whole_file(path) as file:
+        with replace_file(path) as file:
             file.write(hashlib.sha256(content.getbuffer()).digest())
             file.write(content.getbuffer())
     except OSError as error:

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from lta import checks
 from lta.runtime.cache import Cache, cache_folder
-from lta.transforms.fitted import State, measured
-from lta.transforms.pictures import Pictures
+from lta.transforms.fitted import State, load_or_measure
+from lta.transforms.pictures import ImageArray
 
 LEAST_DIVISOR = 1e-8
 LARGEST = 64 * 64
@@ -41,14 +41,14 @@ class GcnZca(nn.Module):
 
     def __init__(self, scale: float = 55.0, filter_bias: float = 0.1, cache: Cache = None):
         super().__init__()
-        checks.number("preprocess.scale", scale, 0, 1e6, without_low=True)
-        checks.number("preprocess.filter_bias", filter_bias, 1e-6, 1e6)
+        checks.require_number("preprocess.scale", scale, 0, 1e6, without_low=True)
+        checks.require_number("preprocess.filter_bias", filter_bias, 1e-6, 1e6)
         self.scale, self.filter_bias = scale, filter_bias
         self.folder = cache_folder(cache, "preprocess.cache")
         self.register_buffer("mean", torch.empty(0))
         self.register_buffer("matrix", torch.empty(0))
 
-    def fit(self, images: Pictures) -> None:
+    def fit(self, images: ImageArray) -> None:
         """`images`: uint8 (n, height, width, 3), at most 64x64. A second fit replaces the first."""
         height, width = images.shape[1:3]
         if height * width > LARGEST:
@@ -57,7 +57,7 @@ class GcnZca(nn.Module):
                 f"pixels, and 64x64 is the most; choose preprocess=standardize or yuv_lcn, or smaller pictures"
             )
         settings = {"version": VERSION, "scale": float(self.scale), "filter_bias": float(self.filter_bias)}
-        state = measured("gcn_zca", settings, images, self.folder, self._mean_and_matrix)
+        state = load_or_measure("gcn_zca", settings, images, self.folder, self._mean_and_matrix)
         for name, value in state.items():
             setattr(self, name, value.to(self.mean.device))
 
@@ -81,7 +81,7 @@ class GcnZca(nn.Module):
         divisor = torch.linalg.vector_norm(rows, dim=1, keepdim=True) / self.scale
         return rows / torch.where(divisor < LEAST_DIVISOR, 1.0, divisor)
 
-    def _mean_and_matrix(self, images: Pictures) -> State:
+    def _mean_and_matrix(self, images: ImageArray) -> State:
         """In float64 throughout, which costs a few seconds more; the buffers are float32."""
         size = images[0].size
         total = torch.zeros(size, dtype=torch.float64)

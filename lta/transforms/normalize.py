@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from lta.transforms.pictures import Pictures
+from lta.transforms.pictures import ImageArray
 
 
 class Standardize(nn.Module):
@@ -19,7 +19,7 @@ class Standardize(nn.Module):
         self.register_buffer("mean", torch.full((3,), 127.5))
         self.register_buffer("std", torch.full((3,), 64.0))
 
-    def fit(self, images: Pictures) -> None:
+    def fit(self, images: ImageArray) -> None:
         """`images`: uint8 (n, height, width, 3). A channel without any variation keeps std 1."""
         counts = np.zeros((3, 256), np.int64)
         for start in range(0, len(images), 1000):  # in parts: bincount makes eight bytes of each

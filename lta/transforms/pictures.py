@@ -6,7 +6,7 @@ import numpy as np
 
 
 @runtime_checkable
-class Pictures(Protocol):
+class ImageArray(Protocol):
     """uint8 (n, height, width, 3): an array, or what is indexed like one because it is too large to be copied."""
 
     shape: tuple[int, ...]

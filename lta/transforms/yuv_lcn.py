@@ -12,8 +12,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from lta.runtime.cache import Cache, cache_folder
-from lta.transforms.fitted import State, measured
-from lta.transforms.pictures import Pictures
+from lta.transforms.fitted import State, load_or_measure
+from lta.transforms.pictures import ImageArray
 
 RGB_TO_YUV = ((29900, 58700, 11400), (-14713, -28886, 43600), (61500, -51499, -10001))
 """Rows Y, U, V, in units of 1e-5: as whole numbers, grey has exactly no V and one picture's flat area exactly one Y."""
@@ -48,9 +48,9 @@ class YuvLcn(nn.Module):
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("std", torch.ones(2))
 
-    def fit(self, images: Pictures) -> None:
+    def fit(self, images: ImageArray) -> None:
         """`images`: uint8 (n, height, width, 3). A channel without any variation keeps std 1."""
-        self.load_state_dict(measured("yuv_lcn", {"version": VERSION}, images, self.folder, _mean_and_std))
+        self.load_state_dict(load_or_measure("yuv_lcn", {"version": VERSION}, images, self.folder, _mean_and_std))
 
     def forward(
         self, images: UInt8[Tensor, "batch 3 height width"] | Float[Tensor, "batch 3 height width"]
@@ -81,7 +81,7 @@ def _gaussian_sums(length: int, like: Tensor) -> Float[Tensor, "length length"]:
     return torch.exp(-0.5 * (distance / SIGMA).square()) * (distance.abs() <= TAPS // 2) / taps.sum()
 
 
-def _mean_and_std(images: Pictures) -> State:
+def _mean_and_std(images: ImageArray) -> State:
     """Of U and V over all pixels: exact sums of R, G, B and their products, of which U and V are linear combinations."""
     total, products = np.zeros(3, np.int64), np.zeros((3, 3), np.int64)
     count = math.prod(images.shape[:3])

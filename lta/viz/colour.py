@@ -30,11 +30,13 @@ def overlay(
     if not 0 <= strength <= 1:
         raise ValueError(f"strength={strength} must lie between 0 (picture alone) and 1 (map alone)")
     table = np.rint(strength * colour_table(colours)).astype(np.uint8)
-    shade = np.rint(upsample(relative(attn, highest) * 255, image.shape[:2], upsampling)).astype(np.uint8)
+    shade = np.rint(upsample(normalise_map(attn, highest) * 255, image.shape[:2], upsampling)).astype(np.uint8)
     return table.take(shade, axis=0) + backdrop(image, 1 - strength)[..., None]
 
 
-def relative(attn: Float[np.ndarray, "rows columns"], highest: float | None = None) -> Float[np.ndarray, "rows columns"]:
+def normalise_map(
+    attn: Float[np.ndarray, "rows columns"], highest: float | None = None
+) -> Float[np.ndarray, "rows columns"]:
     """The map divided by `highest`, None: its maximum; float32, 0 to 1."""
     attn = np.asarray(attn, np.float32)
     highest = attn.max() if highest is None else highest

@@ -54,10 +54,10 @@ def charts(pages: Sequence[Chart], columns: int = 2) -> Image.Image:
         ax.set_visible(False)
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=min(len(handles), 8), frameon=False)
     figure.tight_layout(rect=(0, 0.4 / figure.get_figheight(), 1, 1))
-    return _picture(figure)
+    return _render_figure(figure)
 
 
-def _picture(figure: Figure) -> Image.Image:
+def _render_figure(figure: Figure) -> Image.Image:
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return Image.open(file).convert("RGB")

@@ -8,7 +8,7 @@ from scipy.ndimage import binary_erosion
 COLOUR = (255, 80, 255)  # few pictures have it
 
 
-def outlined(
+def draw_outline(
     image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndarray, "rows columns"], width: int = 1
 ) -> UInt8[np.ndarray, "height width 3"]:
     """The border lies inside the object, `width` pixels of the picture wide; the mask is stretched over the picture."""

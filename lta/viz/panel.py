@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from lta.viz.colour import overlay
 from lta.viz.legend import legend as write_legend
 from lta.viz.lettering import FAINT, INK, LINE, MARK, RIGHT, TITLE_FONT, WRONG, fit, length, mark, write
-from lta.viz.outline import outlined
+from lta.viz.outline import draw_outline
 
 TILE = 128  # pixels: pictures are enlarged, by a whole factor, to about this
 CELL = 104  # the least width that leaves room for the text under a tile
@@ -95,7 +95,7 @@ def panel(
         for place, text in enumerate(_headings(examples[0])):
             write(draw, left + place * (cell + GAP), heading, fit(text, cell), FAINT)
     for (left, y), example in zip(corners, examples, strict=True):
-        _say(draw, example, left, y + tile_height + GAP, cell)
+        _write_captions(draw, example, left, y + tile_height + GAP, cell)
     if legend:
         parts = ("map", "right", "wrong", "uniform")
         write_legend(sheet, MARGIN, top + lines * strip_height, width - MARGIN, parts, colours)
@@ -110,14 +110,14 @@ def _tiles(example: Example, upsampling: str, colours: str) -> list[np.ndarray]:
     else:
         maps = (overlay(picture, attn, upsampling, colours) for attn in example.maps.values())
     tiles = [picture, *maps]
-    return tiles if example.mask is None else [outlined(tile, example.mask) for tile in tiles]
+    return tiles if example.mask is None else [draw_outline(tile, example.mask) for tile in tiles]
 
 
 def _headings(example: Example) -> list[str]:
     return ["picture", *(f"{level}  {attn.shape[0]} {TIMES} {attn.shape[1]}" for level, attn in example.maps.items())]
 
 
-def _say(draw: ImageDraw.ImageDraw, example: Example, left: int, y: int, cell: int) -> None:
+def _write_captions(draw: ImageDraw.ImageDraw, example: Example, left: int, y: int, cell: int) -> None:
     """The two lines under a strip."""
     right = example.predicted == example.label
     colour = RIGHT if right else WRONG

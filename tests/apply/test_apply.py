@@ -12,7 +12,7 @@ from untrained_run import untrained_run
 
 from lta.apply.__main__ import apply
 from lta.effects.autoblur import autoblur
-from lta.pictures.read import read
+from lta.pictures.read import read_image
 
 
 def lta_apply(capsys, *arguments):
@@ -26,15 +26,15 @@ def flower(tmp_path, monkeypatch):
     mask = np.zeros((214, 320), np.uint8)
     mask[60:150, 100:220] = 255
     Image.fromarray(mask).save("mask.png")
-    return read("flower.png")
+    return read_image("flower.png")
 
 
 def test_a_mask_drives_the_effect_exactly(capsys, flower):
     ended = lta_apply(capsys, "mask=mask.png", "images=flower.png", "effect=autoblur,cutout")
     assert ended.status == 0, ended.err
-    mask = (read("mask.png").rgb[0] > 0).float()
-    assert torch.equal(read("effects/flower_autoblur.png").rgb, autoblur(flower.rgb, mask))
-    cut = read("effects/flower_cutout.png")
+    mask = (read_image("mask.png").rgb[0] > 0).float()
+    assert torch.equal(read_image("effects/flower_autoblur.png").rgb, autoblur(flower.rgb, mask))
+    cut = read_image("effects/flower_cutout.png")
     assert torch.equal(cut.alpha, (255 * mask).to(torch.uint8))
     assert ended.out.splitlines()[-4:] == [
         "flower.png: 320 x 214",
@@ -43,7 +43,7 @@ def test_a_mask_drives_the_effect_exactly(capsys, flower):
         "  effects/flower_sheet.png",
     ]
     lta_apply(capsys, "mask=mask.png", "images=flower.png", "effect=spotlight", "attention.invert=true", "out=inverse")
-    changed = (read("inverse/flower_spotlight.png").rgb != flower.rgb).any(0)
+    changed = (read_image("inverse/flower_spotlight.png").rgb != flower.rgb).any(0)
     assert not changed[mask == 0].any()
     assert changed[mask == 1].float().mean() > 0.9
 
@@ -55,8 +55,8 @@ def test_a_network_attends_and_every_effect_is_made(capsys, flower, tmp_path):
     assert "%); levels B, C" in ended.out
     names = ("autoblur", "blurout", "spotlight", "desaturate", "heatmap", "cutout", "crop", "sheet")
     assert [line.strip() for line in ended.out.splitlines()[-8:]] == [f"effects/flower_{name}.png" for name in names]
-    assert not torch.equal(read("effects/flower_autoblur.png").rgb, flower.rgb)
-    assert read("effects/flower_sheet.png").rgb.shape[2] > 3 * 256
+    assert not torch.equal(read_image("effects/flower_autoblur.png").rgb, flower.rgb)
+    assert read_image("effects/flower_sheet.png").rgb.shape[2] > 3 * 256
     ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=crop", "attention.levels=[D]", "out=none")
     assert "attention.levels=D is unknown; choose one of A, B, C" in ended.err
 
@@ -70,10 +70,10 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
     ended = lta_apply(capsys, "mask=mask.png", "images=seen.png,photo.jpg,small.png", "effect=desaturate")
     assert ended.status == 0, "the others are still made"
     assert "left out: small.png has 9 x 9 pixels, mask=mask.png 320 x 214" in ended.out
-    assert torch.equal(read("effects/seen_desaturate.png").alpha, read("seen.png").alpha)
-    assert read("effects/photo_desaturate.jpg").alpha is None
+    assert torch.equal(read_image("effects/seen_desaturate.png").alpha, read_image("seen.png").alpha)
+    assert read_image("effects/photo_desaturate.jpg").alpha is None
     lta_apply(capsys, "mask=mask.png", "images=photo.jpg", "effect=cutout")
-    assert read("effects/photo_cutout.png").alpha is not None, "JPEG keeps no transparency"
+    assert read_image("effects/photo_cutout.png").alpha is not None, "JPEG keeps no transparency"
     picture.convert("RGB").save("photo.png")
     lta_apply(capsys, "mask=mask.png", "images=photo.jpg,photo.png", "effect=cutout", "out=both")
     assert sorted(path.name for path in Path("both").iterdir()) == ["photo_2_cutout.png", "photo_cutout.png"]
@@ -127,7 +127,7 @@ def test_what_can_be_wrong_is_one_line(capsys, flower, arguments, says):
     ended = lta_apply(capsys, *arguments)
     assert (ended.status, len(ended.err.splitlines())) == (1, 1), ended.err
     assert says in ended.err
-    assert torch.equal(read("flower.png").rgb, flower.rgb)
+    assert torch.equal(read_image("flower.png").rgb, flower.rgb)
     assert not Path("effects").exists(), "all of it is found before the first picture"
 
 
@@ -147,4 +147,4 @@ def test_nothing_is_written_over_unasked(capsys, flower):
     assert [file.read_text() for file in sorted(Path("effects").iterdir())] == ["mine", "mine too"]
     assert blurred("effect=cutout").status == 0, "one effect makes no sheet"
     assert blurred("effect=autoblur,cutout", "overwrite=true").status == 0
-    assert read("effects/flower_sheet.png").rgb.shape[0] == 3
+    assert read_image("effects/flower_sheet.png").rgb.shape[0] == 3

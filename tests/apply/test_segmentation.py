@@ -9,8 +9,8 @@ from sklearn.datasets import load_sample_image
 from torchvision.models import get_model, get_model_weights
 
 from lta.apply.segmentation import from_segmentation
-from lta.effects.attention_mask import on_picture
-from lta.pictures.read import read
+from lta.effects.attention_mask import fit_mask_to_image
+from lta.pictures.read import read_image
 
 LRASPP = "lraspp_mobilenet_v3_large"
 ASKED = {"levels": None, "query": None, "edges": 0.0, "feather": 0.0, "invert": False}
@@ -26,7 +26,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def flower(tmp_path):
     Image.fromarray(load_sample_image("flower.jpg")[::2, ::2]).save(tmp_path / "flower.png")
-    return read(tmp_path / "flower.png")
+    return read_image(tmp_path / "flower.png")
 
 
 def source(name="person", segmenter=LRASPP, **asked):
@@ -46,7 +46,7 @@ def test_the_mask_is_how_likely_torchvision_finds_each_pixel_of_the_class(home, 
     position = int(likely[1:].flatten(1).std(1).argmax()) + 1
     name = weights.meta["categories"][position]
     found = source(name)(flower)
-    expected = on_picture(likely[position], flower.rgb, 0)
+    expected = fit_mask_to_image(likely[position], flower.rgb, 0)
     assert expected.std() > 0.01
     torch.testing.assert_close(found.mask, expected)
     torch.testing.assert_close(source(name, invert=True)(flower).mask, 1 - found.mask)

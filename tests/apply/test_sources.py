@@ -8,11 +8,11 @@ from sklearn.datasets import load_sample_image
 from untrained_run import untrained_run
 
 from lta.apply.sources import EDGES, from_mask, from_network
-from lta.effects.attention_mask import on_picture, stretched
+from lta.effects.attention_mask import fit_mask_to_image, stretch_values
 from lta.inference.checkpoint import load
-from lta.inference.windows import see
+from lta.inference.windows import run_at_scales
 from lta.measures.pixel_maps import combine, density
-from lta.pictures.read import UnusablePicture, read
+from lta.pictures.read import UnusablePicture, read_image
 
 SIZE = (32, 48)
 AS_USUAL = {
@@ -37,7 +37,7 @@ def run(tmp_path_factory):
 def flower(tmp_path_factory):
     file = tmp_path_factory.mktemp("flower") / "flower.png"
     Image.fromarray(load_sample_image("flower.jpg")[::2, ::2]).save(file)
-    return read(file)
+    return read_image(file)
 
 
 def attended(run, flower, **asked):
@@ -49,7 +49,7 @@ def by_hand(run, flower, levels, how):
     with torch.no_grad():
         output = load(run)(torch.from_numpy(np.array(small)).permute(2, 0, 1)[None])
     maps = [density(output.attn[level], (171, 256)) for level in levels]  # of 214 x 320 pixels
-    return stretched((combine(maps, how) if len(maps) > 1 else maps[0])[0])[0], output.logits.softmax(1)[0]
+    return stretch_values((combine(maps, how) if len(maps) > 1 else maps[0])[0])[0], output.logits.softmax(1)[0]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def by_hand(run, flower, levels, how):
 def test_the_networks_maps_are_put_together_over_the_whole_picture(run, flower, asked, levels, how):
     mask, probabilities = by_hand(run, flower, levels, how)
     found = attended(run, flower, **asked)
-    torch.testing.assert_close(found.mask, on_picture(mask, flower.rgb, edges=0))
+    torch.testing.assert_close(found.mask, fit_mask_to_image(mask, flower.rgb, edges=0))
     seen = f"seen as digit {probabilities.argmax()} ({100 * probabilities.max():.0f} %)"
     assert found.said == (seen, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}")
 
@@ -72,14 +72,14 @@ def test_the_networks_maps_are_put_together_over_the_whole_picture(run, flower, 
 def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flower, tmp_path):
     mask, _ = by_hand(run, flower, "C", "")
     for asked, edges, feather in (({"edges": None}, EDGES, 0), ({"edges": 0.1}, 0.1, 0), ({"feather": 0.03}, 0, 0.03)):
-        torch.testing.assert_close(attended(run, flower, **asked).mask, on_picture(mask, flower.rgb, edges, feather))
+        torch.testing.assert_close(attended(run, flower, **asked).mask, fit_mask_to_image(mask, flower.rgb, edges, feather))
     hard = np.zeros((214, 320), np.uint8)
     hard[60:150, 100:220] = 255
     Image.fromarray(hard).save(tmp_path / "mask.png")
     exact = torch.from_numpy(hard) / 255
     for asked, edges, feather in (({"edges": None}, 0, 0), ({"edges": 0.1}, 0.1, 0), ({"feather": 0.03}, 0, 0.03)):
         found = from_mask(str(tmp_path / "mask.png"), AS_USUAL | asked)(flower).mask
-        torch.testing.assert_close(found, on_picture(exact, flower.rgb, edges, feather))
+        torch.testing.assert_close(found, fit_mask_to_image(exact, flower.rgb, edges, feather))
     with pytest.raises(UnusablePicture, match=r"has 10 x 9 pixels, mask=.* 320 x 214"):
         from_mask(str(tmp_path / "mask.png"), AS_USUAL)(flower._replace(rgb=flower.rgb[:, :9, :10]))
 
@@ -121,9 +121,9 @@ def test_windows_and_a_query_asked_for_drive_the_mask_and_are_said(tmp_path, flo
     query = str(tmp_path / "china.png")
     found = attended(run, flower, levels="B", scales=[2], query=query)
     network = load(run)
-    queries = see(network, read(tmp_path / "china.png").rgb).queries
-    expected = stretched(see(network, flower.rgb, [2], queries).maps["B"])[0]
-    torch.testing.assert_close(found.mask, on_picture(expected, flower.rgb, edges=0))
+    queries = run_at_scales(network, read_image(tmp_path / "china.png").rgb).queries
+    expected = stretch_values(run_at_scales(network, flower.rgb, [2], queries).maps["B"])[0]
+    torch.testing.assert_close(found.mask, fit_mask_to_image(expected, flower.rgb, edges=0))
     assert found.said[1:] == ("level B", f"query of {query}")
 
 

@@ -11,7 +11,7 @@ import torch
 
 from lta.callbacks.epoch_log import EpochLog, save_rows
 from lta.data.batches import EpochBatches
-from lta.runtime.console import duration
+from lta.runtime.console import format_duration
 
 MODULE = Mock(spec=pl.LightningModule)
 
@@ -99,7 +99,7 @@ def test_a_diverged_run_shows_it(tmp_path):
     ],
 )
 def test_durations_for_people(seconds, text):
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_the_rate_of_muon_has_a_column_of_its_own(tmp_path):

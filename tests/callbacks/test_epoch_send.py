@@ -16,7 +16,7 @@ from lta.callbacks.attention_maps import AttentionMaps
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.epoch_send import EpochSend
 from lta.cli.commands import CONF
-from lta.loggers.logged import Held
+from lta.loggers.logged import LoggedRows
 from lta.loggers.wandb_logger import RunLogger
 
 
@@ -43,8 +43,8 @@ class Run(RunLogger):
     def experiment(self):
         return SimpleNamespace()
 
-    def held(self):
-        return None if self.has is None else Held(frozenset(self.has), tested=False)
+    def read_logged_rows(self):
+        return None if self.has is None else LoggedRows(frozenset(self.has), tested=False)
 
     def log_metrics(self, metrics, step=None):
         self.sent.append(metrics)

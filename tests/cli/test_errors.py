@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lta.cli.errors import one_line
+from lta.cli.errors import describe_error
 
 
 def said(monkeypatch, arguments, error, command="config"):
     monkeypatch.setattr(sys, "argv", ["lta", *arguments])
-    return one_line(error, command)
+    return describe_error(error, command)
 
 
 @pytest.mark.parametrize(

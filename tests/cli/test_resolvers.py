@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 import lta.cli.resolvers  # noqa: F401 (registers the resolvers)
-from lta.runtime.run_directory import WHERE, difference, is_free
+from lta.runtime.run_directory import WHERE, find_difference, is_free
 
 STARTERS = ("LOCAL_RANK", "NODE_RANK", "TORCHELASTIC_RUN_ID", "SLURM_STEP_ID", "SLURM_NTASKS", "SLURM_JOB_NAME")
 
@@ -53,9 +53,9 @@ def test_a_sweep_that_computes_something_else_is_another(other):
 
 def test_what_of_the_trainer_makes_another_run():
     saved = {"seed": 0, "resume": None, "trainer": {"_target_": "x", "devices": 1, "profiler": {"a": 1}}}
-    assert difference(saved, {"seed": 0, "resume": "there", "trainer": {"_target_": "y", "devices": 2}}) is None
+    assert find_difference(saved, {"seed": 0, "resume": "there", "trainer": {"_target_": "y", "devices": 2}}) is None
     clipped = {"seed": 0, "trainer": {"devices": 1, "gradient_clip_val": 1.0}}
-    assert difference(saved, clipped) == ("trainer.gradient_clip_val", "nothing", 1.0)
+    assert find_difference(saved, clipped) == ("trainer.gradient_clip_val", "nothing", 1.0)
     assert not is_free("recipe.precision")
     assert not is_free("trainers.devices")
     assert all(is_free(f"trainer.{name}") for name in WHERE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lta.cli.suggestions import hint, near
+from lta.cli.suggestions import describe_unknown_setting, suggest_choice
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,13 @@ from lta.cli.suggestions import hint, near
     ],
 )
 def test_near_names_and_where_a_setting_is(key, says):
-    assert hint(key) == says
+    assert describe_unknown_setting(key) == says
 
 
 def test_a_setting_that_several_have():
-    assert hint("data.image_size") == ": data=composites, cub200, image_folder, mask_folder, stl10 have it"
+    assert (
+        describe_unknown_setting("data.image_size") == ": data=composites, cub200, image_folder, mask_folder, stl10 have it"
+    )
 
 
 def test_a_file_without_settings(tmp_path):
@@ -42,9 +44,9 @@ def test_a_file_without_settings(tmp_path):
     (tmp_path / "logger" / "none.yaml").write_text("# nothing\n")
     (tmp_path / "logger" / "even.yaml").write_text("# @package logger.odd\ndefaults: [odd]\ninner: {size: 2}\n")
     (tmp_path / "logger" / "odd.yaml").write_text("# @package logger.odd\n_target_: a.b\ninner: {_target_: c.d, size: 1}\n")
-    assert hint("logger.odd.inner.sise", conf=tmp_path) == ": did you mean logger.odd.inner.size?"
-    assert hint("logger.odd.inner", conf=tmp_path) == ": logger=even, odd have it", "each once"
-    assert hint("sede", conf=tmp_path) == ": did you mean seed?"
+    assert describe_unknown_setting("logger.odd.inner.sise", conf=tmp_path) == ": did you mean logger.odd.inner.size?"
+    assert describe_unknown_setting("logger.odd.inner", conf=tmp_path) == ": logger=even, odd have it", "each once"
+    assert describe_unknown_setting("sede", conf=tmp_path) == ": did you mean seed?"
 
 
 @pytest.mark.parametrize(
@@ -63,13 +65,13 @@ def test_a_file_without_settings(tmp_path):
     ],
 )
 def test_each_command_has_settings_of_its_own(command, key, says):
-    assert hint(key, command) == says
+    assert describe_unknown_setting(key, command) == says
 
 
 def test_a_file_that_includes_others_has_none_of_their_settings():
-    assert hint("effect.colour", "apply") == ": did you mean effect.blurout.colour?"
+    assert describe_unknown_setting("effect.colour", "apply") == ": did you mean effect.blurout.colour?"
 
 
 def test_a_choice_that_is_near():
-    assert near("cifr10", ["svhn", "cifar10", "cifar100"]) == " (did you mean cifar10?)"
-    assert near("imagenet", ["svhn", "cifar10"]) == ""
+    assert suggest_choice("cifr10", ["svhn", "cifar10", "cifar100"]) == " (did you mean cifar10?)"
+    assert suggest_choice("imagenet", ["svhn", "cifar10"]) == ""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from masked import draw, labels
 
-from lta.data.composites import Composites, Shown, empty_squares, make_composites
+from lta.data.composites import Composites, Shown, find_empty_squares, make_composites
 from lta.data.errors import DataError
 
 SIZE = (32, 32)
@@ -82,7 +82,7 @@ def test_a_whole_distractor_is_of_another_class():
 def test_background_squares_hold_no_object_and_keep_away_from_it():
     mask = np.zeros((120, 160), bool)
     mask[20:100, 10:50] = True
-    found = empty_squares(mask, least=20)
+    found = find_empty_squares(mask, least=20)
     assert found[0][0] >= 20
     assert len(found) >= 4
     for side, places in found:
@@ -92,7 +92,7 @@ def test_background_squares_hold_no_object_and_keep_away_from_it():
             assert not mask[max(top - 2, 0) : top + side + 2, max(left - 2, 0) : left + side + 2].any()
     side, places = found[0]
     assert places[:, 1].min() == 52  # the object ends at 50, and 2 % of 120 pixels are 2
-    assert empty_squares(np.ones((50, 50), bool), 5) == []
+    assert find_empty_squares(np.ones((50, 50), bool), 5) == []
 
 
 @pytest.fixture

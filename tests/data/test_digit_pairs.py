@@ -5,7 +5,7 @@ import pytest
 
 from lta.data import digit_pairs
 from lta.data.digit_pairs import DigitPairs, make_pairs, make_singles
-from lta.data.digit_scenes import MAIN, SIDE, make_scenes, source_digits
+from lta.data.digit_scenes import MAIN, SIDE, load_source_digits, make_scenes
 
 
 @pytest.fixture(scope="module")
@@ -45,33 +45,33 @@ def test_both_digits_are_whole_and_apart(monkeypatch):
 
 def test_classes_differ_and_are_those_of_the_digits(pairs):
     assert (pairs.labels != pairs.side_labels).all()
-    assert np.array_equal(source_digits().labels[pairs.sources], pairs.labels)
+    assert np.array_equal(load_source_digits().labels[pairs.sources], pairs.labels)
     assert set(pairs.labels) == set(pairs.side_labels) == set(range(10))
     assert pairs.labels.dtype == pairs.side_labels.dtype == np.int64
 
 
 def test_the_other_digit_is_of_the_class_that_is_said(monkeypatch):
     painted = []
-    strokes = {scale: digit_pairs.enlarged(scale) for scale in (15, 16)}
+    strokes = {scale: digit_pairs.enlarge_digits(scale) for scale in (15, 16)}
     monkeypatch.setattr(digit_pairs, "paste", lambda rng, scene, roles, alpha, offset, role: painted.append((role, alpha)))
     split = make_pairs(30)
     for number in range(30):
         for role, alpha in painted[2 * number : 2 * number + 2]:
             same = (strokes[len(alpha)] == alpha).all((1, 2))
             expected = split.labels if role == MAIN else split.side_labels
-            assert set(source_digits().labels[same]) == {expected[number]}
+            assert set(load_source_digits().labels[same]) == {expected[number]}
 
 
 def test_digits_come_from_the_test_part_and_no_single_shows_one_of_a_pair(pairs):
     singles = make_singles(400)
-    members = source_digits().members
+    members = load_source_digits().members
     assert set(pairs.sources) | set(singles.sources) <= set(members["test"])
     assert not set(pairs.sources) & set(singles.sources)
     assert set(singles.labels) == set(range(10))
 
 
 def test_scenes_of_some_digits_alone():
-    some = source_digits().members["val"][:7]
+    some = load_source_digits().members["val"][:7]
     assert set(make_scenes("val", 20, sources=some).sources) == set(some)
 
 

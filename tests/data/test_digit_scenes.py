@@ -41,11 +41,11 @@ def test_every_scene_shows_its_main_object(scenes):
 
 def test_source_digits_are_disjoint_fragments_included(monkeypatch):
     used = {}
-    original = digit_scenes._side_objects
+    original = digit_scenes._cut_side_objects
     for name in ("train", "val", "test"):
         drawn = used[name] = set()
         monkeypatch.setattr(
-            digit_scenes, "_side_objects", lambda rng, sources, drawn=drawn: drawn.update(sources) or original(rng, sources)
+            digit_scenes, "_cut_side_objects", lambda rng, sources, drawn=drawn: drawn.update(sources) or original(rng, sources)
         )
         drawn.update(make_scenes(name, 450).sources)
     assert not used["train"] & used["val"]
@@ -57,12 +57,12 @@ def test_source_digits_are_disjoint_fragments_included(monkeypatch):
 def test_background_regions_are_disjoint(monkeypatch):
     """With every photograph replaced by its own column numbers, a crop tells where it comes from."""
     columns = np.tile((np.arange(640) / 640 * 255)[None, :, None], (64, 1, 3))
-    monkeypatch.setattr(digit_scenes, "_photographs", lambda: [columns])
+    monkeypatch.setattr(digit_scenes, "_load_photographs", lambda: [columns])
     monkeypatch.setattr(digit_scenes, "DIMMED", (1.0, 1.0))
     rng = np.random.default_rng(0)
     seen = {}
     for name in ("train", "val", "test"):
-        crops = np.stack([digit_scenes.background(rng, name) for _ in range(200)])
+        crops = np.stack([digit_scenes.cut_background(rng, name) for _ in range(200)])
         seen[name] = (crops.min(), crops.max())
     assert seen["train"][1] < seen["val"][0]
     assert seen["val"][1] < seen["test"][0]

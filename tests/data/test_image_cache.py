@@ -9,7 +9,7 @@ from PIL import Image
 
 from lta.data import image_cache
 from lta.data.errors import DataError
-from lta.data.image_cache import fit, open_rgb, read_images
+from lta.data.image_cache import fit_to_size, open_rgb, read_images
 
 RNG = np.random.default_rng(0)
 SIZE = (32, 32)
@@ -74,7 +74,7 @@ def test_many_pictures_decoded_by_several_threads_come_in_order(root, cache, mon
 def test_a_wide_picture_is_scaled_by_its_height_and_cut_in_the_centre():
     picture = np.zeros((100, 300, 3), np.uint8)
     picture[:, 100:200] = (200, 100, 50)  # exactly the centre square
-    fitted = np.asarray(fit(Image.fromarray(picture), (10, 10)))
+    fitted = np.asarray(fit_to_size(Image.fromarray(picture), (10, 10)))
     assert fitted.shape == (10, 10, 3)
     assert np.array_equal(fitted[:, 2:8], np.broadcast_to(np.uint8((200, 100, 50)), (10, 6, 3)))
 
@@ -85,7 +85,7 @@ def test_size_is_height_then_width(root, names, cache):
 
 def test_scaling_down_averages_instead_of_picking_pixels():
     chequered = (np.indices((320, 320)).sum(0) % 2 * 255).astype(np.uint8)
-    fitted = np.asarray(fit(Image.fromarray(chequered).convert("RGB"), SIZE))
+    fitted = np.asarray(fit_to_size(Image.fromarray(chequered).convert("RGB"), SIZE))
     assert np.all(np.abs(fitted.astype(int) - 127) <= 2)
 
 
@@ -94,8 +94,8 @@ def test_a_large_jpeg_decoded_at_reduced_scale_is_nearly_the_one_decoded_in_full
     picture.save(root / "a.jpg", quality=95, subsampling=0)
     reduced = open_rgb(root / "a.jpg", at_least=SIZE)
     assert reduced.size == (80, 80)
-    full = np.asarray(fit(open_rgb(root / "a.jpg"), SIZE)).astype(int)
-    assert np.abs(np.asarray(fit(reduced, SIZE)).astype(int) - full).mean() <= 2
+    full = np.asarray(fit_to_size(open_rgb(root / "a.jpg"), SIZE)).astype(int)
+    assert np.abs(np.asarray(fit_to_size(reduced, SIZE)).astype(int) - full).mean() <= 2
 
 
 def test_exif_rotation_is_honoured(root):

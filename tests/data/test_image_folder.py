@@ -97,7 +97,7 @@ def test_the_test_set_does_not_depend_on_val_size_or_seed_but_on_split_seed(one_
 def test_without_val_training_images_are_looked_at(one_folder):
     data = module(one_folder, val_size=0)
     assert data.val is None
-    assert list(data.watched) == ["train_sample"]
+    assert list(data.watched_splits) == ["train_sample"]
     assert len(data.val_dataloader()) == 1
     assert len(data.train.labels) == 48
 

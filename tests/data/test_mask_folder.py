@@ -9,7 +9,7 @@ from PIL import Image
 
 from lta.data.errors import DataError
 from lta.data.mask_folder import MaskFolder
-from lta.data.masked_pictures import reduced
+from lta.data.masked_pictures import reduce_mask
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_pixel_belongs_to_the_object_where_at_least_half_of_it_does():
     """Reduced 4 to 1: three of four columns are the object's, then two, then one."""
     mask = np.zeros((4, 12), np.uint8)
     mask[:, 1:6], mask[:, 8] = 255, 255
-    small = np.asarray(reduced(Image.fromarray(mask), (1, 3), (0, 0, 12, 4))) >= 128
+    small = np.asarray(reduce_mask(Image.fromarray(mask), (1, 3), (0, 0, 12, 4))) >= 128
     assert small.tolist() == [[True, True, False]]
 
 

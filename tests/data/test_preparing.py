@@ -47,7 +47,7 @@ def test_what_is_trained_on_is_said(caplog):
         data.make_ready()
     assert caplog.messages == ["data: 2 classes (a, b); 200 training, 4 validation, 3 test images of 8 x 8"]
     data.val, data.class_names = None, tuple(map(str, range(100)))
-    assert data.described() == (
+    assert data.describe() == (
         "100 classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..., 99); 200 training, 0 validation, 3 test images of 8 x 8"
     )
 

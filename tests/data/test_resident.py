@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lta.data import resident as module
-from lta.data.resident import resident
+from lta.data.resident import share_images
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), np.uint8)
 
@@ -22,7 +22,7 @@ def files(folder):
 
 def test_the_pictures_come_from_one_file_that_stays(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
-        first, second = (resident(IMAGES.copy(), "cifar10", tmp_path / "cache") for _ in range(2))
+        first, second = (share_images(IMAGES.copy(), "cifar10", tmp_path / "cache") for _ in range(2))
     (file,) = files(tmp_path / "cache")
     assert file.name.startswith("cifar10-300x8x8-")
     assert caplog.text.count("kept as") == 1
@@ -36,8 +36,8 @@ def test_the_pictures_come_from_one_file_that_stays(tmp_path, caplog):
 def test_other_pictures_get_a_file_of_their_own(tmp_path):
     other = IMAGES.copy()
     other[17, 3, 3, 1] += 1
-    assert np.array_equal(resident(IMAGES, "x", tmp_path), IMAGES)
-    assert np.array_equal(resident(other, "x", tmp_path), other)
+    assert np.array_equal(share_images(IMAGES, "x", tmp_path), IMAGES)
+    assert np.array_equal(share_images(other, "x", tmp_path), other)
     assert len(files(tmp_path)) == 2
 
 
@@ -45,25 +45,25 @@ def test_other_pictures_get_a_file_of_their_own(tmp_path):
     "spoilt", [lambda data: data[:1000], lambda data: b"nothing", lambda data: b"", lambda data: data[:-5] + b"12345"]
 )
 def test_a_damaged_file_is_named_and_made_anew(tmp_path, caplog, spoilt):
-    resident(IMAGES, "x", tmp_path)
+    share_images(IMAGES, "x", tmp_path)
     (file,) = files(tmp_path)
     whole = file.read_bytes()
     file.write_bytes(spoilt(whole))
-    assert np.array_equal(resident(IMAGES, "x", tmp_path), IMAGES)
+    assert np.array_equal(share_images(IMAGES, "x", tmp_path), IMAGES)
     assert f"{file} is damaged and is made anew" in caplog.text
     assert file.read_bytes() == whole
 
 
 def test_without_a_cache_and_where_none_can_be_written_they_stay_in_memory(tmp_path, caplog):
-    assert resident(IMAGES, "x", None) is IMAGES
+    assert share_images(IMAGES, "x", None) is IMAGES
     (tmp_path / "file").write_text("")
-    assert resident(IMAGES, "x", tmp_path / "file") is IMAGES
+    assert share_images(IMAGES, "x", tmp_path / "file") is IMAGES
     assert "each process keeps its own copy" in caplog.text
 
 
 def test_small_ones_are_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "SMALLEST", IMAGES.nbytes + 1)
-    assert resident(IMAGES, "x", tmp_path) is IMAGES
+    assert share_images(IMAGES, "x", tmp_path) is IMAGES
     assert not files(tmp_path)
 
 

@@ -10,7 +10,7 @@ from official_files import NOWHERE, Official, OfficialArrays, md5, names_in
 from torchvision import datasets
 
 from lta.data import archives, stl10
-from lta.data.stl10 import STL10, scaled
+from lta.data.stl10 import STL10, scale_images
 
 NAMES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 READ = ("class_names.txt", "test_X.bin", "test_y.bin", "train_X.bin", "train_y.bin")
@@ -145,35 +145,35 @@ class TestSTL10(OfficialArrays):
         assert small.image_size == (32, 32)
         for split, original in ((small.train, full.train), (small.test, full.test)):
             assert np.array_equal(split.labels, original.labels)
-            assert np.array_equal(split.images, scaled(original.images, 32))
+            assert np.array_equal(split.images, scale_images(original.images, 32))
             assert split.images.flags.c_contiguous
 
     def test_scaling_keeps_what_is_where(self):
         image = np.zeros((1, 96, 96, 3), np.uint8)
         image[0, 9:12, 60:63] = (30, 60, 90)  # the fourth row and the 21st column of 32
-        small = scaled(image, 32)[0].astype(int)
+        small = scale_images(image, 32)[0].astype(int)
         assert np.unravel_index(small.sum(2).argmax(), (32, 32)) == (3, 20)
         assert small[3, 20, 0] < small[3, 20, 1] < small[3, 20, 2]
 
     def test_scaling_down_averages_instead_of_picking_pixels(self):
         chequered = (np.indices((96, 96)).sum(0) % 2 * 255).astype(np.uint8)
-        small = scaled(np.stack([chequered] * 3, -1)[None], 32).astype(int)
+        small = scale_images(np.stack([chequered] * 3, -1)[None], 32).astype(int)
         assert np.all(np.abs(small[:, 2:-2, 2:-2] - 127) <= 2)
 
     def test_overshoot_at_an_edge_is_cut_off_and_does_not_wrap_around(self):
         half = np.zeros((1, 96, 96, 3), np.uint8)
         half[:, :, 48:] = 255
         for size in (32, 64, 128):
-            image = scaled(half, size)
+            image = scale_images(half, size)
             assert image[:, :, : size // 2 - 1].max() < 64
             assert image[:, :, size // 2 + 1 :].min() > 192
 
     def test_an_image_comes_out_the_same_whatever_it_is_scaled_with(self, monkeypatch):
         images = np.random.default_rng(0).integers(0, 256, (10, 96, 96, 3), np.uint8)
-        together = scaled(images, 32)
+        together = scale_images(images, 32)
         monkeypatch.setattr(stl10, "CHUNK", 3)
-        assert np.array_equal(scaled(images, 32), together)
-        assert np.array_equal(np.concatenate([scaled(image[None], 32) for image in images]), together)
+        assert np.array_equal(scale_images(images, 32), together)
+        assert np.array_equal(np.concatenate([scale_images(image[None], 32) for image in images]), together)
 
     @pytest.mark.usefixtures("as_users_run_it")
     @pytest.mark.parametrize("value", [0, 32.5, "[32, 32]"])

@@ -14,7 +14,7 @@ from served_page import served
 from untrained_run import untrained_run
 
 from lta.apply.__main__ import apply
-from lta.pictures.read import read
+from lta.pictures.read import read_image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -166,8 +166,8 @@ def test_upload_change_the_effect_download(opened, runs, capsys, tmp_path, monke
         assert ended.status == 0, ended.err
         (theirs,) = Path(f"theirs/{compat}").iterdir()
         assert ours.name == theirs.name == "photo_blurout.png"
-        assert torch.equal(read(ours).rgb, read(theirs).rgb)
-        assert torch.equal(read(ours).alpha, read(theirs).alpha)
+        assert torch.equal(read_image(ours).rgb, read_image(theirs).rgb)
+        assert torch.equal(read_image(ours).alpha, read_image(theirs).alpha)
     assert page.errors == []
 
 

@@ -4,18 +4,18 @@ from importlib.metadata import files
 
 import pytest
 
-from lta.demo.examples import EXAMPLES, there
-from lta.pictures.read import read
+from lta.demo.examples import EXAMPLES, list_examples
+from lta.pictures.read import read_image
 
 skimage = pytest.importorskip("skimage")
 
 
 def test_all_of_them_are_in_the_wheel_and_can_be_read():
     carried = {path.name for path in files("scikit-image") if path.parent.as_posix() == "skimage/data"}
-    assert [example for example, _ in there()] == list(EXAMPLES)
-    for example, file in there():
+    assert [example for example, _ in list_examples()] == list(EXAMPLES)
+    for example, file in list_examples():
         assert example.file in carried, "it would be downloaded"
-        assert read(file).rgb.shape[0] == 3
+        assert read_image(file).rgb.shape[0] == 3
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
@@ -28,4 +28,4 @@ def test_its_documentation_frees_each(example):
 
 def test_there_are_none_without_scikit_image(monkeypatch):
     monkeypatch.setattr("lta.demo.examples.find_spec", lambda name: None)
-    assert there() == []
+    assert list_examples() == []

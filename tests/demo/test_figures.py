@@ -11,7 +11,7 @@ from PIL import Image
 from pretended_page import networks, photograph, workshop
 
 from lta.demo import figures
-from lta.demo.examples import there
+from lta.demo.examples import list_examples
 from lta.inference.windows import Seen
 
 DIGITS = ", ".join(f"digit {k}" for k in range(10))
@@ -32,7 +32,7 @@ def shown(html):
 def test_pictures_are_in_the_page_with_what_they_show(channels):
     pixels = torch.full((channels, 20, 30), 200, dtype=torch.uint8)
     pixels[:, :, :15] = 40
-    html = figures.picture(pixels, "half & half", "a <caption>", "result")
+    html = figures.render_image(pixels, "half & half", "a <caption>", "result")
     ((kind, array),) = shown(html)
     assert kind == ("jpeg" if channels == 3 else "webp")
     assert array.shape == (20, 30, channels)
@@ -43,9 +43,9 @@ def test_pictures_are_in_the_page_with_what_they_show(channels):
 
 
 def test_the_maps_of_all_levels_are_drawn_and_said(made):
-    given = made.look("a.png", photograph())
+    given = made.analyse_image("a.png", photograph())
     given.seen[0].maps["B"].fill_(1)
-    html = figures.maps(given, given.seen[0])
+    html = figures.render_maps(given, given.seen[0])
     assert len(shown(html)) == 3
     assert all(array.shape == (171, 256, 3) for _, array in shown(html))
     highest = given.seen[0].maps["A"].max()
@@ -56,22 +56,26 @@ def test_the_maps_of_all_levels_are_drawn_and_said(made):
 
 def test_the_likeliest_classes_stand_in_order(made):
     probabilities = torch.tensor([0.05, 0.5, 0.0, 0.3, 0.15, 0, 0, 0, 0, 0])
-    html = figures.prediction(made.networks[0], Seen({}, probabilities, {}))
+    html = figures.render_prediction(made.networks[0], Seen({}, probabilities, {}))
     assert re.findall(r"<span>([^<]+)</span>", html) == ["digit 1", "50 %", "digit 3", "30 %", "digit 4", "15 %"]
     assert re.findall(r"width:([\d.]+)%", html) == ["50.0", "30.0", "15.0"]
 
 
 def test_what_comes_from_outside_is_text():
     nasty = """<b onclick='x'>"&${alert(1)}{{this}}`"""
-    assert not set("<>\"'$`{}") & set(figures.text(nasty))
-    for html in (figures.notes([nasty]), figures.problem(nasty), figures.picture(torch.zeros(3, 2, 2).byte(), nasty, nasty)):
+    assert not set("<>\"'$`{}") & set(figures.escape_text(nasty))
+    for html in (
+        figures.render_notes([nasty]),
+        figures.render_problem(nasty),
+        figures.render_image(torch.zeros(3, 2, 2).byte(), nasty, nasty),
+    ):
         assert nasty not in html
         assert "<b" not in html
 
 
 def test_the_gallery_is_made_of_buttons():
-    html = figures.gallery("Examples", there())
-    assert re.findall(r'data-number="(\d+)"', html) == [str(number) for number in range(len(there()))]
+    html = figures.render_gallery("Examples", list_examples())
+    assert re.findall(r'data-number="(\d+)"', html) == [str(number) for number in range(len(list_examples()))]
     assert all(array.shape == (figures.THUMBNAIL, figures.THUMBNAIL, 3) for _, array in shown(html))
     assert 'title="Stefan van der Walt, CC0"' in html
 
@@ -84,7 +88,7 @@ def test_a_networks_heading_tells_what_it_knows(tmp_path):
     )
     (network,) = figures_networks(tmp_path)
     assert network.about.endswith(". Test error 12.3 % (2,000 images).")
-    assert figures.heading(network).startswith('<h2 class="lta-network">pc</h2>')
+    assert figures.render_heading(network).startswith('<h2 class="lta-network">pc</h2>')
 
 
 def figures_networks(folder):

@@ -8,10 +8,10 @@ from pretended_page import ATTENTION, photograph, workshop
 gr = pytest.importorskip("gradio")
 
 from lta.demo import controls  # noqa: E402
-from lta.demo.handlers import FORGOTTEN, PARTS, Handlers, only_shown, without_idle  # noqa: E402
+from lta.demo.handlers import FORGOTTEN, PARTS, Handlers, hide_idle_controls, show_only_chosen  # noqa: E402
 from lta.demo.looking import OTHER, OWN  # noqa: E402
 from lta.demo.visits import Visits  # noqa: E402
-from lta.pictures.read import read  # noqa: E402
+from lta.pictures.read import read_image  # noqa: E402
 
 SKIPPED = gr.skip()
 
@@ -42,7 +42,7 @@ def chosen(number):
 def held(page, effect="spotlight", query=OWN, effect_values=None, **attention):
     """What the controls hold, in their order."""
     values = {
-        name: {key: controls.shown(key, value) for key, value in page.workshop.effects[name].keywords.items()}
+        name: {key: controls.to_control_value(key, value) for key, value in page.workshop.effects[name].keywords.items()}
         for name in page.effects
     }
     values[effect] |= effect_values or {}
@@ -80,15 +80,15 @@ def test_an_upload_is_seen_shown_and_removed(page):
 )
 def test_what_can_not_be_used_is_said_and_changes_nothing(page, content, says):
     page.upload(request(), uploaded(page), *held(page))
-    before = page.visits.of("page").given
+    before = page.visits.get_visit("page").given
     for handler, parts in ((page.upload, 1 + 2 * PARTS), (page.upload_other, 2 + 2 * PARTS)):
         file = uploaded(page, "bad<.png", content)
         with pytest.warns(UserWarning, match=says):
             answer = handler(request(), file, *held(page))
         assert answer == [None] + [SKIPPED] * parts, "the field is ready for the next"
         assert not Path(file).exists()
-    assert page.visits.of("page").given is before
-    assert page.visits.of("page").other is None
+    assert page.visits.get_visit("page").given is before
+    assert page.visits.get_visit("page").other is None
     with pytest.warns(UserWarning, match=r"gone\.png could not be read; give it again \(No such file or directory\)"):
         page.upload(request(), str(page.workshop.folder / "gone.png"), *held(page))
     assert page.upload(request(), None, *held(page)) == [None] + [SKIPPED] * (1 + 2 * PARTS)
@@ -97,11 +97,11 @@ def test_what_can_not_be_used_is_said_and_changes_nothing(page, content, says):
 def test_pages_have_pictures_of_their_own_until_they_are_left(page):
     page.upload(request("one"), uploaded(page), *held(page))
     page.first(request("two"), *held(page))
-    assert "photo.png" in page.live(request("one"), *held(page))[0]
-    assert "example.png" in page.live(request("two"), *held(page))[0]
+    assert "photo.png" in page.update_results(request("one"), *held(page))[0]
+    assert "example.png" in page.update_results(request("two"), *held(page))[0]
     page.leave(request("one"))
     assert len(page.visits) == 1
-    result, said, *_ = page.live(request("one"), *held(page))
+    result, said, *_ = page.update_results(request("one"), *held(page))
     assert result == SKIPPED
     assert FORGOTTEN in said
     with pytest.raises(gr.Error, match="Give it again"):
@@ -109,21 +109,21 @@ def test_pages_have_pictures_of_their_own_until_they_are_left(page):
 
 
 def test_a_wrong_value_is_said_below_the_last_result(page):
-    page.example(request(), chosen(0), *held(page))
+    page.choose_example(request(), chosen(0), *held(page))
     for wrong, says in (
         (held(page, low=0.9, high=0.2), "low=0.9 must be below high=0.2"),
         (held(page, levels=[]), "choose a level: pc has A, B, C"),
         (held(page, "crop", effect_values={"aspect": "<b>"}), "aspect=&lt;b&gt; must be width:height"),
         (held(page, "blurout", effect_values={"colour": "red"}), "colour=red must be a colour"),
     ):
-        result, said, *_ = page.live(request(), *wrong)
+        result, said, *_ = page.update_results(request(), *wrong)
         assert result == SKIPPED
         assert 'role="alert"' in said
         assert says in said
         with pytest.raises(gr.Error) as raised:
             page.save(0)(request(), *wrong)
         assert says in raised.value.message
-    result, said, *_ = page.live(request(), *held(page))
+    result, said, *_ = page.update_results(request(), *held(page))
     assert "with the effect spotlight" in result
     assert said == ""
 
@@ -141,16 +141,16 @@ def test_another_pictures_query_is_asked_and_taken_back(page):
     assert swapped[0] == own[2], "the network that ignores it"
     assert swapped[2] != own[4]
     assert page.query(request(), *held(page))[:4] == own[2:6]
-    at_once = page.example_other(request(), chosen(0), *held(page))
+    at_once = page.choose_other_example(request(), chosen(0), *held(page))
     assert "Asked with the query of example.png:" in at_once[-1]
-    assert page.visits.of("page").other.name == "example.png"
+    assert page.visits.get_visit("page").other.name == "example.png"
 
 
 def test_files_are_made_of_what_is_shown_and_removed_with_the_page(page):
     page.upload(request(), uploaded(page, "photo.png", photograph(300, 200)), *held(page))
     first, second = (Path(page.save(number)(request(), *held(page))) for number in (0, 1))
     assert first.name == second.name == "photo_spotlight.png"
-    assert read(first).rgb.shape == (3, 200, 300)
+    assert read_image(first).rgb.shape == (3, 200, 300)
     assert first.read_bytes() != second.read_bytes()
     again = Path(page.save(0)(request(), *held(page, "cutout")))
     assert again.name == "photo_cutout.png"
@@ -161,7 +161,7 @@ def test_files_are_made_of_what_is_shown_and_removed_with_the_page(page):
 
 
 def test_controls_that_change_nothing_are_hidden():
-    shown = without_idle(("strength", "how", "radius", "colour"))
+    shown = hide_idle_controls(("strength", "how", "radius", "colour"))
     assert [part["visible"] for part in shown(1, "fill", 0.1, "#000000")] == [True, True, False, True]
     assert [part["visible"] for part in shown(1, "blur", 0.1, "#000000")] == [True, True, True, False]
-    assert [part["visible"] for part in only_shown(["a", "b"])("b")] == [False, True]
+    assert [part["visible"] for part in show_only_chosen(["a", "b"])("b")] == [False, True]

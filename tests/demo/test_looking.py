@@ -11,12 +11,12 @@ from PIL import Image
 from pretended_page import ATTENTION, photograph, workshop
 
 from lta.apply.__main__ import apply
-from lta.apply.sources import mask_of
+from lta.apply.sources import make_mask
 from lta.demo import looking
-from lta.demo.limits import decoded
-from lta.demo.looking import OTHER, OWN, Asked, seen_by
+from lta.demo.limits import decode_image
+from lta.demo.looking import OTHER, OWN, Asked, select_seen
 from lta.demo.visits import Visit
-from lta.pictures.read import UnusablePicture, read
+from lta.pictures.read import UnusablePicture, read_image
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,11 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def visit(made):
-    given, other = made.look("photo.jpg", photograph(600, 400, form="JPEG")), made.look("other.png", photograph(seed=7))
-    return Visit(given, other, made.swap(given, other))
+    given, other = (
+        made.analyse_image("photo.jpg", photograph(600, 400, form="JPEG")),
+        made.analyse_image("other.png", photograph(seed=7)),
+    )
+    return Visit(given, other, made.swap_query(given, other))
 
 
 def asked(effect="autoblur", query=OWN, values=None, **attention):
@@ -36,18 +39,18 @@ def asked(effect="autoblur", query=OWN, values=None, **attention):
 
 @pytest.fixture(autouse=True)
 def _small_previews(monkeypatch):
-    monkeypatch.setattr(looking, "preview", lambda picture: original(picture, 20_000))
+    monkeypatch.setattr(looking, "make_preview", lambda picture: original(picture, 20_000))
 
 
-original = looking.preview
+original = looking.make_preview
 
 
 def test_the_preview_is_small_and_its_effect_is_that_of_the_whole_pictures_maps(made, visit):
     assert visit.given.size == (600, 400)
     assert visit.given.preview.rgb.shape == (3, 115, 173)
     for number in range(2):
-        pixels, said = made.shown(visit, number, asked("spotlight", values={"strength": 0.5}))
-        mask = mask_of(visit.given.seen[number].maps, visit.given.preview, ATTENTION).mask
+        pixels, said = made.render_effect(visit, number, asked("spotlight", values={"strength": 0.5}))
+        mask = make_mask(visit.given.seen[number].maps, visit.given.preview, ATTENTION).mask
         assert torch.equal(pixels, made.effects["spotlight"](visit.given.preview.rgb, mask, strength=0.5))
         assert said == ()
 
@@ -61,30 +64,30 @@ def test_what_lies_hidden_below_transparency_is_not_looked_at(made):
     files = [BytesIO(), BytesIO()]
     for file, pixels in zip(files, (rgba, white), strict=True):
         Image.fromarray(pixels).save(file, "PNG")
-    hidden, shown = (made.look("a.png", file.getvalue()) for file in files)
-    other = made.look("other.png", photograph(seed=7))
+    hidden, shown = (made.analyse_image("a.png", file.getvalue()) for file in files)
+    other = made.analyse_image("other.png", photograph(seed=7))
     for number in range(2):
         assert torch.equal(hidden.seen[number].probabilities, shown.seen[number].probabilities)
-    assert torch.equal(made.swap(hidden, other)[1].probabilities, made.swap(shown, other)[1].probabilities)
+    assert torch.equal(made.swap_query(hidden, other)[1].probabilities, made.swap_query(shown, other)[1].probabilities)
 
 
 def test_moving_an_effects_values_makes_no_mask_and_asks_no_network(made, visit, monkeypatch):
-    made.shown(visit, 0, asked("spotlight", values={"strength": 0.1}))
+    made.render_effect(visit, 0, asked("spotlight", values={"strength": 0.1}))
     first = visit.masks[0]
-    monkeypatch.setattr(looking, "mask_of", lambda *_: pytest.fail("the mask is made again"))
-    monkeypatch.setattr(looking, "see", lambda *_: pytest.fail("the network is asked again"))
-    made.shown(visit, 0, asked("spotlight", values={"strength": 0.2}))
-    made.shown(visit, 0, asked("desaturate"))
+    monkeypatch.setattr(looking, "make_mask", lambda *_: pytest.fail("the mask is made again"))
+    monkeypatch.setattr(looking, "run_at_scales", lambda *_: pytest.fail("the network is asked again"))
+    made.render_effect(visit, 0, asked("spotlight", values={"strength": 0.2}))
+    made.render_effect(visit, 0, asked("desaturate"))
     assert visit.masks[0] is first
 
 
 def test_attention_query_and_picture_make_another_mask(made, visit):
     seen = []
     for one in (asked("heatmap"), asked("heatmap", low=0.8), asked("heatmap", low=0.8, query=OTHER)):
-        seen.append(made.shown(visit, 1, one)[0])
-    visit.given = made.look("next.png", photograph(600, 400, seed=3))
+        seen.append(made.render_effect(visit, 1, one)[0])
+    visit.given = made.analyse_image("next.png", photograph(600, 400, seed=3))
     visit.swapped = ()
-    seen.append(made.shown(visit, 1, asked("heatmap", low=0.8))[0])
+    seen.append(made.render_effect(visit, 1, asked("heatmap", low=0.8))[0])
     for place, pixels in enumerate(seen):
         assert not any(torch.equal(pixels, other) for other in seen[:place])
 
@@ -92,15 +95,15 @@ def test_attention_query_and_picture_make_another_mask(made, visit):
 def test_another_pictures_query_acts_where_it_can(made, visit):
     pc, dp = visit.swapped
     assert pc is None
-    assert seen_by(visit, 0, OTHER) is visit.given.seen[0]
-    assert seen_by(visit, 1, OTHER) is dp
-    assert seen_by(visit, 1, OWN) is visit.given.seen[1]
+    assert select_seen(visit, 0, OTHER) is visit.given.seen[0]
+    assert select_seen(visit, 1, OTHER) is dp
+    assert select_seen(visit, 1, OWN) is visit.given.seen[1]
     assert not torch.allclose(dp.maps["B"], visit.given.seen[1].maps["B"])
     torch.testing.assert_close(dp.queries, visit.other.seen[1].queries)
-    itself = made.swap(visit.given, visit.given)[1]
+    itself = made.swap_query(visit.given, visit.given)[1]
     torch.testing.assert_close(itself.maps, visit.given.seen[1].maps)
-    assert "provably ignore the query" in made.networks[0].query_said
-    assert made.networks[1].query_said == "The query acts at A, B, C."
+    assert "provably ignore the query" in made.networks[0].query_note
+    assert made.networks[1].query_note == "The query acts at A, B, C."
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_the_file_is_that_of_lta_apply(made, capsys, tmp_path, monkeypatch, name
     assert ended.status == 0, ended.err
     (theirs,) = Path("effects").iterdir()
 
-    given = made.look(name, content)
+    given = made.analyse_image(name, content)
     plain = {"true": True, "[B,C]": ["B", "C"]}
     attention, values = dict(ATTENTION), {}
     for key, value in settings.items():
@@ -154,20 +157,20 @@ def test_the_file_is_that_of_lta_apply(made, capsys, tmp_path, monkeypatch, name
 
 def test_what_the_networks_can_not_do_is_said(made, visit):
     with pytest.raises(ValueError, match="choose a level: pc has A, B, C"):
-        made.shown(visit, 0, asked(levels=[]))
+        made.render_effect(visit, 0, asked(levels=[]))
     with pytest.raises(ValueError, match=r"low=0.9 must be below high=0.5"):
-        made.shown(visit, 0, asked(low=0.9, high=0.5))
+        made.render_effect(visit, 0, asked(low=0.9, high=0.5))
     with pytest.raises(ValueError, match="aspect=wide must be width:height"):
-        made.shown(visit, 0, asked("crop", values={"aspect": "wide"}))
+        made.render_effect(visit, 0, asked("crop", values={"aspect": "wide"}))
     with pytest.raises(UnusablePicture, match=r"big\.png: has 1000 x 900 pixels"):
-        made.look("big.png", photograph(1000, 900))
+        made.analyse_image("big.png", photograph(1000, 900))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 3), (600, 1), (1, 500)])
 def test_the_smallest_and_thinnest_pictures_work(made, width, height):
-    visit = Visit(made.look("thin.png", photograph(width, height)))
+    visit = Visit(made.analyse_image("thin.png", photograph(width, height)))
     for effect in made.effects:
-        made.shown(visit, 1, asked(effect))
+        made.render_effect(visit, 1, asked(effect))
 
 
 @pytest.mark.parametrize(
@@ -189,9 +192,9 @@ def test_what_the_page_begins_with_is_checked(made, change, says):
 
 
 def test_formats_keep_what_they_have(made):
-    picture = decoded("a.png", photograph(mode="RGBA"), made.most)
-    visit = Visit(made.look("a.png", photograph(mode="RGBA")))
-    pixels, _ = made.shown(visit, 0, asked("desaturate"))
+    picture = decode_image("a.png", photograph(mode="RGBA"), made.most)
+    visit = Visit(made.analyse_image("a.png", photograph(mode="RGBA")))
+    pixels, _ = made.render_effect(visit, 0, asked("desaturate"))
     assert torch.equal(pixels[3], picture.alpha)
     file = made.save(visit.given, visit.given.seen[0], 0, asked("desaturate"))
-    assert torch.equal(read(file).alpha, picture.alpha)
+    assert torch.equal(read_image(file).alpha, picture.alpha)

@@ -5,7 +5,7 @@ import torch
 from pretended_page import networks
 from untrained_run import untrained_run
 
-from lta.demo.networks import load_networks, names, union
+from lta.demo.networks import load_networks, merge_levels, shorten_paths
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from lta.demo.networks import load_networks, names, union
     ],
 )
 def test_names_are_as_short_as_they_can_be(paths, expected):
-    assert names(paths) == expected
+    assert shorten_paths(paths) == expected
 
 
 def test_where_the_query_acts(tmp_path):
@@ -32,8 +32,8 @@ def test_where_the_query_acts(tmp_path):
     assert (pc.acting, dp.acting) == ((), ("A", "B", "C"))
     pan = untrained_run(tmp_path / "pan", "model=vgg_pan", "model.init.scorer=author")
     (gated,) = load_networks([str(pan)], "last", torch.device("cpu"))
-    assert gated.query_said == "The query acts at B, not at C."
-    assert union([dp, gated]) == ("A", "B", "C")
+    assert gated.query_note == "The query acts at B, not at C."
+    assert merge_levels([dp, gated]) == ("A", "B", "C")
 
 
 def test_a_network_without_maps_is_refused(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lta.demo.place import FIRST_PORT, check_installed, free_port, own_folder, reach
+from lta.demo.place import FIRST_PORT, check_installed, describe_reach, find_free_port, use_own_folder
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def taken():
 
 def test_a_taken_port_is_said_and_the_first_free_one_found(taken, monkeypatch):
     with pytest.raises(ValueError, match=f"port={taken} is taken on 127.0.0.1; give another, or port=null"):
-        free_port("127.0.0.1", taken)
+        find_free_port("127.0.0.1", taken)
     monkeypatch.setattr("lta.demo.place.FIRST_PORT", taken)
-    assert free_port("127.0.0.1", None) > taken
+    assert find_free_port("127.0.0.1", None) > taken
     monkeypatch.setattr("lta.demo.place.PORTS", 1)
     with pytest.raises(ValueError, match=f"no port from {taken} to {taken} is free"):
-        free_port("127.0.0.1", None)
+        find_free_port("127.0.0.1", None)
     assert FIRST_PORT == 7860
 
 
@@ -44,7 +44,7 @@ def test_a_taken_port_is_said_and_the_first_free_one_found(taken, monkeypatch):
 )
 def test_addresses_that_can_not_be(host, port, says):
     with pytest.raises(ValueError, match=says):
-        free_port(host, port)
+        find_free_port(host, port)
 
 
 def test_everything_is_written_into_the_folder_and_gradios_settings_are_put_aside(monkeypatch):
@@ -53,7 +53,7 @@ def test_everything_is_written_into_the_folder_and_gradios_settings_are_put_asid
     monkeypatch.setenv("SYSTEM", "spaces")
     monkeypatch.setenv("NO_PROXY", "intern.example")
     before, where = dict(os.environ), tempfile.gettempdir()
-    with suppress(KeyError), own_folder("10.0.0.1") as (folder, aside):
+    with suppress(KeyError), use_own_folder("10.0.0.1") as (folder, aside):
         assert aside == ["GRADIO_ALLOWED_PATHS", "GRADIO_SHARE"]
         assert not {"GRADIO_SHARE", "GRADIO_ALLOWED_PATHS", "SYSTEM"} & set(os.environ)
         assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
@@ -66,9 +66,14 @@ def test_everything_is_written_into_the_folder_and_gradios_settings_are_put_asid
 
 
 def test_who_can_reach_it():
-    assert reach("127.0.0.1") == reach("localhost") == reach("127.0.0.2") == "for this computer alone"
-    assert "everybody" in reach("0.0.0.0")
-    assert "everybody" in reach("192.168.1.2")
+    assert (
+        describe_reach("127.0.0.1")
+        == describe_reach("localhost")
+        == describe_reach("127.0.0.2")
+        == "for this computer alone"
+    )
+    assert "everybody" in describe_reach("0.0.0.0")
+    assert "everybody" in describe_reach("192.168.1.2")
 
 
 def test_what_is_missing_is_named_with_its_remedy(monkeypatch):

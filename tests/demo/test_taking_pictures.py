@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageFile
 from pretended_page import photograph
 
-from lta.demo.limits import PREVIEW, Limits, decoded, limits, preview, short, taken
+from lta.demo.limits import PREVIEW, Limits, decode_image, make_limits, make_preview, read_upload, shorten_name
 from lta.pictures.read import UnusablePicture
 
 MOST = Limits(1000, 10_000)
@@ -18,11 +18,11 @@ MOST = Limits(1000, 10_000)
 def test_files_that_are_too_large_are_not_read(tmp_path, monkeypatch):
     file = tmp_path / "a.png"
     file.write_bytes(bytes(1000))
-    assert taken(file, MOST) == ("a.png", bytes(1000))
+    assert read_upload(file, MOST) == ("a.png", bytes(1000))
     file.write_bytes(bytes(1001))
     monkeypatch.setattr(type(file), "read_bytes", lambda path: pytest.fail("it is read"))
     with pytest.raises(UnusablePicture, match=r"^a\.png has 0\.0 MB; at most 0\.00095\d* MB are taken$"):
-        taken(file, MOST)
+        read_upload(file, MOST)
 
 
 def claiming(width, height):
@@ -36,23 +36,23 @@ def test_bombs_are_refused_before_they_are_decoded(monkeypatch):
     bomb = claiming(100_000, 100_000)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("it is decoded"))
     with pytest.raises(UnusablePicture, match=r"^big\.png: has 100000 x 100000 pixels; at most 10,000 are read$"):
-        decoded("big.png", bomb, MOST)
+        decode_image("big.png", bomb, MOST)
 
 
 def test_what_is_no_picture_is_called_by_its_name():
     with pytest.raises(UnusablePicture, match=r"^notes\.jpg: is no picture of a known format$"):
-        decoded("notes.jpg", b"no picture", MOST)
+        decode_image("notes.jpg", b"no picture", MOST)
 
 
 def test_a_preview_has_few_pixels_and_the_same_shape():
-    picture = decoded("a.png", photograph(90, 60, mode="RGBA"), MOST)
-    assert preview(picture) is picture
-    small = preview(picture, 1000)
+    picture = decode_image("a.png", photograph(90, 60, mode="RGBA"), MOST)
+    assert make_preview(picture) is picture
+    small = make_preview(picture, 1000)
     assert small.rgb.shape == (3, 25, 38)
     assert small.alpha.shape == (25, 38)
     expected = Image.open(BytesIO(photograph(90, 60, mode="RGBA"))).resize((38, 25), Image.Resampling.LANCZOS)
     assert torch.equal(small.alpha, torch.from_numpy(np.array(expected.getchannel("A"))))
-    long = preview(picture._replace(rgb=torch.zeros(3, 1, 2 * PREVIEW, dtype=torch.uint8), alpha=None))
+    long = make_preview(picture._replace(rgb=torch.zeros(3, 1, 2 * PREVIEW, dtype=torch.uint8), alpha=None))
     assert long.rgb.shape[1] == 1
     assert long.rgb.shape[2] < 2 * PREVIEW
 
@@ -68,7 +68,7 @@ def test_a_preview_has_few_pixels_and_the_same_shape():
     ],
 )
 def test_names_fit_a_line_and_a_file_system(given, kept):
-    assert short(given) == kept
+    assert shorten_name(given) == kept
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,6 @@ def test_names_fit_a_line_and_a_file_system(given, kept):
     ],
 )
 def test_limits_are_positive_numbers(megabytes, megapixels, says):
-    assert limits(0.5, 2) == Limits(2**19, 2_000_000)
+    assert make_limits(0.5, 2) == Limits(2**19, 2_000_000)
     with pytest.raises(ValueError, match=says):
-        limits(megabytes, megapixels)
+        make_limits(megabytes, megapixels)

@@ -13,31 +13,31 @@ def made(visit, folder, number=0):
 
 def test_the_page_that_was_used_least_recently_is_forgotten_with_its_files(tmp_path):
     visits = Visits(most=2)
-    first, second = visits.of("first"), visits.of("second")
+    first, second = visits.get_visit("first"), visits.get_visit("second")
     made(first, tmp_path / "first")
     made(second, tmp_path / "second")
-    assert visits.of("first") is first
-    visits.of("third")
+    assert visits.get_visit("first") is first
+    visits.get_visit("third")
     assert len(visits) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["first"]
-    assert visits.of("first") is first
-    assert visits.of("second") is not second
+    assert visits.get_visit("first") is first
+    assert visits.get_visit("second") is not second
 
 
 def test_leaving_and_time_remove_it(tmp_path):
     visits = Visits(idle=100)
-    made(visits.of("left"), tmp_path / "left")
-    made(visits.of("idle"), tmp_path / "idle")
-    visits.of("used")
+    made(visits.get_visit("left"), tmp_path / "left")
+    made(visits.get_visit("idle"), tmp_path / "idle")
+    visits.get_visit("used")
     visits.forget("left")
     visits.forget("left")
     visits.forget(None)
     assert [path.name for path in tmp_path.iterdir()] == ["idle"]
-    visits.of("idle").used -= 101
+    visits.get_visit("idle").used -= 101
     visits.forget_idle()
     assert len(visits) == 1
     assert not list(tmp_path.iterdir())
-    assert visits.of("used").used <= time.monotonic()
+    assert visits.get_visit("used").used <= time.monotonic()
 
 
 def test_each_network_keeps_its_last_file_and_what_comes_too_late_is_removed(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lta.effects.autoblur import autoblur
-from lta.effects.blurout import blurout, pixelated
+from lta.effects.blurout import blurout, pixelate_image
 from lta.effects.crop import crop, ratio, window
 from lta.effects.cutout import cutout
 from lta.effects.heatmap import heatmap
@@ -37,7 +37,7 @@ def test_blurout_is_the_inverse(how):
 
 
 def test_squares_have_the_mean_of_what_they_cover():
-    squares = pixelated(PICTURE, 0.1)  # 12 pixels
+    squares = pixelate_image(PICTURE, 0.1)  # 12 pixels
     assert torch.equal(
         squares[:, :12, :12].flatten(1).unique(dim=1)[:, 0], PICTURE[:, :12, :12].float().mean((1, 2)).round()
     )
@@ -46,7 +46,7 @@ def test_squares_have_the_mean_of_what_they_cover():
     )
     alpha = torch.zeros(60, 90, dtype=torch.uint8)
     alpha[3, 4] = 255
-    assert torch.equal(pixelated(PICTURE, 0.1, alpha)[:, 0, 0], PICTURE[:, 3, 4]), "of what can be seen"
+    assert torch.equal(pixelate_image(PICTURE, 0.1, alpha)[:, 0, 0], PICTURE[:, 3, 4]), "of what can be seen"
 
 
 def test_light_and_colour_go_where_nothing_is_attended():

@@ -13,7 +13,7 @@ from filelock import FileLock
 from untrained_run import untrained_run
 
 from lta.evaluate.__main__ import evaluate
-from lta.evaluate.answers import find
+from lta.evaluate.answers import find_networks
 from lta.loggers.reopen import WANDB, reopen_loggers
 
 
@@ -59,7 +59,7 @@ def test_an_answer_is_printed_and_written(run, capsys):
 
 def test_data_are_prepared_by_one_process_at_a_time(run, capsys, monkeypatch):
     entered = []
-    monkeypatch.setattr("lta.data.base.one_at_a_time", lambda what: entered.append(what) or nullcontext())
+    monkeypatch.setattr("lta.data.base.make_machine_lock", lambda what: entered.append(what) or nullcontext())
     assert asked(capsys, f"checkpoint={run}", "evaluator=classification").status == 0
     assert entered == ["DigitScenes"]
 
@@ -137,13 +137,13 @@ def test_of_a_pattern_runs_without_the_checkpoint_are_left_out(trained, tmp_path
     shutil.copytree(trained, tmp_path / "done")
     (tmp_path / "multirun.yaml").touch()  # what the sweep writes beside its runs
     (tmp_path / "sweep.csv").touch()
-    found = find("*", "last")
+    found = find_networks("*", "last")
     assert [network.directory.name for network in found] == ["done"]
     assert capsys.readouterr().out == "left out: begun has no last checkpoint\n"
     with pytest.raises(ValueError, match=r"begun has no last checkpoint: it is written after an epoch$"):
-        find(["done", "begun"], "last")
+        find_networks(["done", "begun"], "last")
     with pytest.raises(ValueError, match=r"checkpoint=be\*: none of 1 runs has a last checkpoint"):
-        find("be*", "last")
+        find_networks("be*", "last")
 
 
 def test_of_a_pattern_what_a_network_cannot_be_asked_is_left_out(tmp_path, capsys):

@@ -9,7 +9,7 @@ import torch
 from commands import TINY, environment
 
 import lta
-from lta.inference.checkpoint import untrained
+from lta.inference.checkpoint import build_untrained
 
 pytestmark = pytest.mark.slow
 ASKED = (
@@ -76,7 +76,7 @@ def test_a_plain_network_is_asked_too(runs):
 def test_an_untrained_copy(runs):
     trained = lta.load(runs / "att")
     state = torch.random.get_rng_state()
-    fresh, same, other = untrained(trained), untrained(trained, 0), untrained(trained, 1)
+    fresh, same, other = build_untrained(trained), build_untrained(trained, 0), build_untrained(trained, 1)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert not fresh.training
     weights = [dict(one.network.named_parameters()) for one in (trained, fresh, same, other)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lta.evaluators.robustness.attacks import begin, gradient, log_odds, moved, pgd, score
+from lta.evaluators.robustness.attacks import gradient, log_odds, perturb_images, pgd, score, start_attack
 from lta.transforms.gcn_zca import GcnZca
 from lta.transforms.normalize import Standardize
 from lta.transforms.yuv_lcn import YuvLcn
@@ -65,8 +65,8 @@ def test_errors_of_a_linear_network_are_those_of_its_margins(eps):
     assert not wrong.any()
     assert torch.allclose(loss, -see.margins(pictures))
     assert torch.equal(slope.sign().flatten(1), torch.where(labels[:, None] == 0, 1, -1) * see.weights.sign())
-    assert torch.equal(score(see(moved(pictures, slope.sign(), eps)), labels)[1], falls)
-    best, _ = pgd(see, pictures, labels, begin(see, pictures, labels), eps, 2.5 * eps / 10, 10, pictures, drop=False)
+    assert torch.equal(score(see(perturb_images(pictures, slope.sign(), eps)), labels)[1], falls)
+    best, _ = pgd(see, pictures, labels, start_attack(see, pictures, labels), eps, 2.5 * eps / 10, 10, pictures, drop=False)
     assert torch.equal(best.wrong, falls)
     reached = eps * see.weights.abs().sum() - see.margins(pictures)
     assert torch.allclose(best.loss, reached), "the corner of the ball is the optimum"
@@ -76,9 +76,9 @@ def test_pictures_stay_in_the_ball_and_in_the_range():
     pictures = torch.tensor([0.0, 3.0, 128.0, 254.0, 255.0], dtype=torch.float64).repeat(60)[: 2 * 48].view(2, 3, 4, 4)
     see = Linear()
     labels = see(pictures).logits.argmax(1)
-    start = moved(pictures, 2 * random(2, 3, 4, 4) - 1, 5)
-    best, _ = pgd(see, pictures, labels, begin(see, pictures, labels), 5, 4, 7, start, drop=False)
-    for changed in (best.pictures, moved(pictures, gradient(see, pictures, labels)[0].sign(), 5)):
+    start = perturb_images(pictures, 2 * random(2, 3, 4, 4) - 1, 5)
+    best, _ = pgd(see, pictures, labels, start_attack(see, pictures, labels), 5, 4, 7, start, drop=False)
+    for changed in (best.pictures, perturb_images(pictures, gradient(see, pictures, labels)[0].sign(), 5)):
         assert changed.min() >= 0
         assert changed.max() <= 255
         assert 4 < (changed - pictures).abs().max() <= 5
@@ -113,9 +113,9 @@ def test_more_steps_and_larger_eps_never_attack_worse():
     pictures = 255 * random(80, 3, 8, 8, seed=3)
     labels = see(pictures).logits.argmax(1)
     direction = 2 * random(80, 3, 8, 8, seed=4) - 1
-    begun = begin(see, pictures, labels)
+    begun = start_attack(see, pictures, labels)
     found = [
-        pgd(see, pictures, labels, begun, 8, 3.0, steps, moved(pictures, direction, 8), drop=False)[0]
+        pgd(see, pictures, labels, begun, 8, 3.0, steps, perturb_images(pictures, direction, 8), drop=False)[0]
         for steps in range(1, 9)
     ]
     for fewer, more in pairwise(found):
@@ -123,7 +123,7 @@ def test_more_steps_and_larger_eps_never_attack_worse():
         assert (more.wrong >= fewer.wrong).all()
     best, falls = begun, []
     for eps in (2, 1, 4):  # also where the order is wrong
-        best, _ = pgd(see, pictures, labels, best, eps, 2.5 * eps / 4, 4, moved(pictures, direction, eps))
+        best, _ = pgd(see, pictures, labels, best, eps, 2.5 * eps / 4, 4, perturb_images(pictures, direction, eps))
         falls.append(best.wrong)
     assert (falls[0] <= falls[1]).all()
     assert (falls[1] <= falls[2]).all()
@@ -141,18 +141,18 @@ def test_what_has_fallen_is_left_alone_and_costs_nothing():
     pictures = 30 + 195 * random(60, 3, 4, 4, seed=1)
     labels = see(pictures).logits.argmax(1)
     labels[:20] = 1 - labels[:20]  # wrong from the start
-    best, losses = pgd(counted, pictures, labels, begin(see, pictures, labels), 4, 1.0, 6, pictures)
+    best, losses = pgd(counted, pictures, labels, start_attack(see, pictures, labels), 4, 1.0, 6, pictures)
     assert asked[0] == 40
     assert asked == sorted(asked, reverse=True)
     assert asked[-1] < 40
     assert torch.equal(best.pictures[:20], pictures[:20])
     assert losses[:, :20].isnan().all()
-    again, _ = pgd(see, pictures, labels, begin(see, pictures, labels), 4, 1.0, 6, pictures, drop=False)
+    again, _ = pgd(see, pictures, labels, start_attack(see, pictures, labels), 4, 1.0, 6, pictures, drop=False)
     assert torch.equal(best.wrong, again.wrong)
-    assert (again.loss[:20] > begin(see, pictures, labels).loss[:20] + 1).all(), "all steps, for other networks"
+    assert (again.loss[:20] > start_attack(see, pictures, labels).loss[:20] + 1).all(), "all steps, for other networks"
     standing = ~best.wrong
     assert torch.allclose(
-        losses[:, standing].amax(0).clamp(min=begin(see, pictures, labels).loss[standing]), again.loss[standing]
+        losses[:, standing].amax(0).clamp(min=start_attack(see, pictures, labels).loss[standing]), again.loss[standing]
     )
 
 
@@ -206,8 +206,8 @@ def test_fgsm_makes_the_pictures_that_foolbox_makes(foolbox):
     direction = gradient(see, pictures, labels)[0].sign()
     for eps in (0.5, 4.0, 32.0):
         theirs = foolbox.attacks.LinfFastGradientAttack()(model, pictures, labels, epsilons=eps)
-        assert torch.allclose(moved(pictures, direction, eps), theirs[1], rtol=0, atol=1e-9)
-        assert torch.equal(score(see(moved(pictures, direction, eps)), labels)[1], theirs[2])
+        assert torch.allclose(perturb_images(pictures, direction, eps), theirs[1], rtol=0, atol=1e-9)
+        assert torch.equal(score(see(perturb_images(pictures, direction, eps)), labels)[1], theirs[2])
 
 
 def test_pgd_keeps_the_strongest_of_the_pictures_that_foolbox_passes(foolbox):
@@ -226,7 +226,7 @@ def test_pgd_keeps_the_strongest_of_the_pictures_that_foolbox_passes(foolbox):
     strength = torch.stack([loss + 1000 * wrong for loss, wrong in scored])
     strongest = strength.argmax(0)
     expected = torch.stack(passed)[strongest, torch.arange(30)]
-    best, losses = pgd(see, pictures, labels, begin(see, pictures, labels), eps, step, steps, pictures, drop=False)
+    best, losses = pgd(see, pictures, labels, start_attack(see, pictures, labels), eps, step, steps, pictures, drop=False)
     assert torch.allclose(best.pictures, expected, rtol=0, atol=1e-9)
     assert torch.allclose(losses, torch.stack([loss for loss, _ in scored]), rtol=0, atol=1e-9)
     assert (strongest < steps).any(), "the last is not always the strongest"

@@ -6,7 +6,7 @@ import torch
 from stand_ins import Stand, first_pixel, made_data
 
 from lta.evaluators.classification.evaluator import Classification, calibration_error
-from lta.evaluators.classification.views import averaged
+from lta.evaluators.classification.views import average_logits
 
 IMAGES = np.zeros((5, 4, 4, 3), np.uint8)
 IMAGES[:, 0, 0, 0] = (0, 51, 204, 255, 204)  # sure of class 1 by 0, 0.2, 0.8, 1, 0.8
@@ -54,7 +54,7 @@ def seen(views, height=3, width=4):
         shown.append(view[0, 0])
         return torch.eye(6)[len(shown) - 1][None]
 
-    return shown, averaged(network, image, views)[0]
+    return shown, average_logits(network, image, views)[0]
 
 
 def test_the_views_by_hand():

@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 from lta.cli.commands import CONF
 from lta.data.batches import Split
 from lta.data.digit_scenes import DigitScenes
-from lta.evaluate.answers import _plain
+from lta.evaluate.answers import _to_plain
 from lta.evaluators.localisation import evaluator
-from lta.evaluators.localisation.evaluator import Localisation, explained_images
+from lta.evaluators.localisation.evaluator import Localisation, choose_explained_images
 from lta.measures.localisation import halves
 from lta.models.output import NetworkOutput
 from lta.transforms.normalize import Standardize
@@ -177,7 +177,7 @@ def test_settings(monkeypatch):
     written = OmegaConf.to_container(OmegaConf.load(CONF / "evaluator" / "localisation.yaml"))
     assert written.pop("_target_") == "lta.evaluators.localisation.Localisation"
     assert vars(Localisation(**written)) == vars(Localisation())
-    monkeypatch.setattr(evaluator, "installed", lambda: False)
+    monkeypatch.setattr(evaluator, "has_explanation_libraries", lambda: False)
     with pytest.raises(ValueError, match=r"explanations=saliency needs: pip install lta\[explain\]"):
         Localisation(explanations=["saliency"])
     lines = Localisation(examples=0).run(Stub(), made_data(20)).lines
@@ -187,7 +187,7 @@ def test_settings(monkeypatch):
 @pytest.mark.parametrize(("count", "expected"), [(10, 10), (None, 90), (500, 90), (85, 85), (3, 3)])
 def test_of_both_halves_images_are_explained(count, expected):
     half = np.arange(90) < 20
-    images = explained_images(half, count, 0)
+    images = choose_explained_images(half, count, 0)
     assert len(images) == len(set(images)) == expected
     assert (np.diff(images) > 0).all()
     assert 0 < half[images].sum() < expected
@@ -232,7 +232,7 @@ def test_attention_is_compared_with_explanations_on_the_same_images():
 
 def answer():
     found = Localisation(explanation_images=None, steps=2, examples=0).run(Small("model=vgg_att2", "compat=dp"), scenes())
-    return json.dumps(_plain(found.figures)), found.rows, found.lines
+    return json.dumps(_to_plain(found.figures)), found.rows, found.lines
 
 
 def process(rank, path):

@@ -6,7 +6,7 @@ import torch
 from stand_ins import Stand, first_pixel, made_data
 from torch import multiprocessing
 
-from lta.evaluators.passes import generator, look_at
+from lta.evaluators.passes import generator, run_forward_passes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), dtype=np.uint8)
 
@@ -18,7 +18,7 @@ def noisy_mean(classifier, batch_size=3):
         noise = torch.randn(len(index), generator=generator(index, 5))
         return {"mean": images.float().mean((1, 2, 3)), "noise": noise, "half": noise.bfloat16()}
 
-    return look_at(classifier, data.test, look, batch_size, "looking")
+    return run_forward_passes(classifier, data.test, look, batch_size, "looking")
 
 
 def test_what_is_seen_comes_back_in_order():

@@ -9,7 +9,7 @@ from torch import nn
 
 from lta.data.batches import Split
 from lta.evaluators.query.evaluator import Query
-from lta.evaluators.query.replaced import matched_noise, stand_ins
+from lta.evaluators.query.replaced import draw_matched_noise, make_stand_ins
 from lta.layers.compatibility import Additive, Compatibility, Parametrised
 from lta.measures.roles import derangement
 
@@ -150,7 +150,7 @@ def test_a_gate_that_only_opens_further_acts():
 def test_noise_has_the_mean_and_deviation_of_each_coordinate():
     rng = np.random.default_rng(0)
     vectors = (rng.gamma(2.0, 3.0, (4000, 5)) * np.arange(5) - 7).astype(np.float32)
-    noise = matched_noise(vectors, np.random.default_rng(1))
+    noise = draw_matched_noise(vectors, np.random.default_rng(1))
     assert noise.dtype == np.float32
     np.testing.assert_allclose(noise.mean(0), vectors.mean(0), atol=4 * vectors.std(0).max() / 4000**0.5)
     np.testing.assert_allclose(noise.std(0), vectors.std(0), rtol=0.06)
@@ -162,7 +162,7 @@ def test_noise_has_the_mean_and_deviation_of_each_coordinate():
 def test_stand_ins_are_what_they_are_called():
     rng = np.random.default_rng(0)
     queries = {"A": rng.random((6, 2), np.float32), "C": rng.random((6, 4), np.float32)}
-    found = stand_ins(queries, seed=1)
+    found = make_stand_ins(queries, seed=1)
     partner = derangement(6, 1).numpy()
     for source, g in queries.items():
         assert np.array_equal(found["another"][source], g[partner])

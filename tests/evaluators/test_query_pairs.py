@@ -8,7 +8,7 @@ from torch import nn
 
 from lta.evaluators.query.evaluator import Query
 from lta.evaluators.query.pairs import choose_donors
-from lta.evaluators.query.replaced import points_at
+from lta.evaluators.query.replaced import score_pointing
 from lta.layers.compatibility import Parametrised
 
 
@@ -115,5 +115,5 @@ def test_the_highest_cell_is_the_objects_that_covers_more_of_it():
     attn[3] = 0.25
     main[:, 0, 0], side[:, 0, 0], side[:, 1, 1] = 0.3, 0.1, 0.2
     attn, main, side = (torch.from_numpy(one) for one in (attn, main, side))
-    assert points_at(attn, main, side).tolist() == [1, 0, 0, 0.25]
-    assert points_at(attn, side, main).tolist() == [0, 1, 0, 0.25]
+    assert score_pointing(attn, main, side).tolist() == [1, 0, 0, 0.25]
+    assert score_pointing(attn, side, main).tolist() == [0, 1, 0, 0.25]

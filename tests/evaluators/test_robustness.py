@@ -17,7 +17,7 @@ from torch import nn
 import lta
 from lta.data.batches import Split
 from lta.evaluators.classification.evaluator import Classification
-from lta.evaluators.robustness.attacks import frozen
+from lta.evaluators.robustness.attacks import freeze_parameters
 from lta.evaluators.robustness.evaluator import Robustness
 from lta.models.output import NetworkOutput
 from lta.transforms.normalize import Standardize
@@ -30,8 +30,8 @@ NAMES = ("no", "yes")
 @pytest.fixture
 def undrawn(monkeypatch):
     """Drawing takes most of the time of a tiny network's evaluation."""
-    for name in ("curve", "before_and_after"):
-        monkeypatch.setattr(f"lta.evaluators.robustness.{name}", lambda *args: None)
+    for name in ("curve", "render_before_and_after"):
+        monkeypatch.setattr(f"lta.evaluators.robustness.evaluator.{name}", lambda *args: None)
 
 
 class Stub(nn.Module):
@@ -271,7 +271,7 @@ def test_a_real_network_without_change_has_its_clean_error_and_keeps_its_paramet
 
 def test_parameters_ask_for_gradients_again_also_after_an_error():
     module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).requires_grad_(False))
-    with pytest.raises(ZeroDivisionError), frozen(module):
+    with pytest.raises(ZeroDivisionError), freeze_parameters(module):
         1 / sum(parameter.requires_grad for parameter in module.parameters())
     assert [parameter.requires_grad for parameter in module.parameters()] == [True, True, False, False]
 

@@ -8,7 +8,7 @@ import torch
 
 from lta.data.batches import Split
 from lta.evaluators.roles.evaluator import Roles, measure_roles
-from lta.measures.roles import centre_prior, coverage, density, density_draws, derangement, interval, role_mass, two_halves
+from lta.measures.roles import centre_prior, coverage, density, density_draws, derangement, draw_halves, interval, role_mass
 from lta.models.output import NetworkOutput
 
 rng = np.random.default_rng(0)
@@ -237,7 +237,7 @@ def test_without_side_objects_that_role_is_absent_not_zero():
 
 def test_without_other_images_each_half_has_the_centre_prior_of_the_other():
     """Objects of one half lie above, of the other below: a Gaussian of its own half would find them."""
-    half = two_halves(np.arange(40))
+    half = draw_halves(np.arange(40))
     assert half.sum() == 20
     roles = np.zeros((40, 16, 16), np.uint8)
     roles[half, 1:5, 6:10], roles[~half, 11:15, 6:10] = 2, 2
@@ -247,7 +247,7 @@ def test_without_other_images_each_half_has_the_centre_prior_of_the_other():
 
 def test_images_of_one_source_are_in_the_same_half():
     sources = np.repeat(np.arange(9), 5)
-    half = two_halves(sources, seed=3)
+    half = draw_halves(sources, seed=3)
     assert all(len(set(half[sources == source])) == 1 for source in range(9))
     assert 0 < half.sum() < 45
 

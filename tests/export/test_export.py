@@ -36,7 +36,7 @@ def test_without_the_libraries(capsys, tmp_path, monkeypatch):
     program.check_installed("torch_export")
     without("onnxruntime")
     program.check_installed("onnx")
-    said = program._checked("onnx", b"", program.Exportable(nn.Identity(), nn.Identity()), [])
+    said = program._check_file("onnx", b"", program.Exportable(nn.Identity(), nn.Identity()), [])
     assert said == "not checked against the network, which needs: pip install onnxruntime"
 
 

@@ -65,17 +65,17 @@ def test_an_exported_network_gives_what_it_gives(case):
     with torch.no_grad():  # in training mode: running statistics as of a network that has seen pictures
         whole(preprocess(torch.randint(0, 256, (16, 3, side, side), generator=random, dtype=torch.uint8)))
     model = program.Exportable(preprocess, whole.to(memory_format=torch.channels_last)).eval()
-    with program._in_one_line(name):
+    with program._raise_in_one_line(name):
         traced = program.trace(model, (side, side))
         outputs = list(model(torch.zeros(1, 3, side, side, dtype=torch.uint8)))
         files = program.to_onnx(traced, outputs, {}), program.to_torch_export(traced, {})
     assert traced.any_size == ("preprocess=gcn_zca" not in overrides)
     assert outputs == ["logits", "probabilities", *(f"map_{level}" for level in whole.levels)]
-    batches = list(check.pictures((side, side), traced.any_size))
+    batches = list(check.make_images((side, side), traced.any_size))
     if traced.any_size:  # all that pools and strides can leave over
         sizes = ((side + k, side + (7 * k + 3) % 20) for k in range(20))
         batches += [torch.randint(0, 256, (1, 3, *size), generator=random, dtype=torch.uint8) for size in sizes]
-    for run, content in zip((check.with_onnxruntime, check.with_torch), files, strict=True):
-        apart = check.differences(run(content), model, batches)
+    for run, content in zip((check.load_with_onnxruntime, check.load_with_torch), files, strict=True):
+        apart = check.measure_differences(run(content), model, batches)
         assert list(apart) == outputs
         assert max(apart.values()) < program.TOLERANCE, apart

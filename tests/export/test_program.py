@@ -68,8 +68,8 @@ def text_of(path):
 @pytest.mark.parametrize(
     ("form", "run"),
     [
-        pytest.param("onnx", check.with_onnxruntime, marks=pytest.mark.slow),
-        ("torch_export", check.with_torch),
+        pytest.param("onnx", check.load_with_onnxruntime, marks=pytest.mark.slow),
+        ("torch_export", check.load_with_torch),
     ],
 )
 def test_a_file_gives_what_the_network_gives(tmp_path, form, run):
@@ -135,13 +135,13 @@ def test_a_size_that_the_network_fixes_is_said(tmp_path):
 def test_what_is_not_the_network_is_not_written(tmp_path, monkeypatch):
     path = tmp_path / "net.pt2"
     path.write_bytes(b"an earlier one")
-    right = check.with_torch
+    right = check.load_with_torch
 
     def wrong(content):
         run = right(content)
         return lambda images: {name: values * (1 + 3e-4) for name, values in run(images).items()}
 
-    monkeypatch.setattr(check, "with_torch", wrong)
+    monkeypatch.setattr(check, "load_with_torch", wrong)
     with pytest.raises(ValueError, match=r"is not this network: logits differs by 0\.0003 .* where 0\.0001 is allowed"):
         program.export(Loaded(Small()), "torch_export", path, {})
     assert [path.name for path in tmp_path.iterdir()] == ["net.pt2"]
@@ -155,10 +155,10 @@ def test_differences_are_shares_of_the_largest_value_in_the_picture():
         (torch.tensor([[1.0, 5.0], [100.0, 50.0]]), 0.25),
         (true[:, :1], torch.inf),
     ):
-        found = check.differences(lambda _, given=given: {"map": given}, lambda _: {"map": true}, [true])
+        found = check.measure_differences(lambda _, given=given: {"map": given}, lambda _: {"map": true}, [true])
         assert found["map"] == pytest.approx(share)
     broken = true * torch.tensor([1, torch.nan])
-    assert np.isnan(check.differences(lambda _: {"map": broken}, lambda _: {"map": true}, [true])["map"])
+    assert np.isnan(check.measure_differences(lambda _: {"map": broken}, lambda _: {"map": true}, [true])["map"])
 
 
 class Sharp(nn.Module):
@@ -176,14 +176,14 @@ class Sharp(nn.Module):
 
 
 def test_a_network_may_be_off_by_its_own_rounding(monkeypatch):
-    batches = list(check.pictures((9, 7), True))
+    batches = list(check.make_images((9, 7), True))
     steps, smooth = (program.Exportable(Standardize(), Sharp(level)) for level in (2e4, 0))
-    assert 5 * program.TOLERANCE < check.differences(smooth, steps, batches)["map_C"] < 3e-3
-    monkeypatch.setattr(check, "with_torch", lambda content: smooth)
-    assert "off by at most 0.00" in program._checked("torch_export", b"", steps, batches)
-    monkeypatch.setattr(check, "with_torch", lambda content: steps)
+    assert 5 * program.TOLERANCE < check.measure_differences(smooth, steps, batches)["map_C"] < 3e-3
+    monkeypatch.setattr(check, "load_with_torch", lambda content: smooth)
+    assert "off by at most 0.00" in program._check_file("torch_export", b"", steps, batches)
+    monkeypatch.setattr(check, "load_with_torch", lambda content: steps)
     with pytest.raises(ValueError, match=r"logits differs by 0\.00\d+ of its largest value, where 0\.0001 is allowed"):
-        program._checked("torch_export", b"", smooth, batches)
+        program._check_file("torch_export", b"", smooth, batches)
 
 
 class Unknown(Small):

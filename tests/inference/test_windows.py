@@ -8,8 +8,8 @@ from sklearn.datasets import load_sample_image
 from untrained_run import untrained_run
 
 from lta.inference.checkpoint import load
-from lta.inference.query import asked_for
-from lta.inference.windows import check_scales, see
+from lta.inference.query import resolve_query
+from lta.inference.windows import check_scales, run_at_scales
 from lta.instantiate import build
 from lta.measures.pixel_maps import density
 
@@ -39,7 +39,7 @@ def of(network, picture, box=None, queries=None):
 
 
 def test_at_scale_1_the_whole_picture_is_seen_at_once(network, flower):
-    whole, found = of(network, flower), see(network, flower)
+    whole, found = of(network, flower), run_at_scales(network, flower)
     assert list(found.maps) == ["A", "B", "C"]
     for level, values in found.maps.items():
         torch.testing.assert_close(values, density(whole.attn[level], (ROWS, COLUMNS))[0])
@@ -61,22 +61,22 @@ def test_windows_are_mixed_where_they_overlap_and_scales_count_alike(network, fl
             weights[top : top + height, left : left + width] += weight
     expected = total / weights
     expected /= expected.mean()
-    found = see(network, flower, [2])
+    found = run_at_scales(network, flower, [2])
     torch.testing.assert_close(found.maps["B"], expected, rtol=1e-4, atol=1e-4)
-    whole, both = see(network, flower), see(network, flower, [1, 2])
+    whole, both = run_at_scales(network, flower), run_at_scales(network, flower, [1, 2])
     torch.testing.assert_close(both.maps["B"], (whole.maps["B"] + found.maps["B"]) / 2)
     torch.testing.assert_close(found.probabilities, whole.probabilities)
 
 
 def test_a_map_that_prefers_nothing_prefers_nothing_in_windows_either(tmp_path, flower):
     network = load(untrained_run(tmp_path / "run"))
-    for values in see(network, flower, [1, 3]).maps.values():
+    for values in run_at_scales(network, flower, [1, 3]).maps.values():
         torch.testing.assert_close(values, torch.ones_like(values))
 
 
 @pytest.mark.parametrize("shape", [(1, 700), (5, 3), (700, 2)])
 def test_every_shape_of_picture_can_be_seen_in_the_finest_windows(network, shape):
-    found = see(network, torch.randint(0, 256, (3, *shape), dtype=torch.uint8), [8])
+    found = run_at_scales(network, torch.randint(0, 256, (3, *shape), dtype=torch.uint8), [8])
     for values in found.maps.values():
         assert max(values.shape) == 256
         assert values.isfinite().all()
@@ -94,21 +94,21 @@ def test_scales_that_are_none_are_refused(scales):
 def test_another_pictures_query_stands_in_for_its_own(network, flower, tmp_path):
     Image.fromarray(load_sample_image("china.jpg")).save(tmp_path / "china.png")
     china = torch.from_numpy(load_sample_image("china.jpg").copy()).permute(2, 0, 1)
-    queries, said = asked_for(network, "ABC", str(tmp_path / "china.png"), "this network")
+    queries, said = resolve_query(network, "ABC", str(tmp_path / "china.png"), "this network")
     assert said == (f"query of {tmp_path / 'china.png'}",)
     torch.testing.assert_close(queries["C"], of(network, china).global_feats["C"])
-    found = see(network, flower, [1], queries)
+    found = run_at_scales(network, flower, [1], queries)
     expected = of(network, flower, queries=queries)
     torch.testing.assert_close(found.maps["B"], density(expected.attn["B"], (ROWS, COLUMNS))[0])
-    assert (found.maps["B"] - see(network, flower).maps["B"]).abs().max() > 1e-3
-    windows = see(network, flower, [2], queries).maps["B"]
-    assert (windows - see(network, flower, [2]).maps["B"]).abs().max() > 1e-3
+    assert (found.maps["B"] - run_at_scales(network, flower).maps["B"]).abs().max() > 1e-3
+    windows = run_at_scales(network, flower, [2], queries).maps["B"]
+    assert (windows - run_at_scales(network, flower, [2]).maps["B"]).abs().max() > 1e-3
 
 
 @pytest.mark.slow
 def test_a_class_is_asked_for_by_the_mean_query_of_its_test_pictures(network):
     """Named 3 on a command line, it comes as a number."""
-    queries, said = asked_for(network, "ABC", 3, "this network")
+    queries, said = resolve_query(network, "ABC", 3, "this network")
     data = build(network.hparams["config"]["data"])
     data.prepare_data()
     data.setup()
@@ -123,7 +123,7 @@ def test_a_class_is_asked_for_by_the_mean_query_of_its_test_pictures(network):
 def test_a_query_that_changes_nothing_or_is_nowhere_is_refused(network, tmp_path):
     deaf = load(untrained_run(tmp_path / "run", "compat=pc", names="{}"))
     with pytest.raises(ValueError, match=r"query=3: RUN has maps that provably take no notice of the query \(levels B, C:"):
-        asked_for(deaf, "BC", 3, "RUN")
+        resolve_query(deaf, "BC", 3, "RUN")
     with pytest.raises(ValueError, match=r"query=tower is neither a file nor a class of the network: 0, 1, .*, 9$"):
-        asked_for(network, "ABC", "tower", "RUN")
-    assert asked_for(deaf, "BC", None, "RUN") == ({}, ())
+        resolve_query(network, "ABC", "tower", "RUN")
+    assert resolve_query(deaf, "BC", None, "RUN") == ({}, ())

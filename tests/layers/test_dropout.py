@@ -6,7 +6,7 @@ from torch import nn
 
 from lta.layers import dropout
 from lta.layers.compatibility import Parametrised
-from lta.layers.dropout import LEVELS, PART, Layers, applies, relu_dropout
+from lta.layers.dropout import LEVELS, PART, Layers, is_applicable, relu_dropout
 from lta.models.resnet_family import resnet_attention
 from lta.models.vgg_family import vgg, vgg_attention, vgg_late
 
@@ -16,8 +16,8 @@ RATES = (0.3, 0.4, 0.5)
 def plain(x, rate, inplace=False):
     """The same masks, by torch's own operators."""
     mask = torch.ones_like(x)
-    kept = dropout._kept(rate)
-    dropout._mask(mask.as_strided((mask.numel(),), (1,)), kept)
+    kept = dropout._count_kept(rate)
+    dropout._apply_mask(mask.as_strided((mask.numel(),), (1,)), kept)
     return x.relu() * (mask != 0) * (dropout.LEVELS / kept)
 
 
@@ -241,5 +241,5 @@ def test_the_networks_take_it_wherever_dropout_follows_a_relu(taken, monkeypatch
 
 @pytest.mark.parametrize("rate", [0.0, 2**-18, 1 - 2**-18, 1.0])
 def test_rates_that_16_bits_can_not_tell_are_left_to_torch(rate):
-    assert not applies(torch.ones(200, 100), rate)
-    assert applies(torch.ones(200, 100), 0.5)
+    assert not is_applicable(torch.ones(200, 100), rate)
+    assert is_applicable(torch.ones(200, 100), 0.5)

@@ -18,7 +18,7 @@ from lta.cli.commands import CONF
 from lta.loggers import wandb_logger as logger_module
 from lta.loggers.wandb_artifacts import log_report, send_checkpoints
 from lta.loggers.wandb_logger import RunLogger
-from lta.loggers.wandb_run import setting, wandb_logger
+from lta.loggers.wandb_run import describe_setting, wandb_logger
 
 
 class Run:
@@ -124,13 +124,13 @@ def test_a_setting_is_what_a_run_is_but_for_its_seed(tmp_path, name, is_job, exp
     directory.mkdir()
     if is_job:
         (tmp_path / "multirun.yaml").touch()
-    assert setting(directory, {"model": "vgg_att3", "compat": "pc", "data": "cifar10"}) == expected
+    assert describe_setting(directory, {"model": "vgg_att3", "compat": "pc", "data": "cifar10"}) == expected
 
 
 def test_a_setting_without_attention_or_with_nothing_that_varies(tmp_path):
-    assert setting(tmp_path / "seed-1", {"model": "vgg", "compat": None}) == "vgg"
+    assert describe_setting(tmp_path / "seed-1", {"model": "vgg", "compat": None}) == "vgg"
     (tmp_path / "multirun.yaml").touch()
-    assert setting(tmp_path / "run", {"model": "vgg"}) == "vgg"
+    assert describe_setting(tmp_path / "run", {"model": "vgg"}) == "vgg"
 
 
 @pytest.fixture

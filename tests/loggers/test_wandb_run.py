@@ -9,10 +9,10 @@ import pytest
 from pytorch_lightning.utilities import rank_zero_only
 
 from lta.loggers import wandb_logger as logger_module
-from lta.loggers.wandb_logger import RunLogger, about_the_code, shareable
-from lta.loggers.wandb_parts import held
+from lta.loggers.wandb_logger import RunLogger, describe_code, hide_home
+from lta.loggers.wandb_parts import read_logged_rows
 from lta.loggers.wandb_run import run_id, sweep, wandb_logger
-from lta.loggers.wandb_service import NoAnswer, reason, within
+from lta.loggers.wandb_service import NoAnswer, call_within, reason
 
 
 def test_the_id_is_made_once_and_kept(tmp_path):
@@ -88,18 +88,18 @@ def test_other_ranks_have_no_run_and_write_nothing(tmp_path, monkeypatch):
     ],
 )
 def test_paths_below_the_home_directory_do_not_name_it(given, shared):
-    assert shareable(given, "/home/somebody") == shared
+    assert hide_home(given, "/home/somebody") == shared
 
 
 def test_a_home_that_is_the_root_hides_nothing():
-    assert shareable("/data/cifar", "/") == "/data/cifar"
+    assert hide_home("/data/cifar", "/") == "/data/cifar"
 
 
 def test_the_code_is_that_of_the_last_start(tmp_path):
-    assert about_the_code(tmp_path) == {}
+    assert describe_code(tmp_path) == {}
     start = {"command": ["python"], "overrides": ["seed=1"], "lta": "1", "code": "abc", "git": {"commit": "def"}}
     (tmp_path / "run.json").write_text(json.dumps({"starts": [{"lta": "0"}, start]}))
-    assert about_the_code(tmp_path) == {"lta": "1", "code": "abc", "git": {"commit": "def"}}
+    assert describe_code(tmp_path) == {"lta": "1", "code": "abc", "git": {"commit": "def"}}
 
 
 class Broken:
@@ -141,13 +141,13 @@ def test_one_line_when_the_service_is_gone(tmp_path, monkeypatch, caplog, error,
 
 
 def test_calls_have_a_bound():
-    assert within(5, lambda: 3) == 3
+    assert call_within(5, lambda: 3) == 3
     with pytest.raises(NoAnswer, match=r"no answer within 0\.05 s"):
-        within(0.05, lambda: time.sleep(1))
+        call_within(0.05, lambda: time.sleep(1))
     with pytest.raises(KeyError):
-        within(5, lambda: {}["nothing"])
+        call_within(5, lambda: {}["nothing"])
     with pytest.raises(RuntimeError, match="SystemExit"):
-        within(5, lambda: exit(3))
+        call_within(5, lambda: exit(3))
 
 
 def test_reasons_are_one_line():
@@ -165,10 +165,10 @@ def test_a_server_is_asked_what_it_has_and_offline_parts_count_in_any_case(tmp_p
     earlier = [tmp_path / name for name in rows]
 
     def having(offline=False, resumed=True, **summary):
-        return held(earlier, SimpleNamespace(offline=offline, resumed=resumed, summary=summary))
+        return read_logged_rows(earlier, SimpleNamespace(offline=offline, resumed=resumed, summary=summary))
 
     assert having(epoch=2) == ({0, 1, 2, 4}, True)
     assert having() is None, "an empty summary says that the server was too slow to tell"
     assert having(resumed=False, epoch=2) == ({0, 4}, True)
     assert having(offline=True) == ({0, 1, 4}, True)
-    assert held(earlier[:1], SimpleNamespace(offline=True)) == ({0}, False)
+    assert read_logged_rows(earlier[:1], SimpleNamespace(offline=True)) == ({0}, False)

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from lta.measures.intervals import difference, mean
-from lta.measures.localisation import THRESHOLDS, chance_iou, cross_fitted, halves, iou_by_threshold, score
+from lta.measures.localisation import THRESHOLDS, chance_iou, cross_fit_thresholds, halves, iou_by_threshold, score
 from lta.measures.pixel_maps import COMBINATIONS, combine, density
 
 
@@ -117,7 +117,7 @@ def test_no_image_has_a_say_in_its_own_threshold():
     iou = np.zeros((4, 3))
     iou[half, 0] = 1  # what would be best for the first half
     iou[~half, 2] = 1
-    assert cross_fitted(iou, half).tolist() == [2, 2, 0, 0]
+    assert cross_fit_thresholds(iou, half).tolist() == [2, 2, 0, 0]
 
 
 def test_halves_keep_groups_together():

@@ -2,16 +2,16 @@
 
 import torch
 
-from lta.measures.pixel_maps import combine, density, on_pixels, product
+from lta.measures.pixel_maps import combine, density, enlarge_map, product
 
 
 def test_a_delta_stays_where_it_was():
     middle = torch.zeros(1, 5, 5)
     middle[0, 2, 2] = 1
-    enlarged = on_pixels(middle, (20, 20))[0]
+    enlarged = enlarge_map(middle, (20, 20))[0]
     for flipped in (enlarged.flip(0), enlarged.flip(1)):
         torch.testing.assert_close(enlarged, flipped)
-    assert divmod(on_pixels(torch.eye(4)[None] * torch.tensor([0, 0, 0, 1.0]), (16, 16)).argmax().item(), 16) == (14, 14)
+    assert divmod(enlarge_map(torch.eye(4)[None] * torch.tensor([0, 0, 0, 1.0]), (16, 16)).argmax().item(), 16) == (14, 14)
 
 
 def test_the_product_keeps_small_weights_apart():

@@ -2,8 +2,8 @@
 
 import torch
 
-from lta.measures.pixel_maps import on_pixels, product
-from lta.measures.pixel_order import centrality, highest, lowest, ranks, tie_order
+from lta.measures.pixel_maps import enlarge_map, product
+from lta.measures.pixel_order import centrality, ranks, select_highest, select_lowest, tie_order
 
 
 def ties(images=3, pixels=64, seed=0):
@@ -32,7 +32,7 @@ def test_a_uniform_map_stays_uniform_at_every_size():
     """Whatever the interpolation rounds: otherwise its pixels would be ranked by their place."""
     for rows, size in ((8, (32, 32)), (7, (32, 32)), (16, (80, 80)), (5, (33, 47))):
         for value in (1 / 49, 1 / 3, 0.1, 1e-7):
-            enlarged = on_pixels(torch.full((3, rows, rows), value), size)
+            enlarged = enlarge_map(torch.full((3, rows, rows), value), size)
             assert enlarged.unique().numel() == 1
             given = ties(3, size[0] * size[1])
             assert torch.equal(ranks(product([enlarged, enlarged]), given), ranks(torch.zeros(3, *size), given))
@@ -42,9 +42,9 @@ def test_areas_are_exact():
     ranked = ranks(torch.rand(3, 8, 8), ties())
     for area in (0.0, 0.1, 0.25, 0.5, 0.9, 1.0):
         count = round(64 * area)
-        assert (highest(ranked, area).sum((1, 2)) == count).all()
-        assert (lowest(ranked, area).sum((1, 2)) == count).all()
-    assert not (highest(ranked, 0.5) & lowest(ranked, 0.5)).any()
+        assert (select_highest(ranked, area).sum((1, 2)) == count).all()
+        assert (select_lowest(ranked, area).sum((1, 2)) == count).all()
+    assert not (select_highest(ranked, 0.5) & select_lowest(ranked, 0.5)).any()
 
 
 def test_the_centre_comes_first():

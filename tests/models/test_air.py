@@ -7,7 +7,7 @@ from networks import network
 from torch import nn
 
 import lta
-from lta.inference.checkpoint import untrained
+from lta.inference.checkpoint import build_untrained
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.whitening import WhitenedConv, fit_whitening
 from lta.training.classifier import Classifier
@@ -245,4 +245,4 @@ def test_a_run_measures_its_first_convolution_and_keeps_it(capsys, tmp_path):
     classifier = lta.load(tmp_path / "run")
     conv = classifier.network.trunk.stages["A"][0]
     assert not torch.equal(conv.weight, WhitenedConv().weight)
-    assert torch.equal(untrained(classifier).network.trunk.stages["A"][0].weight, conv.weight)
+    assert torch.equal(build_untrained(classifier).network.trunk.stages["A"][0].weight, conv.weight)

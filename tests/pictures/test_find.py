@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lta.pictures.find import extensions, find, name_out
+from lta.pictures.find import find_images, list_extensions, name_out
 
 
 @pytest.fixture
@@ -30,23 +30,25 @@ def names(folder, found):
 
 
 def test_a_folders_pictures_as_people_count(folder):
-    assert names(folder, find([folder])) == ["p1.png", "p2.JPG", "p10.jpg"]
-    assert names(folder, find(str(folder))) == ["p1.png", "p2.JPG", "p10.jpg"]
+    assert names(folder, find_images([folder])) == ["p1.png", "p2.JPG", "p10.jpg"]
+    assert names(folder, find_images(str(folder))) == ["p1.png", "p2.JPG", "p10.jpg"]
 
 
 @pytest.mark.parametrize("given", [lambda folder: f"{folder}/**", lambda folder: folder / "**"])
 def test_subfolders_are_asked_for(folder, given):
-    assert names(folder, find([given(folder)])) == ["p1.png", "p2.JPG", "p10.jpg", "sub/s.webp"]
+    assert names(folder, find_images([given(folder)])) == ["p1.png", "p2.JPG", "p10.jpg", "sub/s.webp"]
 
 
 def test_files_are_taken_as_given_and_each_once(folder, monkeypatch):
     (folder / "link.txt").symlink_to(folder / "p2.JPG")
-    found = find([folder / "notes.txt", folder / "p10.jpg", folder / "link.txt", folder, folder / "sub" / ".." / "p1.png"])
+    found = find_images(
+        [folder / "notes.txt", folder / "p10.jpg", folder / "link.txt", folder, folder / "sub" / ".." / "p1.png"]
+    )
     assert names(folder, found) == ["notes.txt", "p10.jpg", "link.txt", "p1.png"]
     monkeypatch.chdir(folder)
-    assert find(["p1.png", "."]) == [Path(name) for name in ("p1.png", "p2.JPG", "p10.jpg")]
+    assert find_images(["p1.png", "."]) == [Path(name) for name in ("p1.png", "p2.JPG", "p10.jpg")]
     monkeypatch.setenv("HOME", str(folder))
-    assert find(["~/p1.png"]) == [folder / "p1.png"]
+    assert find_images(["~/p1.png"]) == [folder / "p1.png"]
 
 
 def test_what_is_not_there(folder):
@@ -58,14 +60,14 @@ def test_what_is_not_there(folder):
         (folder / "empty" / "**", r"empty has no picture \(by the endings of names, as \.jpg or \.png\)$"),
     ):
         with pytest.raises(ValueError, match=says):
-            find([folder / "p1.png", place])
+            find_images([folder / "p1.png", place])
     with pytest.raises(ValueError, match="no pictures are given"):
-        find([])
+        find_images([])
 
 
 def test_endings_are_those_of_pictures_that_can_be_read():
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".heic", ".mpo", ".jp2"} - extensions() <= {".heic"}
-    assert not {".eps", ".pdf", ".h5", ".mpg", ".wmf"} & extensions()
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".heic", ".mpo", ".jp2"} - list_extensions() <= {".heic"}
+    assert not {".eps", ".pdf", ".h5", ".mpg", ".wmf"} & list_extensions()
 
 
 def test_outputs_are_named_by_picture_and_effect():

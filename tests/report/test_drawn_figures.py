@@ -7,12 +7,12 @@ from made_runs import make_run
 from PIL import Image
 
 from lta.report import __main__, plots
-from lta.report.figure_files import figure_files
-from lta.report.forest import COLOURS, LETTERS, UNDECIDED, forest
-from lta.report.groups import grouped
-from lta.report.page import as_html
-from lta.report.pairs import against
-from lta.report.runs import read
+from lta.report.figure_files import render_figure_files
+from lta.report.forest import COLOURS, LETTERS, UNDECIDED, draw_forest
+from lta.report.groups import group_runs
+from lta.report.page import render_html
+from lta.report.pairs import compare_groups
+from lta.report.runs import read_runs
 
 ERRORS = {"vgg": (10.0, 12.0, 11.0), "vgg_gap": (9.0, 11.2, 9.8), "vgg_late": (13.0, 15.1, 14.0, 3.0), "vgg_att1": (10.5,)}
 
@@ -26,11 +26,11 @@ def runs(tmp_path):
 
 
 def pairs_of(runs):
-    return against(grouped(read([runs])[0])[0], "vgg")
+    return compare_groups(group_runs(read_runs([runs])[0])[0], "vgg")
 
 
 def test_a_line_is_the_interval_and_a_point_the_mean(runs):
-    (axes,) = forest(pairs_of(runs)).axes
+    (axes,) = draw_forest(pairs_of(runs)).axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["vgg_late", "vgg_att1 pc single", "vgg_gap"], "from below: the least difference is on top"
     lines = [line for line in axes.lines if line.get_linestyle() == "-"][1:]  # the first marks 0
@@ -52,7 +52,7 @@ def test_long_labels_take_several_lines(tmp_path):
     ):
         make_run(tmp_path / str(number), "data=cifar10", "model=vgg_att3", *more)
     make_run(tmp_path / "late", "data=cifar10", "model=vgg_late")
-    figure = forest(against(grouped(read([tmp_path])[0])[0], "vgg_late"))
+    figure = draw_forest(compare_groups(group_runs(read_runs([tmp_path])[0])[0], "vgg_late"))
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert max(len(line) for label in labels for line in label.split("\n")) <= LETTERS < max(map(len, labels))
     figure.draw_without_rendering()
@@ -62,8 +62,8 @@ def test_long_labels_take_several_lines(tmp_path):
 def test_without_a_seed_in_common_there_is_none(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg", seed=0)
     make_run(tmp_path / "b", "data=cifar10", "model=vgg_gap", seed=1)
-    assert forest(pairs_of(tmp_path)) is None
-    assert forest([]) is None
+    assert draw_forest(pairs_of(tmp_path)) is None
+    assert draw_forest([]) is None
 
 
 def test_the_page_shows_it_in_its_own_ink(runs, tmp_path):
@@ -114,12 +114,12 @@ def test_a_data_set_has_charts_of_its_own(tmp_path):
     for data in ("cifar10", "cifar100"):
         for number, model in enumerate(("vgg", "vgg_gap", "vgg_late")):
             make_run(tmp_path / "runs" / data / model, f"data={data}", f"model={model}", error=10.0 + number)
-    made = __main__.report("", "", "", grouped(read([tmp_path / "runs"])[0])[0], [], "vgg")
-    assert as_html(made).count('<figure class="forest"') == 2
+    made = __main__.build_report("", "", "", group_runs(read_runs([tmp_path / "runs"])[0])[0], [], "vgg")
+    assert render_html(made).count('<figure class="forest"') == 2
     for data in ("cifar10", "cifar100"):
-        (axes,) = forest(made.pairs_of(data)).axes
+        (axes,) = draw_forest(made.pairs_of(data)).axes
         assert [label.get_text() for label in axes.get_yticklabels()] == ["vgg_late", "vgg_gap"]
-        found = figure_files(made, "svg")[f"{data}_differences_from_vgg.svg"].decode()
+        found = render_figure_files(made, "svg")[f"{data}_differences_from_vgg.svg"].decode()
         assert found.count(">n = 1<") == 2
 
 
@@ -127,8 +127,8 @@ def test_long_labels_make_a_wider_file(tmp_path):
     widths = []
     for number, more in enumerate(([], ["recipe.lr=0.123", "recipe.momentum=0.8", "recipe.weight_decay=0.001"])):
         make_run(tmp_path / str(number), "data=cifar10", "model=vgg_att3", *more)
-        made = __main__.report("", "", "", grouped(read([tmp_path])[0])[0], [])
-        content = figure_files(made, "png")["cifar10_validation_error_by_minutes.png"]
+        made = __main__.build_report("", "", "", group_runs(read_runs([tmp_path])[0])[0], [])
+        content = render_figure_files(made, "png")["cifar10_validation_error_by_minutes.png"]
         widths.append(Image.open(io.BytesIO(content)).width)
     assert widths[1] > widths[0] + 100, "nothing of the legend is cut off"
 
@@ -136,11 +136,13 @@ def test_long_labels_make_a_wider_file(tmp_path):
 def test_more_than_can_be_told_apart_are_left_out_as_in_the_page(tmp_path):
     for number in range(plots.LINES + 2):
         make_run(tmp_path / str(number), "data=cifar10", "model=vgg", f"recipe.lr={number + 1}", error=20.0 - number)
-    groups = grouped(read([tmp_path])[0])[0]
-    shown = plots.shown(groups)
+    groups = group_runs(read_runs([tmp_path])[0])[0]
+    shown = plots.select_groups(groups)
     assert len(shown) == plots.LINES
     assert {group.summary.mean for group in groups} - {group.summary.mean for group in shown} == {20.0, 19.0}
-    assert f"Drawn are the {plots.LINES} configurations of least error" in as_html(__main__.report("", "", "", groups, []))
+    assert f"Drawn are the {plots.LINES} configurations of least error" in render_html(
+        __main__.build_report("", "", "", groups, [])
+    )
 
 
 def test_another_kind_is_named(capsys):

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from made_runs import make_run
 
-from lta.report.runs import read
+from lta.report.runs import read_runs
 
 
 def found(*places, root):
-    return [str(run.path.relative_to(root)) for run in read(places)[0]]
+    return [str(run.path.relative_to(root)) for run in read_runs(places)[0]]
 
 
 def reasons(*places):
-    return {one.path.name: one.reason for one in read(places)[1] if "without evaluations" not in one.reason}
+    return {one.path.name: one.reason for one in read_runs(places)[1] if "without evaluations" not in one.reason}
 
 
 @pytest.mark.parametrize("stray", [["results.json"], ["config.yaml"], ["config.yaml", "results.json"]])
@@ -111,7 +111,7 @@ def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch):
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    runs, left_out = read([tmp_path])
+    runs, left_out = read_runs([tmp_path])
     assert [(run.path.name, run.panels) for run in runs] == [("whole", [])]
     assert sorted((one.path.name, one.reason) for one in left_out) == [
         ("closed", "can't be read: Permission denied"),
@@ -132,7 +132,7 @@ def test_a_file_for_a_place_and_pipes_for_files(tmp_path):
     (run / "config.yaml").unlink()
     make_run(tmp_path / "other", "data=cifar10")
     (tmp_path / "other" / "config.yaml").rename(run / "config.yaml")
-    (whole,), _ = read([run])
+    (whole,), _ = read_runs([run])
     assert (whole.answers, whole.panels) == ({}, [])
     (run / "results.json").unlink()
     assert "no epoch is recorded" in reasons(run)["run"]

@@ -5,15 +5,15 @@ import shutil
 import pytest
 from made_runs import figure, make_run
 
-from lta.report.answers import tables
-from lta.report.groups import WHERE, best, differences, grouped, usual
-from lta.report.runs import read
+from lta.report.answers import build_tables
+from lta.report.groups import WHERE, find_differences, find_most_common, group_runs, select_best_recipes
+from lta.report.runs import read_runs
 from lta.runtime import run_directory
 
 
 def groups_of(place):
-    runs, _ = read([place])
-    return grouped(runs)
+    runs, _ = read_runs([place])
+    return group_runs(runs)
 
 
 def test_seeds_are_one_group_whatever_machine_they_ran_on(tmp_path):
@@ -51,9 +51,9 @@ def test_labels_name_what_is_unlike_most(tmp_path):
         "vgg_att3 pc concat, coding=official",
     ]
     assert len({group.label for group in groups}) == 5
-    table = differences(groups)
+    table = find_differences(groups)
     assert table["model.width"] == [0.5 if "width" in group.label else 1.0 for group in groups]
-    assert usual(table["model.width"]) == 1.0
+    assert find_most_common(table["model.width"]) == 1.0
     assert set(table) == {"model.width", "model.levels", "recipe.lr", "coding"}
 
 
@@ -93,15 +93,15 @@ def test_the_best_recipe_is_that_of_least_validation_error(tmp_path):
     make_run(tmp_path / "wide", "data=cifar10", "recipe.lr=0.2", "model.width=2", error=3.0)
     make_run(tmp_path / "shorter", "data=cifar10", "recipe.lr=0.2", "data.val_size=100", error=2.0)
     groups, _ = groups_of(tmp_path)
-    (found,) = best(groups)
+    (found,) = select_best_recipes(groups)
     assert (found.settings["recipe.lr"], found.val_error) == (0.2, 4.0), "other networks and validation sets are no rivals"
     (only,) = (group for group in groups if group.settings["model.width"] == 2)
-    assert best([only]) == [], "one recipe is not the best of several"
+    assert select_best_recipes([only]) == [], "one recipe is not the best of several"
     more = make_run(tmp_path / "again", "data=cifar10", "recipe.lr=0.2", seed=1, error=4.0)
-    assert best(groups_of(tmp_path)[0]) == [], "one seed is not compared with two"
+    assert select_best_recipes(groups_of(tmp_path)[0]) == [], "one seed is not compared with two"
     shutil.rmtree(more)
     (other / "results.json").write_text((other / "results.json").read_text().replace("val/error", "val/accuracy"))
-    assert best(groups_of(tmp_path)[0]) == [], "without validation error the test set would choose"
+    assert select_best_recipes(groups_of(tmp_path)[0]) == [], "without validation error the test set would choose"
 
 
 def test_answers_stand_together_where_the_question_was_the_same(tmp_path):
@@ -117,7 +117,7 @@ def test_answers_stand_together_where_the_question_was_the_same(tmp_path):
         "model=vgg_gap",
         answers={"mine": {"score": figure(3), "deep": {"er": {"x": figure(1)}}}},
     )
-    found = {table.evaluator: table for table in tables(groups_of(tmp_path)[0])}
+    found = {table.evaluator: table for table in build_tables(groups_of(tmp_path)[0])}
     assert set(found) == {"localisation", "query", "mine"}
     (cell,) = found["localisation"].rows["maps.A.iou"]
     assert (cell.summary.mean, cell.summary.n, [run.seed for run in cell.runs]) == (pytest.approx(0.32), 2, [0, 1])
@@ -130,7 +130,7 @@ def test_answers_stand_together_where_the_question_was_the_same(tmp_path):
 def test_a_figure_whose_name_has_a_dot_is_not_left_out(tmp_path):
     eps = {"attacks": {"pgd": {"0.5": {"error": figure(40)}, "1": {"error": figure(60)}}}}
     make_run(tmp_path / "run", "data=cifar10", answers={"robustness": eps})
-    (table,) = tables(groups_of(tmp_path)[0])
+    (table,) = build_tables(groups_of(tmp_path)[0])
     assert [cell.summary.mean for (cell,) in table.rows.values()] == [40, 60]
 
 
@@ -139,7 +139,7 @@ def test_other_questions_of_one_name_are_other_tables(tmp_path):
         run = make_run(tmp_path / str(seed), "data=cifar10", seed=seed, answers={"classification": {"error": figure(5)}})
     answer = run / "evaluations" / "classification.json"
     answer.write_text(answer.read_text().replace('"images": 9', '"images": 8'))
-    assert [len(table.rows["error"][0].runs) for table in tables(groups_of(tmp_path)[0])] == [1, 1]
+    assert [len(table.rows["error"][0].runs) for table in build_tables(groups_of(tmp_path)[0])] == [1, 1]
 
 
 def test_what_makes_no_other_run_makes_no_other_row():

@@ -7,12 +7,12 @@ from made_runs import config_of
 from networks import composed
 
 from lta.cli.commands import CONF
-from lta.report.deviations import NOT_KNOWN, Deviation, deviations, trained_by_the_authors
+from lta.report.deviations import NOT_KNOWN, Deviation, find_deviations, is_trained_by_authors
 from lta.report.names import Names, names_of
-from lta.report.published import Figure, Published, published, rows
+from lta.report.published import Figure, Published, find_published, list_rows
 from lta.report.runs import Run
-from lta.report.statistics import T95, summary
-from lta.report.verdict import RULE, verdict
+from lta.report.statistics import T95, summarise_values
+from lta.report.verdict import RULE, judge_reproduction
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 
@@ -44,7 +44,7 @@ def test_choices_are_told_from_the_classes_that_they_name():
 
 def test_every_deviation_is_found_with_both_values():
     run = run_of("model=vgg_att3", "data=cifar10", "recipe=fast", "model.width=0.125", coding="JPEG, quality 95")
-    found = {one.setting: one for one in deviations(run, names_of(run.config))}
+    found = {one.setting: one for one in find_deviations(run, names_of(run.config))}
     assert found["coding"].words == "data: JPEG, quality 95"
     assert found["model.width"].words == "width 0.125 (authors: 1)"
     assert found["recipe.epochs"].words == "epochs 30 (authors: 300)"
@@ -75,7 +75,7 @@ def test_every_deviation_is_found_with_both_values():
 def test_what_makes_it_another_network_or_another_reading_is_found():
     run = run_of("model=vgg_att2", "data=cifar10", "recipe=author", "model.normaliser=sigmoid", "test_checkpoint=best")
     run = run._replace(results={"precision": "bf16-mixed"})
-    assert [one.setting for one in deviations(run, names_of(run.config))] == [
+    assert [one.setting for one in find_deviations(run, names_of(run.config))] == [
         "precision",
         "model.normaliser",
         "test_checkpoint",
@@ -84,34 +84,34 @@ def test_what_makes_it_another_network_or_another_reading_is_found():
 
 def test_the_authors_upprojecting_network_had_its_own_batch():
     run = run_of("model=vgg_att3_upprojecting", "data=cifar10", "recipe=author")
-    assert deviations(run, names_of(run.config)) == []
+    assert find_deviations(run, names_of(run.config)) == []
     other = config_of("model=vgg_pan", "model.query=shared")
     assert names_of(other).model != "vgg_pan"
 
 
 def test_what_the_authors_did_not_tell_is_said_to_be_unknown():
     cub = config_of("experiment=cub200_vgg_pan")
-    found = deviations(Run(None, cub, {"coding": "official", "test_images": 5794}, [], [], {}, []), names_of(cub))
+    found = find_deviations(Run(None, cub, {"coding": "official", "test_images": 5794}, [], [], {}, []), names_of(cub))
     assert [(one.setting, one.papers) for one in found] == [("preprocess", NOT_KNOWN), ("model", "CIFAR-100 weights")]
     rate = config_of("experiment=svhn_vgg_att2_pc_concat")
-    assert "maybe 0.1" in deviations(run_of("experiment=svhn_vgg_att2_pc_concat"), names_of(rate))[0].words
+    assert "maybe 0.1" in find_deviations(run_of("experiment=svhn_vgg_att2_pc_concat"), names_of(rate))[0].words
     own = run_of("model=vgg_gap", "data=stl10", "recipe=author", "preprocess=standardize")
-    assert "preprocess._target_" in [one.setting for one in deviations(own, names_of(own.config))], (
+    assert "preprocess._target_" in [one.setting for one in find_deviations(own, names_of(own.config))], (
         "compared with CIFAR-10's"
     )
-    assert not trained_by_the_authors("stl10")
+    assert not is_trained_by_authors("stl10")
 
 
 def test_one_normaliser_for_all_levels_is_that_normaliser():
     run = run_of("model=vgg_att2", "data=cifar10", "recipe=author", "model.normaliser={B: softmax, C: softmax}")
-    assert deviations(run, names_of(run.config)) == []
+    assert find_deviations(run, names_of(run.config)) == []
     mixed = run_of("model=vgg_att2", "data=cifar10", "recipe=author", "model.normaliser={B: sigmoid, C: softmax}")
-    assert [one.setting for one in deviations(mixed, names_of(mixed.config))] == ["model.normaliser"]
+    assert [one.setting for one in find_deviations(mixed, names_of(mixed.config))] == ["model.normaliser"]
 
 
 def test_errors_on_another_number_of_images_are_not_comparable():
     run = run_of("model=vgg_att2", "data=cifar10", "recipe=author")._replace(results={"test_images": 2000})
-    found = deviations(run, names_of(run.config))
+    found = find_deviations(run, names_of(run.config))
     assert [one.words for one in found] == ["tested on 2000 images of 10,000"]
     assert judged([5.2, 5.3, 5.25], CHECKED, *found) == ("not comparable", "tested on 2000 images of 10,000")
 
@@ -131,19 +131,19 @@ def test_every_setting_that_is_compared_exists_somewhere():
 def test_summaries_are_students():
     np.testing.assert_allclose(T95, scipy.stats.t.ppf(0.975, np.arange(1, 31)), atol=6e-4)
     values = [5.0, 5.4, 5.1]
-    found = summary(values)
+    found = summarise_values(values)
     low, high = scipy.stats.t.interval(0.95, 2, np.mean(values), scipy.stats.sem(values))
     assert found.interval == pytest.approx((low, high), abs=2e-3)
     assert found.sd == pytest.approx(np.std(values, ddof=1))
     assert found.next_run[1] - found.mean == pytest.approx((found.interval[1] - found.mean) * 2, rel=1e-6)  # sqrt(1 + 3)
-    assert summary([5.0])[1:] == (None, 1, None, None)
+    assert summarise_values([5.0])[1:] == (None, 1, None, None)
 
 
 CHECKED = Published([Figure(5.23, "quoted", "a post")], [], [])
 
 
 def judged(errors, figures=CHECKED, *differ):
-    return verdict(summary(errors), figures, differ)
+    return judge_reproduction(summarise_values(errors), figures, differ)
 
 
 def test_the_rule_of_the_verdicts():
@@ -198,18 +198,18 @@ def test_what_can_not_be_judged():
 
 
 def test_what_the_authors_recorded_is_what_ours_is_judged_by():
-    both = published(Names("vgg_att2", "pc", "concat", "cifar10"))
+    both = find_published(Names("vgg_att2", "pc", "concat", "cifar10"))
     assert [(one.error, one.trust) for one in both.paper] == [(5.23, "quoted")]
     assert [one.error for one in both.recorded] == [5.42]
     assert both.gates == [*both.recorded, *both.paper]
-    assert [one.error for one in published(Names("vgg_att3", "pc", "concat", "cifar10")).gates] == [6.45]
-    other = published(Names("vgg_att2", "dp", "concat", "cifar10"))
+    assert [one.error for one in find_published(Names("vgg_att3", "pc", "concat", "cifar10")).gates] == [6.45]
+    other = find_published(Names("vgg_att2", "dp", "concat", "cifar10"))
     assert [(one.error, other.gates) for one in other.others] == [(5.21, [])]
-    assert str(published(Names("vgg_pan", None, None, "cifar10")).paper[0]) == "6.29 (unchecked)"
+    assert str(find_published(Names("vgg_pan", None, None, "cifar10")).paper[0]) == "6.29 (unchecked)"
 
 
 def test_every_published_row_is_one_that_this_project_can_train():
-    for names in rows():
+    for names in list_rows():
         overrides = [f"model={names.model}", f"data={names.data}"]
         overrides += [f"compat={names.compat}"] if names.compat else []
         overrides += [f"head={names.head}"] if names.head not in (None, "single") else []

@@ -7,7 +7,7 @@ import yaml
 from made_runs import figure, make_run
 
 from lta.report.__main__ import main
-from lta.report.runs import read
+from lta.report.runs import read_runs
 
 
 def changed(name, change):
@@ -90,7 +90,7 @@ def test_what_is_left_of_an_odd_history(tmp_path):
         "x",
     ]
     changed("results.json", lambda results: results.update(history=rows))(run)
-    (read_back,), (note, order, _) = read([tmp_path])
+    (read_back,), (note, order, _) = read_runs([tmp_path])
     kept = [{"epoch": 0.0, "val/error": 8.0}, {"epoch": 1.0, "time/images": 0.0}, {"epoch": 2, "val/error": 3.0}]
     assert read_back.history == kept
     assert note.reason == (

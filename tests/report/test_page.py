@@ -6,16 +6,16 @@ import re
 from made_runs import figure, make_run
 
 from lta.report import plots
-from lta.report.groups import grouped
-from lta.report.page import as_html, as_markdown, report
-from lta.report.panels import BUDGET, films
-from lta.report.runs import read
+from lta.report.groups import group_runs
+from lta.report.page import build_report, render_html, render_markdown
+from lta.report.panels import BUDGET, build_films
+from lta.report.runs import read_runs
 
 
 def made(place, title="Title", command="python -m lta.report runs"):
-    runs, left_out = read([place])
-    groups, repeated = grouped(runs)
-    return report(title, command, "2026-11-22 10:00+00:00", groups, [*left_out, *repeated])
+    runs, left_out = read_runs([place])
+    groups, repeated = group_runs(runs)
+    return build_report(title, command, "2026-11-22 10:00+00:00", groups, [*left_out, *repeated])
 
 
 def escaped(text):
@@ -34,7 +34,7 @@ def cells(page, label):
 def test_the_paper_stands_beside_ours(tmp_path):
     for seed, error in enumerate((5.2, 5.3, 5.4)):
         make_run(tmp_path / str(seed), "data=cifar10", "model=vgg_att2", "recipe=author", seed=seed, error=error)
-    page = as_html(made(tmp_path))
+    page = render_html(made(tmp_path))
     assert cells(page, "vgg_att2 pc concat") == [
         "vgg_att2 pc concat",
         "5.23 quoted",
@@ -51,7 +51,7 @@ def test_the_paper_stands_beside_ours(tmp_path):
     assert cells(page, "vgg_att2 dp concat")[3] == "5.21"
     assert "is not the 5.23 % row: that is vgg_att2 (pc, concat)" in page
     assert "Not comparable: no figure that was checked" in page
-    text = as_markdown(made(tmp_path))
+    text = render_markdown(made(tmp_path))
     assert f"| 1 | {escaped(tmp_path / '0')} | 0 | 5.20 | last.ckpt | python -m lta.run data=cifar10" in text
     assert (
         "| vgg\\_att2 pc concat | 5.23 (quoted) | 5.42 | - | 5.30 ± 0.10 | 5.05 to 5.55 | 3 | [1-3] | **reproduced**:"
@@ -63,7 +63,7 @@ def test_the_paper_stands_beside_ours(tmp_path):
 
 def test_a_data_set_without_published_figures_has_no_verdict(tmp_path):
     make_run(tmp_path / "run", "data=digit_scenes", "model=vgg_att2")
-    page = as_html(made(tmp_path))
+    page = render_html(made(tmp_path))
     assert "Nothing is published for this data set" in page
     assert cells(page, "vgg_att2 pc concat")[:4] == ["vgg_att2 pc concat", "5.00 [1]", "one seed", "1"]
     assert "<th>verdict</th>" not in page
@@ -73,7 +73,7 @@ def test_every_figure_of_ours_names_runs_seeds_checkpoints_and_commands(tmp_path
     for seed in (0, 1):
         answers = {"classification": {"error": figure(5.0 + seed)}}
         make_run(tmp_path / str(seed), "data=cifar10", "model=vgg_att3", seed=seed, answers=answers)
-    page = as_html(made(tmp_path))
+    page = render_html(made(tmp_path))
     traced = re.findall(r'title="(\[1\][^"]*)"', page)
     assert len(traced) == 4, "error, an answer, minutes, images a second"
     answered = [title for title in traced if "lta.evaluate" in title]
@@ -94,7 +94,7 @@ def test_every_figure_of_ours_names_runs_seeds_checkpoints_and_commands(tmp_path
 def test_a_citation_leads_to_the_runs_it_names(tmp_path):
     for model in ("vgg_att2", "vgg_att3"):
         make_run(tmp_path / model, "data=cifar10", f"model={model}")
-    page = as_html(made(tmp_path))
+    page = render_html(made(tmp_path))
     assert re.findall(r'href="#run-(\d+)" data-runs="(\d+)"', page) == [("1", "1"), ("2", "2")] * 2, "errors, then costs"
 
 
@@ -104,8 +104,8 @@ def test_a_run_names_every_commit_and_command_that_it_was_started_with(tmp_path)
     again = {"command": ["python", "-m", "lta.run", "resume=a"], "git": {"commit": "fedcba9876543210", "changed": True}}
     (run / "run.json").write_text(json.dumps({"starts": [*starts, again, again]}))
     said = "0123456789; then fedcba9876, changed (2026-11-20T10:00)"
-    assert f"<td>{said}</td>" in as_html(made(tmp_path))
-    assert f"python -m lta.run data=cifar10 seed=0; then python -m lta.run resume=a | {said} |" in as_markdown(
+    assert f"<td>{said}</td>" in render_html(made(tmp_path))
+    assert f"python -m lta.run data=cifar10 seed=0; then python -m lta.run resume=a | {said} |" in render_markdown(
         made(tmp_path)
     )
 
@@ -113,7 +113,7 @@ def test_a_run_names_every_commit_and_command_that_it_was_started_with(tmp_path)
 def test_many_configurations_are_not_all_drawn_and_it_is_said_which(tmp_path):
     for number in range(plots.LINES + 2):
         make_run(tmp_path / str(number), "data=cifar10", f"recipe.lr=0.{number + 1:02d}", error=5.0 + number)
-    page = as_html(made(tmp_path))
+    page = render_html(made(tmp_path))
     legend = page.split('<ul class="legend">')[1].split("</ul>")[0]
     assert legend.count("<li>") == plots.LINES
     said = re.search(r"the others stand in the tables: (.*?)</p>", page)[1]
@@ -123,7 +123,7 @@ def test_many_configurations_are_not_all_drawn_and_it_is_said_which(tmp_path):
 def test_what_can_not_be_compared_is_named_in_both_and_foreign_data_have_their_own_title(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg_att2", "model.width=0.5")
     make_run(tmp_path / "b", "data=digit_scenes")
-    page, text = as_html(made(tmp_path)), as_markdown(made(tmp_path))
+    page, text = render_html(made(tmp_path)), render_markdown(made(tmp_path))
     assert "on cifar10: width 0.5 (authors: 1)" in text.split("## What can't be compared, and why")[1].split("##")[0]
     assert page.count("<th>deviations from the authors' training</th>") == 1 or page.count("authors&#39; training</th>") == 1
     assert page.count("training on CIFAR-10</th>") == 1
@@ -143,13 +143,13 @@ def test_markup_in_names_is_shown_and_not_run(tmp_path):
     )
     (tmp_path / "<i>left").mkdir()
     (tmp_path / "<i>left" / "run.json").write_text("{}")
-    page = as_html(made(tmp_path, title=evil, command=evil))
+    page = render_html(made(tmp_path, title=evil, command=evil))
     assert page.count("<script>") == 1, "the page's own"
     assert "<img src=x" not in page
     assert "<b>bold" not in page
     assert "<i>left" not in page
     assert "&lt;script&gt;alert(1)" in page
-    text = as_markdown(made(tmp_path))
+    text = render_markdown(made(tmp_path))
     assert "<script>" not in text
     assert "<b>bold" not in text
     assert "bold\\|" in text
@@ -160,7 +160,7 @@ def test_markup_in_names_is_shown_and_not_run(tmp_path):
 def test_what_is_left_out_is_listed(tmp_path):
     make_run(tmp_path / "run", "data=cifar10")
     (make_run(tmp_path / "torn", "data=cifar10") / "results.json").write_text("{")
-    for page in (as_html(made(tmp_path)), as_markdown(made(tmp_path))):
+    for page in (render_html(made(tmp_path)), render_markdown(made(tmp_path))):
         assert "torn" in page
         assert "results.json is broken" in page
         assert "without evaluations" in page
@@ -174,7 +174,7 @@ def test_settings_that_differ_are_marked(tmp_path):
             ("model=vgg_att1", "model=vgg_att2", "model=vgg_att3")[number],
             f"model.width={width}",
         )
-    page = as_html(made(tmp_path))
+    page = render_html(made(tmp_path))
     row = re.search(r"<code>model.width</code>.*?</tr>", page, re.S).group()
     assert re.findall(r"<td(.*?)>(.*?)</td>", row) == [("", "1.0"), ("", "1.0"), (' class="unlike"', "0.5")]
 
@@ -182,7 +182,7 @@ def test_settings_that_differ_are_marked(tmp_path):
 def test_curves_take_the_pages_ink_and_each_model_keeps_its_colour(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg_att3")
     make_run(tmp_path / "b", "data=cifar10", "model=vgg_gap")
-    page = as_html(made(tmp_path))
+    page = render_html(made(tmp_path))
     charts = re.findall(r"<figure[^>]*>\s*<svg.*?</svg>\s*</figure>", page, re.S)
     assert len(charts) == 5
     for svg in charts:
@@ -193,7 +193,7 @@ def test_curves_take_the_pages_ink_and_each_model_keeps_its_colour(tmp_path):
     assert [sum(x in svg for svg in charts) for x in ("epochs trained", "images, thousands", "minutes")] == [3, 1, 1]
     history = [{"epoch": 0.0, "train/error": 9.0, "test_each_epoch/error": 8.0, "time/images": 6000.0}]
     make_run(tmp_path / "c", "data=svhn", "recipe=author", history=history)
-    with_test = re.findall(r"<figure[^>]*>\s*<svg.*?</svg>\s*</figure>", as_html(made(tmp_path)), re.S)
+    with_test = re.findall(r"<figure[^>]*>\s*<svg.*?</svg>\s*</figure>", render_html(made(tmp_path)), re.S)
     assert sum("Test error, looked at in training" in svg for svg in with_test) == 2
 
 
@@ -205,7 +205,7 @@ def test_curves_are_means_of_the_same_epochs_and_keep_the_last(tmp_path):
     )
     (group,) = made(tmp_path).groups
     chart = next(chart for chart in plots.CHARTS if chart.title == "Validation error")
-    x, low, middle, high = plots._points(chart, group)
+    x, low, middle, high = plots._collect_points(chart, group)
     assert (x[0], x[-1], len(x) <= plots.POINTS + 1) == (101, 300, True)
     assert (low[-1], middle[-1], high[-1]) == (299, 300, 301)
 
@@ -215,13 +215,13 @@ def test_panels_fit_the_page_and_say_what_is_missing(tmp_path, monkeypatch):
         make_run(tmp_path / name, "data=cifar10", f"model={model}", panels=20)
     (tmp_path / "b" / "attention" / "epoch_0019.png").write_bytes(b"no picture")
     groups = made(tmp_path).groups
-    first, second = films(groups)
+    first, second = build_films(groups)
     assert [panel.epoch for panel in first.panels] == [0, 3, 5, 8, 11, 14, 16, 19]
     assert [panel.epoch for panel in second.panels] == [0, 3, 5, 8, 11, 14, 16]
     assert second.left_out == f"7 of 20 panels; all lie in {tmp_path / 'b' / 'attention'}"
     budget = 5 * max(len(panel.source) for panel in first.panels)
     monkeypatch.setattr("lta.report.panels.BUDGET", budget)
-    fewer = films(groups)
+    fewer = build_films(groups)
     assert sum(len(panel.source) for film in fewer for panel in film.panels) <= budget
     assert [panel.epoch for panel in fewer[0].panels] == [0, 19], "its half holds two, of which the last comes first"
     assert fewer[1].panels

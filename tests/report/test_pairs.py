@@ -6,9 +6,9 @@ import pytest
 from made_runs import figure, make_run
 
 from lta.report import __main__
-from lta.report.groups import grouped
-from lta.report.pairs import against
-from lta.report.runs import read
+from lta.report.groups import group_runs
+from lta.report.pairs import compare_groups
+from lta.report.runs import read_runs
 
 
 def made(tmp_path, **errors):
@@ -17,12 +17,12 @@ def made(tmp_path, **errors):
         for seed, error in enumerate(of):
             if error is not None:
                 make_run(tmp_path / f"{model}{seed}", "data=cifar10", f"model={model}", seed=seed, error=error)
-    return grouped(read([tmp_path])[0])[0]
+    return group_runs(read_runs([tmp_path])[0])[0]
 
 
 def test_differences_by_hand(tmp_path):
     groups = made(tmp_path, vgg=(10.0, 12.0, 11.0), vgg_gap=(9.0, 11.2, 9.8), vgg_late=(11.0, 11.0, 11.0, 3.0))
-    gap, late = against(groups, "vgg")
+    gap, late = compare_groups(groups, "vgg")
     assert (gap.group.label, gap.reference.label) == ("vgg_gap", "vgg")
     assert gap.difference.mean == pytest.approx(-1.0)
     half = 4.303 * 0.2 / 3**0.5
@@ -30,7 +30,7 @@ def test_differences_by_hand(tmp_path):
     assert gap.words == "lower"
     assert late.difference.n == 3, "the fourth seed has no partner"
     assert (late.difference.mean, late.words) == (pytest.approx(0), "not decided")
-    (vgg, _) = against(groups, "vgg_gap")
+    (vgg, _) = compare_groups(groups, "vgg_gap")
     assert (vgg.difference.mean, vgg.words) == (pytest.approx(1.0), "higher")
 
 
@@ -39,7 +39,7 @@ def test_validation_errors_are_compared_too_where_there_are_some(tmp_path, capsy
         for seed, error in enumerate(last):
             history = [{"epoch": 0.0, "val/error": 50.0}, {"epoch": 1.0} | ({"val/error": error} if error else {})]
             make_run(tmp_path / f"{model}{seed}", "data=cifar10", f"model={model}", seed=seed, history=history)
-    (pair,) = against(grouped(read([tmp_path])[0])[0], "vgg")
+    (pair,) = compare_groups(group_runs(read_runs([tmp_path])[0])[0], "vgg")
     assert pair.difference.n == 3
     assert (pair.validation.n, pair.validation.mean) == (2, pytest.approx(-1.25)), "seed 2 has none on one side"
     assert __main__.main([str(tmp_path), "--out", str(tmp_path / "out"), "--against", "vgg"]) == 0
@@ -51,18 +51,18 @@ def test_validation_errors_are_compared_too_where_there_are_some(tmp_path, capsy
     for model in ("vgg", "vgg_gap"):
         history = [{"epoch": 0.0, "train/error": 50.0}]
         make_run(tmp_path / "without" / model, "data=cifar10", f"model={model}", history=history)
-    (pair,) = against(grouped(read([tmp_path / "without"])[0])[0], "vgg")
+    (pair,) = compare_groups(group_runs(read_runs([tmp_path / "without"])[0])[0], "vgg")
     assert pair.validation is None
 
 
 def test_too_few_seeds_are_said(tmp_path):
     groups = made(tmp_path, vgg=(10.0, None), vgg_gap=(9.0, 8.0), vgg_late=(None, 7.0))
-    assert [pair.words for pair in against(groups, "vgg")] == ["one seed", "no seed in common"]
-    assert against(groups, "") == []
+    assert [pair.words for pair in compare_groups(groups, "vgg")] == ["one seed", "no seed in common"]
+    assert compare_groups(groups, "") == []
 
 
 def test_differences_without_scatter_decide_nothing(tmp_path):
-    (pair,) = against(made(tmp_path, vgg=(10.0, 11.5), vgg_gap=(9.88, 11.38)), "vgg")
+    (pair,) = compare_groups(made(tmp_path, vgg=(10.0, 11.5), vgg_gap=(9.88, 11.38)), "vgg")
     assert (pair.difference.mean, pair.words) == (pytest.approx(-0.12), "not decided")
 
 
@@ -70,21 +70,21 @@ def test_another_data_set_is_left_alone(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg")
     make_run(tmp_path / "b", "data=cifar10", "model=vgg_gap")
     make_run(tmp_path / "c", "data=cifar100", "model=vgg_gap")
-    groups = grouped(read([tmp_path])[0])[0]
-    assert [(pair.group.names.data, pair.group.label) for pair in against(groups, "vgg")] == [("cifar10", "vgg_gap")]
+    groups = group_runs(read_runs([tmp_path])[0])[0]
+    assert [(pair.group.names.data, pair.group.label) for pair in compare_groups(groups, "vgg")] == [("cifar10", "vgg_gap")]
 
 
 def test_a_name_that_fits_none_or_several_is_named(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg", "recipe.lr=0.1")
     make_run(tmp_path / "b", "data=cifar10", "model=vgg", "recipe.lr=0.2")
-    groups = grouped(read([tmp_path])[0])[0]
+    groups = group_runs(read_runs([tmp_path])[0])[0]
     with pytest.raises(ValueError, match=r'--against=vgg may be any of "vgg, lr=0.1"; "vgg, lr=0.2": give one of these'):
-        against(groups, "vgg")
-    assert against(groups, "vgg, lr=0.2")[0].group.label == "vgg, lr=0.1"
+        compare_groups(groups, "vgg")
+    assert compare_groups(groups, "vgg, lr=0.2")[0].group.label == "vgg, lr=0.1"
     with pytest.raises(ValueError, match=r'--against=air is none of the configurations that were found: "vgg, lr=0.1"; '):
-        against(groups, "air")
+        compare_groups(groups, "air")
     with pytest.raises(ValueError, match="there are none"):
-        against([], "air")
+        compare_groups([], "air")
 
 
 def test_the_command_prints_and_writes_them(tmp_path, capsys):

@@ -11,17 +11,17 @@ import pytest
 import yaml
 from made_runs import config_of, figure, make_run
 
-from lta.report.runs import read
+from lta.report.runs import read_runs
 
 
 def reasons(*places):
-    return {one.path.name: one.reason for one in read(places)[1]}
+    return {one.path.name: one.reason for one in read_runs(places)[1]}
 
 
 def test_runs_are_found_below_a_place_and_each_once(tmp_path):
     made = [make_run(tmp_path / "sweep" / f"seed-{seed}", "data=cifar10", seed=seed) for seed in (0, 1)]
     make_run(made[0] / "nested", "data=cifar10")  # belongs to the run that it lies in
-    runs, _ = read([tmp_path, made[1], tmp_path / "sweep"])
+    runs, _ = read_runs([tmp_path, made[1], tmp_path / "sweep"])
     assert [run.path for run in runs] == made
     assert [run.seed for run in runs] == [0, 1]
     assert [run.error for run in runs] == [5.0, 5.0]
@@ -40,7 +40,7 @@ def test_what_is_not_whole_is_left_out_with_its_reason(tmp_path):
     make_run(tmp_path / "untested", "data=cifar10", test=None)
     (make_run(tmp_path / "bare", "data=cifar10") / "config.yaml").unlink()
     (make_run(tmp_path / "oldest", "data=cifar10") / "config.yaml").write_text("lr: 1\n")
-    runs, _ = read([tmp_path])
+    runs, _ = read_runs([tmp_path])
     assert [run.path.name for run in runs] == ["whole"]
     said = reasons(tmp_path)
     assert said.pop("unfinished") == "not finished: it has no results.json (2 epochs recorded)"
@@ -60,7 +60,7 @@ def test_a_run_with_parts_missing_is_shown_and_they_are_named(tmp_path):
     (run / "run.json").write_text("{}")
     (run / "evaluations" / "query.json").write_text("{}")
     (run / "evaluations" / "roles.json").write_text("no")
-    runs, left_out = read([tmp_path])
+    runs, left_out = read_runs([tmp_path])
     assert (runs[0].starts, runs[0].history, runs[0].answers) == ([], [], {})
     assert [one.reason for one in left_out] == [
         "its run.json can't be read: command and commit are unknown",
@@ -74,7 +74,7 @@ def test_a_run_with_parts_missing_is_shown_and_they_are_named(tmp_path):
 def test_no_run_and_no_place(tmp_path):
     assert "no run: neither it nor a folder below it has a config.yaml" in reasons(tmp_path)[tmp_path.name]
     with pytest.raises(ValueError, match="nowhere does not exist; give run directories"):
-        read([tmp_path / "nowhere"])
+        read_runs([tmp_path / "nowhere"])
 
 
 def test_a_results_file_alone_is_no_run(tmp_path):
@@ -86,7 +86,7 @@ def test_a_results_file_alone_is_no_run(tmp_path):
 def test_seeds_that_a_run_may_have(tmp_path, seed):
     run = make_run(tmp_path / "run", "data=cifar10", seed=1)
     rewrite(run / "config.yaml", "seed: 1", f"seed: {'null' if seed is None else seed}")
-    assert [run.seed for run in read([tmp_path])[0]] == [seed]
+    assert [run.seed for run in read_runs([tmp_path])[0]] == [seed]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_configurations_are_read_as_yaml_reads_them(tmp_path):
     }
     with (run / "config.yaml").open("a", encoding="utf-8") as file:
         file.write(yaml.safe_dump({"odd": odd}, allow_unicode=True))
-    (found,), _ = read([tmp_path])
+    (found,), _ = read_runs([tmp_path])
     assert found.config["odd"] == odd
     assert found.config == yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
 
@@ -188,7 +188,7 @@ def test_byte_order_marks_and_other_line_ends_do_not_hurt(tmp_path, change):
     (run / "metrics.csv").write_bytes(b"epoch,val/error\n0,50\n1,40\n")
     for path in (path for path in run.rglob("*") if path.is_file()):
         path.write_bytes(change(path.read_bytes()))
-    (one, other), left_out = read([tmp_path / "plain", run])
+    (one, other), left_out = read_runs([tmp_path / "plain", run])
     assert one._replace(path=None) == other._replace(path=None)
     assert not left_out
     (run / "results.json").unlink()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lta.report.wording import FIRST, fits, in_words
+from lta.report.wording import FIRST, describe_estimate, matches_pattern
 
 
 @pytest.mark.parametrize(
@@ -23,17 +23,17 @@ from lta.report.wording import FIRST, fits, in_words
     ],
 )
 def test_a_figure_is_called_as_a_reader_would(evaluator, name, words):
-    assert in_words(evaluator, name) == words
+    assert describe_estimate(evaluator, name) == words
 
 
 def test_every_figure_that_is_shown_has_words():
     for evaluator, patterns in FIRST.items():
         for pattern in patterns:
-            words = in_words(evaluator, pattern.replace("*", "x"))
+            words = describe_estimate(evaluator, pattern.replace("*", "x"))
             assert not set("{}_.") & set(words), words
 
 
 def test_a_star_stands_for_one_part_of_a_name():
-    assert fits("maps.C.iou", "maps.*.iou")
-    assert not fits("maps.C.iou.controls.uniform", "maps.*.iou")
-    assert not fits("mapsXCXiou", "maps.*.iou")
+    assert matches_pattern("maps.C.iou", "maps.*.iou")
+    assert not matches_pattern("maps.C.iou.controls.uniform", "maps.*.iou")
+    assert not matches_pattern("mapsXCXiou", "maps.*.iou")

@@ -121,18 +121,18 @@ def test_a_run_keeps_its_precision_on_a_machine_that_would_choose_another(capsys
 def test_what_is_known_of_a_runs_precision(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "config.yaml").write_text("trainer: {precision: 32-true}\n")
-    assert run_directory.precision_until_now(tmp_path) is None, "there is nothing to go on with"
+    assert run_directory.find_saved_precision(tmp_path) is None, "there is nothing to go on with"
     (tmp_path / "checkpoints" / "previous.ckpt").touch()
-    assert run_directory.precision_until_now(tmp_path) == "32-true"
+    assert run_directory.find_saved_precision(tmp_path) == "32-true"
     (tmp_path / "config.yaml").write_text("trainer: {precision: auto}\n")
-    assert run_directory.precision_until_now(tmp_path) is None
+    assert run_directory.find_saved_precision(tmp_path) is None
     (tmp_path / "run.json").write_text('{"starts": [{"command": []}]}')
     (tmp_path / "results.json").write_text('{"precision": "16-mixed"}')
-    assert run_directory.precision_until_now(tmp_path) == "16-mixed", "of a version that recorded it nowhere else"
+    assert run_directory.find_saved_precision(tmp_path) == "16-mixed", "of a version that recorded it nowhere else"
     with pytest.raises(ValueError, match=r"trainer\.precision=16-mixed needs a GPU"):
         build_trainer(1, str(tmp_path), accelerator="cpu")
     (tmp_path / "run.json").write_text('{"starts": [{"precision": "32-true"}, {"precision": "bf16-mixed"}]}')
-    assert run_directory.precision_until_now(tmp_path) == "bf16-mixed"
+    assert run_directory.find_saved_precision(tmp_path) == "bf16-mixed"
 
 
 def test_what_is_computed_stays_the_runs_own_wherever_it_goes_on(capsys, tmp_path):
@@ -168,15 +168,18 @@ def test_of_what_never_began_nothing_stays_but_what_others_wrote_or_named(tmp_pa
     directory.mkdir()
     for name in ("run.log", *also):
         (directory / name).touch()
-    with pytest.raises(ValueError, match="refused"), run_directory.locked(directory, own):
+    with pytest.raises(ValueError, match="refused"), run_directory.lock_directory(directory, own):
         raise ValueError("refused")
     assert directory.exists() is stays
     assert not stays or sorted(path.name for path in directory.iterdir()) == [".lock", *sorted(["run.log", *also])]
 
 
 def test_another_run_in_a_directory_keeps_it(tmp_path):
-    with run_directory.locked(tmp_path, own=True):
-        with pytest.raises(ValueError, match="is being run by another process"), run_directory.locked(tmp_path, own=True):
+    with run_directory.lock_directory(tmp_path, own=True):
+        with (
+            pytest.raises(ValueError, match="is being run by another process"),
+            run_directory.lock_directory(tmp_path, own=True),
+        ):
             pass
         assert (tmp_path / ".lock").exists()
 

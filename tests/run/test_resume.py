@@ -10,7 +10,7 @@ import pytest
 import torch
 from commands import TINY, command, environment, lta_run
 
-from lta.inference.checkpoint import read_checkpoint, to_resume
+from lta.inference.checkpoint import find_resume_checkpoint, read_checkpoint
 from lta.runtime import run_directory
 from lta.training.checkpoint_io import WholeFiles
 
@@ -51,7 +51,7 @@ def saved(tmp_path):
 def test_the_checkpoint_before_the_last_is_kept(saved):
     assert sorted(path.name for path in (saved / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt", "previous.ckpt"]
     assert read_checkpoint(saved / "checkpoints" / "previous.ckpt")["epoch"] == 0
-    assert to_resume(saved) == saved / "checkpoints" / "last.ckpt"
+    assert find_resume_checkpoint(saved) == saved / "checkpoints" / "last.ckpt"
 
 
 def cut(path):
@@ -80,31 +80,31 @@ def test_a_spoilt_last_checkpoint_is_set_aside(saved, caplog, spoil):
     last = saved / "checkpoints" / "last.ckpt"
     spoil(last)
     spoilt = last.read_bytes()
-    assert to_resume(saved) == last.with_name("previous.ckpt")
+    assert find_resume_checkpoint(saved) == last.with_name("previous.ckpt")
     assert "last.ckpt is no readable checkpoint" in caplog.text
     assert "going on from previous.ckpt, an epoch earlier" in caplog.text
     assert last.with_name("last.ckpt.broken").read_bytes() == spoilt
-    assert to_resume(saved) == last.with_name("previous.ckpt"), "also after the next cut"
+    assert find_resume_checkpoint(saved) == last.with_name("previous.ckpt"), "also after the next cut"
     WholeFiles(run_directory.PREVIOUS).save_checkpoint(checkpoint(1), last)
-    assert to_resume(saved) == last
+    assert find_resume_checkpoint(saved) == last
     assert read_checkpoint(last.with_name("previous.ckpt"))["epoch"] == 0, "the broken one takes nobody's place"
 
 
 def test_cut_off_between_the_two_renamings(saved):
     (saved / "checkpoints" / "last.ckpt").rename(saved / "checkpoints" / "last.ckpt.part")
-    assert to_resume(saved).name == "previous.ckpt"
+    assert find_resume_checkpoint(saved).name == "previous.ckpt"
 
 
 def test_both_spoilt_is_said(saved):
     for name in ("last.ckpt", "previous.ckpt"):
         cut(saved / "checkpoints" / name)
     with pytest.raises(ValueError, match=r"previous\.ckpt is no readable checkpoint"):
-        to_resume(saved)
+        find_resume_checkpoint(saved)
     assert (saved / "checkpoints" / "last.ckpt").is_file(), "nothing is moved where nothing can take its place"
 
 
 def test_no_checkpoint_yet(tmp_path):
-    assert to_resume(tmp_path) is None
+    assert find_resume_checkpoint(tmp_path) is None
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
@@ -114,10 +114,10 @@ def test_without_a_last_checkpoint_nothing_begins_again_over_what_there_is(saved
         (saved / "checkpoints" / name).unlink()
     (saved / "metrics.csv").write_text("epoch,lr\n" + "0,0.1\n" * epochs)
     if epochs == 1:
-        assert to_resume(saved) is None
+        assert find_resume_checkpoint(saved) is None
     else:
         with pytest.raises(ValueError, match=r"has trained 2 epochs and keeps no last.ckpt to go on from"):
-            to_resume(saved)
+            find_resume_checkpoint(saved)
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_last_one(saved, monkeypatch):

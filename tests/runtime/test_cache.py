@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from lta.runtime.cache import cache_folder
-from lta.runtime.files import whole_file
+from lta.runtime.files import replace_file
 from lta.transforms import fitted, gcn_zca, yuv_lcn
 from lta.transforms.gcn_zca import GcnZca
 from lta.transforms.yuv_lcn import YuvLcn
@@ -80,18 +80,18 @@ def test_what_is_no_folder_is_refused_by_its_key():
 
 def test_a_file_takes_its_place_when_it_is_whole(cache):
     for content in (b"first", b"second"):
-        with whole_file(cache / "deep" / "file") as file:
+        with replace_file(cache / "deep" / "file") as file:
             file.write(content)
         assert (cache / "deep" / "file").read_bytes() == content
     assert files_in(cache / "deep") == ["file"]
 
 
 def test_a_file_that_is_not_finished_leaves_the_one_before(cache):
-    with whole_file(cache / "file") as file:
+    with replace_file(cache / "file") as file:
         file.write(b"first")
 
     def interrupted():
-        with whole_file(cache / "file") as file:
+        with replace_file(cache / "file") as file:
             file.write(b"sec")
             raise KeyboardInterrupt
 
@@ -242,7 +242,7 @@ def test_of_several_processes_at_once_one_measures(cache):
     def one(number):
         if number is not None:
             barrier.wait(timeout=10)
-        return fitted.measured("some", {}, IMAGES, cache, measure)
+        return fitted.load_or_measure("some", {}, IMAGES, cache, measure)
 
     with ThreadPoolExecutor(4) as pool:
         assert all(same(found, expected) for found in pool.map(one, range(4)))

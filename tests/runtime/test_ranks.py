@@ -27,7 +27,7 @@ def test_place_and_log(monkeypatch, environment, place, log):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert ranks.place() == place
+    assert ranks.find_rank() == place
     assert ranks.log_name() == log
     assert ranks.is_first() == (place == (0, 0))
 

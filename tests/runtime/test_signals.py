@@ -14,14 +14,14 @@ from commands import TINY, command, environment
 
 from lta.callbacks.stopping import Stopping
 from lta.runtime import signals as signals_module
-from lta.runtime.run_directory import way_on, write_results
+from lta.runtime.run_directory import describe_way_on, write_results
 from lta.runtime.signals import Signals, Stopped
 
 
 @pytest.fixture
 def signals():
     watched = Signals()
-    with watched.handled():
+    with watched.catch():
         yield watched
 
 
@@ -49,7 +49,7 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch):
     (run / "checkpoints").mkdir(parents=True)
 
     def said():
-        with pytest.raises(Stopped) as stopped, signals_module.hinting(lambda: way_on(run)):
+        with pytest.raises(Stopped) as stopped, signals_module.add_hint(lambda: describe_way_on(run)):
             raise Stopped(signal.SIGTERM)
         return str(stopped.value)
 
@@ -71,7 +71,7 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path, monkeypatch):
 
 def test_at_the_end_all_is_as_before():
     before = {number: signal.getsignal(number) for number in signals_module.NAMES}
-    with Signals().handled():
+    with Signals().catch():
         assert signal.getsignal(signal.SIGTERM) != before[signal.SIGTERM]
     assert {number: signal.getsignal(number) for number in signals_module.NAMES} == before
 
@@ -80,7 +80,7 @@ def test_a_job_managers_own_handler_stays():
     seen = []
     before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(True))
     try:
-        with Signals().handled():
+        with Signals().catch():
             os.kill(os.getpid(), signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -90,7 +90,7 @@ def test_a_job_managers_own_handler_stays():
 def test_a_further_process_tells_the_first(monkeypatch):
     told = []
     watched = Signals()
-    with watched.handled(tell=12345), monkeypatch.context() as patch:
+    with watched.catch(tell=12345), monkeypatch.context() as patch:
         own = os.getpid()
         kill = os.kill
         patch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
@@ -104,7 +104,7 @@ def test_other_threads_leave_signals_alone():
     before = signal.getsignal(signal.SIGTERM)
 
     def run():
-        with Signals().handled():
+        with Signals().catch():
             found.append(signal.getsignal(signal.SIGTERM))
 
     found = []

@@ -10,7 +10,7 @@ from lta.runtime.signals import Stopped
 
 
 class Pretended:
-    """Stands in for `lta.sweep.jobs.run`: test/error is 10 + seed, val/error twice that, but for those in `failing`."""
+    """Stands in for `lta.sweep.jobs.run_jobs`: test/error is 10 + seed, val/error twice that, but for those in `failing`."""
 
     def __init__(self):
         self.calls: list[dict[str, Any]] = []
@@ -41,7 +41,7 @@ class Pretended:
 
 def pretend(monkeypatch, tmp_path) -> Pretended:
     pretended = Pretended()
-    monkeypatch.setattr("lta.sweep.session.run", pretended)
+    monkeypatch.setattr("lta.sweep.session.run_jobs", pretended)
     monkeypatch.setattr("lta.sweep.session.visible_cores", lambda: [0, 1])
     monkeypatch.chdir(tmp_path)
     return pretended

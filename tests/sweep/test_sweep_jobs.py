@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lta.sweep import jobs as sweep_jobs
-from lta.sweep.jobs import Job, reason, run
+from lta.sweep.jobs import Job, find_reason, run_jobs
 from lta.sweep.resources import Slot
 
 
@@ -18,7 +18,7 @@ def shell(tmp_path, *scripts):
 
 
 def run_all(jobs, slots=1, **options):
-    run(jobs, [Slot()] * slots, os.environ, **options)
+    run_jobs(jobs, [Slot()] * slots, os.environ, **options)
     return [job.status for job in jobs]
 
 
@@ -73,7 +73,7 @@ def test_the_console_is_kept_and_the_reason_is_that_of_the_last_start(tmp_path):
     ],
 )
 def test_reason(said, why):
-    assert reason(said) == why
+    assert find_reason(said) == why
 
 
 def test_what_is_not_waiting_does_not_run(tmp_path):

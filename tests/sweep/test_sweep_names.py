@@ -5,12 +5,12 @@ import re
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from lta.cli.resolvers import constant_and_swept
+from lta.cli.resolvers import split_overrides
 from lta.sweep.names import LONGEST, check_distinct, job_name, sweep_name
 
 
 def named(*overrides, params=None):
-    return sweep_name(*constant_and_swept(overrides, params))
+    return sweep_name(*split_overrides(overrides, params))
 
 
 def test_a_sweep_has_one_name_in_any_order_and_with_any_values():
@@ -52,7 +52,7 @@ def test_a_glob_is_part_of_the_name():
 
 
 def test_what_is_not_swept_is_constant():
-    constant, swept = constant_and_swept(["seed=1,2", "+x=1", "model.levels=[A,C]", "~head"], {"data": "a,b", "seed": "3"})
+    constant, swept = split_overrides(["seed=1,2", "+x=1", "model.levels=[A,C]", "~head"], {"data": "a,b", "seed": "3"})
     assert (swept, constant) == ({"seed", "data"}, {"+x": "1", "model.levels": "[A,C]", "~head": "null"})
 
 

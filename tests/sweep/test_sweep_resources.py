@@ -8,12 +8,12 @@ import pytest
 
 from lta.sweep.resources import (
     Slot,
-    gpus_asked,
+    count_gpus,
+    count_processes,
+    count_processes_in_slot,
     job_environment,
-    pinned,
-    processes_asked,
-    processes_in,
-    shares,
+    make_slots,
+    pin_to_cores,
     visible_cores,
     visible_gpus,
 )
@@ -29,7 +29,7 @@ from lta.sweep.resources import (
     ],
 )
 def test_shares(number, gpus, cores, expected):
-    assert shares(number, gpus, cores) == [Slot(tuple(own), part) for own, part in expected]
+    assert make_slots(number, gpus, cores) == [Slot(tuple(own), part) for own, part in expected]
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def test_else_the_drivers_tool_is_asked(tmp_path, script, gpus):
 )
 def test_what_a_job_asks_for(accelerator, devices, gpus, processes):
     trainer = {"accelerator": accelerator, "devices": devices}
-    assert (gpus_asked(trainer), processes_asked(trainer)) == (gpus, processes)
+    assert (count_gpus(trainer), count_processes(trainer)) == (gpus, processes)
 
 
 def test_a_job_that_takes_all_gpus_of_its_slot_has_a_process_for_each():
     slot = Slot(("0", "1", "2", "3"), tuple(range(8)))
     for accelerator, devices, processes in (("gpu", "auto", 4), ("auto", "auto", 4), ("auto", 2, 2), ("cpu", "auto", 1)):
-        assert processes_in(slot, {"accelerator": accelerator, "devices": devices}) == processes
-    assert processes_in(Slot((), (0, 1)), {"accelerator": "auto", "devices": "auto"}) == 1
+        assert count_processes_in_slot(slot, {"accelerator": accelerator, "devices": devices}) == processes
+    assert count_processes_in_slot(Slot((), (0, 1)), {"accelerator": "auto", "devices": "auto"}) == 1
 
 
 def test_nothing_of_another_run_reaches_a_job():
@@ -107,7 +107,7 @@ def test_threads_are_the_users_or_the_slots():
 def test_a_process_stays_on_its_slots_cores():
     core = visible_cores()[-1]
     before = os.sched_getaffinity(0)
-    with pinned([core]):
+    with pin_to_cores([core]):
         asked = subprocess.run([sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"], capture_output=True)
     assert asked.stdout.decode().strip() == f"{{{core}}}"
     assert os.sched_getaffinity(0) == before

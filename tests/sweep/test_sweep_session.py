@@ -11,7 +11,7 @@ from lta.runtime import run_directory
 from lta.runtime.files import write_json
 from lta.runtime.provenance import code_version
 from lta.sweep.jobs import Job
-from lta.sweep.session import check_options, objective, run_sweep
+from lta.sweep.session import check_options, read_objective, run_sweep
 
 HERE = Path("here")
 OLD = "0123456789ab"
@@ -48,7 +48,7 @@ def test_a_job_is_done_when_its_evaluators_have_answered_and_w_and_b_has_all(pre
     (job,) = sweep(made(seeds=[0]))
     complete = pretended.calls[0]["complete"]
     assert complete(job)
-    found = run_directory.results(job.directory)
+    found = run_directory.read_results(job.directory)
     run_directory.write_results(job.directory, found, complete=False)
     assert not complete(job), "it has ended with status 0, but not come to its end"
 
@@ -172,7 +172,7 @@ def test_runs_of_other_code_are_taken_and_that_is_said(pretended, capsys):
 
 def test_runs_of_different_precision_are_taken_together_and_that_is_said(pretended, capsys):
     for job, precision in zip(sweep(made()), ("bf16-mixed", "32-true"), strict=True):
-        found = run_directory.results(job.directory)
+        found = run_directory.read_results(job.directory)
         run_directory.write_results(job.directory, {**found, "precision": precision}, complete=True)
     assert "precision" not in capsys.readouterr().out
     sweep(made())
@@ -285,8 +285,8 @@ def test_wrong_options(slots, code, key, line):
 
 def test_the_objective_is_the_last_epochs(pretended):
     (job,) = sweep(made(seeds=[3]))
-    assert objective(job, "val/error") == 26.0
-    assert objective(job, "val/loss") is None
-    assert objective(job, None) is None
+    assert read_objective(job, "val/error") == 26.0
+    assert read_objective(job, "val/loss") is None
+    assert read_objective(job, None) is None
     write_json(job.directory / "results.json", {"test": {"error": 1.0}, "history": []})
-    assert objective(job, "val/error") is None
+    assert read_objective(job, "val/error") is None

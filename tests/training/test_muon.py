@@ -9,7 +9,7 @@ from torch import nn
 
 from lta.instantiate import build
 from lta.models.bare import BareConv2d
-from lta.training.muon import Muon, orthogonalised
+from lta.training.muon import Muon, orthogonalise_matrix
 from lta.training.recipes import SGDRecipe
 
 
@@ -17,18 +17,18 @@ from lta.training.recipes import SGDRecipe
 def test_singular_values_go_near_one_and_the_directions_stay(shape):
     matrix = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
-    found = torch.linalg.svdvals(orthogonalised(matrix))
+    found = torch.linalg.svdvals(orthogonalise_matrix(matrix))
     assert found.min() > 0.6
     assert found.max() < 1.25
-    turned = u.T @ orthogonalised(matrix) @ v.T  # diagonal: the same directions
+    turned = u.T @ orthogonalise_matrix(matrix) @ v.T  # diagonal: the same directions
     torch.testing.assert_close(turned, torch.diag(turned.diagonal()), atol=1e-9, rtol=0)
 
 
 def test_it_depends_on_the_direction_of_a_gradient_alone_and_zeros_stay():
     matrix = torch.randn(8, 20, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(orthogonalised(matrix), orthogonalised(1000 * matrix), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(orthogonalised(matrix.T), orthogonalised(matrix).T)
-    assert not orthogonalised(torch.zeros(3, 4)).any()
+    torch.testing.assert_close(orthogonalise_matrix(matrix), orthogonalise_matrix(1000 * matrix), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(orthogonalise_matrix(matrix.T), orthogonalise_matrix(matrix).T)
+    assert not orthogonalise_matrix(torch.zeros(3, 4)).any()
 
 
 def trained(weights, gradients, lr):
@@ -57,7 +57,7 @@ def test_two_steps_by_the_formulas(shape, form):
     seen = trained(start.to(memory_format=form), [first.to(memory_format=form), second.to(memory_format=form)], 0.1)
     for gradient, weight in zip((first.flatten(1), second.flatten(1)), seen, strict=True):
         buffer = 0.6 * buffer + gradient
-        expected = expected * out**0.5 / expected.norm() - 0.1 * larger * orthogonalised(gradient + 0.6 * buffer)
+        expected = expected * out**0.5 / expected.norm() - 0.1 * larger * orthogonalise_matrix(gradient + 0.6 * buffer)
         torch.testing.assert_close(weight, expected.view(shape), rtol=1e-6, atol=1e-6)
         assert weight.is_contiguous(memory_format=form)
 

@@ -13,7 +13,7 @@ import lta
 from lta.data.image_folder import ImageFolder
 from lta.evaluators.classification.evaluator import Classification
 from lta.instantiate import build
-from lta.pictures.read import read
+from lta.pictures.read import read_image
 from lta.training.classifier import Classifier
 from lta.training.predict import Prediction
 
@@ -124,7 +124,7 @@ def test_forms_of_one_picture(classifier, tmp_path):
         Image.open(path),
         path,
         str(path),
-        read(path),
+        read_image(path),
         np.asfortranarray(picture),
         np.dstack([picture, np.full((32, 32), 255, np.uint8)]),
         (tensor / 255).requires_grad_(),
@@ -172,14 +172,14 @@ def test_pictures_stand_upright_and_on_white(classifier, tmp_path):
     exif[0x0112] = 6
     photograph().save(tmp_path / "a.png", exif=exif)
     upright = classifier.predict(photograph().rotate(-90, expand=True))
-    for form in (tmp_path / "a.png", Image.open(tmp_path / "a.png"), read(tmp_path / "a.png")):
+    for form in (tmp_path / "a.png", Image.open(tmp_path / "a.png"), read_image(tmp_path / "a.png")):
         alike(classifier.predict(form), upright)
     hidden = photograph().convert("RGBA")
     hidden.putalpha(photograph(1).convert("L"))
     hidden.save(tmp_path / "b.png")
     white = Image.new("RGBA", hidden.size, "white")
     shown = classifier.predict(Image.alpha_composite(white, hidden).convert("RGB"))
-    for form in (tmp_path / "b.png", hidden, read(tmp_path / "b.png"), np.asarray(hidden)):
+    for form in (tmp_path / "b.png", hidden, read_image(tmp_path / "b.png"), np.asarray(hidden)):
         alike(classifier.predict(form), shown)
 
 

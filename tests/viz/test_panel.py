@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lta.viz.colour import COLOURS, backdrop, colour_table, overlay, relative, upsample
+from lta.viz.colour import COLOURS, backdrop, colour_table, normalise_map, overlay, upsample
 from lta.viz.outline import COLOUR
 from lta.viz.panel import PAGE, Example, enlarge, panel, strip
 
@@ -106,7 +106,7 @@ def test_what_a_user_can_get_wrong():
 
 
 def test_relative():
-    assert relative(np.array([[0.0, 0.5], [0.25, 0.1]])).tolist() == [[0, 1], [0.5, np.float32(0.2)]]
+    assert normalise_map(np.array([[0.0, 0.5], [0.25, 0.1]])).tolist() == [[0, 1], [0.5, np.float32(0.2)]]
 
 
 # --- strips and panels ----------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lta import checks
-from lta.evaluators.classification.views import VIEWS, averaged
+from lta.evaluators.classification.views import VIEWS, average_logits
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
-from lta.evaluators.passes import look_at
+from lta.evaluators.passes import run_forward_passes
 from lta.measures.intervals import mean, share
 
 
@@ -26,8 +26,8 @@ class Classification(Evaluator):
     name = "classification"
 
     def __init__(self, bins: int = 15, views: str = "one"):
-        checks.whole("evaluator.classification.bins", bins, least=1)
-        checks.choice("evaluator.classification.views", views, VIEWS)
+        checks.require_whole_number("evaluator.classification.bins", bins, least=1)
+        checks.require_choice("evaluator.classification.views", views, VIEWS)
         self.bins, self.views = bins, views
 
     def check(self, classifier: Any, data: Any) -> None:
@@ -37,14 +37,14 @@ class Classification(Evaluator):
         labels = labels_for(classifier, data, data.test)
         names = [str(name) for name in classifier.class_names]
 
-        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
-            logits = averaged(lambda view: classifier(view).logits, images, self.views)
+        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+            logits = average_logits(lambda view: classifier(view).logits, images, self.views)
             log_probabilities = logits.log_softmax(1)
             confidence, predicted = log_probabilities.exp().max(1)
             own = torch.from_numpy(labels[index]).to(images.device)[:, None]
             return {"predicted": predicted, "confidence": confidence, "nll": -log_probabilities.gather(1, own)[:, 0]}
 
-        found = look_at(classifier, data.test, look, data.eval_batch_size, "classification")
+        found = run_forward_passes(classifier, data.test, measure_batch, data.eval_batch_size, "classification")
         predicted = found["predicted"]
         wrong, sources = predicted != labels, data.test.sources
         confusion = np.zeros((len(names), len(names)), np.int64)

@@ -11,14 +11,14 @@ from scipy.integrate import trapezoid
 from torch import Tensor
 
 from lta import checks
-from lta.effects.blur import LARGEST, gaussian, mix
+from lta.effects.blur import LARGEST, apply_gaussian_blur, mix
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
 from lta.evaluators.faithfulness.table import curve_charts, table, text
-from lta.evaluators.passes import generator, look_at
-from lta.evaluators.sample import balanced_sample, said
+from lta.evaluators.passes import generator, run_forward_passes
+from lta.evaluators.sample import balanced_sample, describe_sample
 from lta.measures.intervals import means, share
-from lta.measures.pixel_maps import on_pixels, product
-from lta.measures.pixel_order import centrality, highest, lowest, ranks, tie_order
+from lta.measures.pixel_maps import enlarge_map, product
+from lta.measures.pixel_order import centrality, ranks, select_highest, select_lowest, tie_order
 from lta.measures.roles import derangement
 from lta.viz.colour import overlay
 from lta.viz.sheet import Tile, sheet
@@ -30,7 +30,7 @@ BATCH = 50
 """Images at once, at most: small enough that several processes have something to share."""
 EXAMPLES, SHOWN = 8, 0.25
 """How many pictures the sheet of examples has, and how much of each is blurred there."""
-SIDES = {"most": highest, "least": lowest}
+SIDES = {"most": select_highest, "least": select_lowest}
 
 
 class Faithfulness(Evaluator):
@@ -61,13 +61,13 @@ class Faithfulness(Evaluator):
         seed: int = 0,
     ):
         if images is not None:
-            checks.whole("evaluator.faithfulness.images", images, least=1)
+            checks.require_whole_number("evaluator.faithfulness.images", images, least=1)
         if isinstance(areas, str) or not isinstance(areas, Sequence) or not areas:
             raise ValueError(f"evaluator.faithfulness.areas={areas} must be a list of shares, for example [0.1,0.25,0.5]")
         for area in areas:
-            checks.number("evaluator.faithfulness.areas", area, 0, 1, without_low=True)
-        checks.number("evaluator.faithfulness.sigma", sigma, 0, LARGEST, without_low=True)
-        checks.whole("evaluator.faithfulness.seed", seed)
+            checks.require_number("evaluator.faithfulness.areas", area, 0, 1, without_low=True)
+        checks.require_number("evaluator.faithfulness.sigma", sigma, 0, LARGEST, without_low=True)
+        checks.require_whole_number("evaluator.faithfulness.seed", seed)
         self.images, self.areas, self.sigma, self.seed = images, sorted(set(areas)), sigma, seed
 
     def check(self, classifier: Any, data: Any) -> None:
@@ -78,14 +78,14 @@ class Faithfulness(Evaluator):
         labels = labels_for(classifier, data, split)
 
         levels, batch_size = classifier.network.levels, min(BATCH, data.eval_batch_size)
-        others = self._maps_of_others(classifier, split, batch_size)
+        others = self._compute_shuffled_maps(classifier, split, batch_size)
 
-        def look(images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
-            return self._look(classifier, images, index, {level: maps[index] for level, maps in others.items()})
+        def measure_batch(images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
+            return self._predict_blurred(classifier, images, index, {level: maps[index] for level, maps in others.items()})
 
-        found = look_at(classifier, split, look, batch_size, "faithfulness")
+        found = run_forward_passes(classifier, split, measure_batch, batch_size, "faithfulness")
         names = [*levels, *([PRODUCT] if len(levels) > 1 else []), *([SHUFFLED] if others else []), RANDOM, CENTRAL]
-        joint = _joint(levels) if others else None
+        joint = _choose_joint_order(levels) if others else None
         pixels = split.images.shape[1] * split.images.shape[2]
         blurred = [round(area * pixels) for area in self.areas]
         sharp, wholly_blurred = means(np.stack([found["sharp"], found["blurred"]], 1), split.sources)
@@ -100,39 +100,39 @@ class Faithfulness(Evaluator):
             "probability_sharp": sharp,
             "probability_wholly_blurred": wholly_blurred,
             "joint": joint,
-            "orders": _measured(
+            "orders": _summarise_orders(
                 names, joint, [count / pixels for count in blurred], self.areas, found, labels, split.sources
             ),
         }
-        lines = text(figures, said(len(labels), len(data.test.labels), "images"))
+        lines = text(figures, describe_sample(len(labels), len(data.test.labels), "images"))
         pictures = {"curves": curve_charts(figures), "examples": self._examples(classifier, split, labels)}
         return Result(figures, table(figures), lines, pictures)
 
     @torch.no_grad()
-    def _maps_of_others(self, classifier: Any, split: Any, batch_size: int) -> dict[str, Float[Tensor, "images _ _"]]:
+    def _compute_shuffled_maps(self, classifier: Any, split: Any, batch_size: int) -> dict[str, Float[Tensor, "images _ _"]]:
         """By level the map of another image for each; {} where there are no maps, or is no other image."""
         if not classifier.network.levels or len(split.labels) < 2:
             return {}
 
-        def look(images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
+        def measure_batch(images: Tensor, index: Int[np.ndarray, " batch"]) -> dict[str, Tensor]:
             return dict(classifier(images).attn)
 
-        found = look_at(classifier, split, look, batch_size, "maps")
+        found = run_forward_passes(classifier, split, measure_batch, batch_size, "maps")
         partner = derangement(len(split.labels), self.seed).numpy()
         return {level: torch.from_numpy(maps[partner]) for level, maps in found.items()}
 
     @torch.no_grad()
-    def _look(
+    def _predict_blurred(
         self, classifier: Any, images: Tensor, index: Int[np.ndarray, " batch"], others: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """`probability` (batch, orders, 2, areas) of the class predicted for the sharp picture, and the `classes` predicted;
         2 is for the highest and the lowest pixels of an order blurred."""
         out = classifier(images)
-        blurred = gaussian(images, self.sigma)
+        blurred = apply_gaussian_blur(images, self.sigma)
         whole = classifier(blurred).logits.float().softmax(1)
         sharp, predicted = out.logits.float().softmax(1).max(1)
         probability, classes = [], []
-        for ranked in self._ranked(out.attn, images, index, others).values():
+        for ranked in self._rank_pixels(out.attn, images, index, others).values():
             for blur_where in SIDES.values():
                 for area in self.areas:
                     seen = mix(images, blurred, blur_where(ranked, area).to(images.device))
@@ -149,7 +149,7 @@ class Faithfulness(Evaluator):
             "classes": torch.stack(classes, 1).view(shape),
         }
 
-    def _ranked(
+    def _rank_pixels(
         self,
         attn: Mapping[str, Tensor],
         images: Tensor,
@@ -158,11 +158,11 @@ class Faithfulness(Evaluator):
     ) -> dict[str, Int[Tensor, "batch height width"]]:
         """Each order's ranks of the pixels, on the CPU."""
         size = tuple(images.shape[2:])
-        orders = {level: on_pixels(values.cpu(), size) for level, values in attn.items()}
+        orders = {level: enlarge_map(values.cpu(), size) for level, values in attn.items()}
         if len(orders) > 1:
             orders[PRODUCT] = product(list(orders.values()))
         if others:
-            theirs = [on_pixels(values, size) for values in others.values()]
+            theirs = [enlarge_map(values, size) for values in others.values()]
             orders[SHUFFLED] = product(theirs) if len(theirs) > 1 else theirs[0]
         orders[RANDOM] = torch.zeros(len(images), *size)
         orders[CENTRAL] = centrality(size).expand(len(images), *size)
@@ -176,25 +176,25 @@ class Faithfulness(Evaluator):
         device = next(classifier.parameters()).device
         images = torch.from_numpy(split.images[index]).permute(0, 3, 1, 2).to(device)
         out = classifier(images)
-        ranked = self._ranked(out.attn, images, index, {})
+        ranked = self._rank_pixels(out.attn, images, index, {})
         levels = classifier.network.levels
-        chosen = _joint(levels) if levels else CENTRAL
+        chosen = _choose_joint_order(levels) if levels else CENTRAL
         most, least = ("most attended", "least attended") if levels else ("central", "outermost")
         masks = {
-            most: highest(ranked[chosen], SHOWN),
-            least: lowest(ranked[chosen], SHOWN),
-            "random": highest(ranked[RANDOM], SHOWN),
+            most: select_highest(ranked[chosen], SHOWN),
+            least: select_lowest(ranked[chosen], SHOWN),
+            "random": select_highest(ranked[RANDOM], SHOWN),
         }
         columns = {"picture": self._tiles(classifier, images, labels[index])}
         if levels:
             size = tuple(images.shape[2:])
-            maps = {level: on_pixels(values.cpu(), size) for level, values in out.attn.items()}
+            maps = {level: enlarge_map(values.cpu(), size) for level, values in out.attn.items()}
             drawn = (product(list(maps.values())) if len(maps) > 1 else maps[chosen]).numpy()
             columns["product of the maps" if len(maps) > 1 else f"map {chosen}"] = [
                 Tile(overlay(picture, values), f"true class {classifier.class_names[label]}")
                 for picture, values, label in zip(split.images[index], drawn, labels[index], strict=True)
             ]
-        blurred = gaussian(images, self.sigma)
+        blurred = apply_gaussian_blur(images, self.sigma)
         for name, mask in masks.items():
             seen = mix(images, blurred, mask.to(device))
             columns[f"{name} {100 * SHOWN:g} %"] = self._tiles(classifier, seen, labels[index])
@@ -211,7 +211,7 @@ class Faithfulness(Evaluator):
         ]
 
 
-def _joint(levels: Sequence[str]) -> str:
+def _choose_joint_order(levels: Sequence[str]) -> str:
     """The order that all levels make together."""
     return PRODUCT if len(levels) > 1 else levels[0]
 
@@ -228,7 +228,7 @@ def area_under(
     return trapezoid(values, [0, *shares, 1], axis=-1)
 
 
-def _measured(
+def _summarise_orders(
     names: Sequence[str],
     joint: str | None,
     shares: Sequence[float],
@@ -247,13 +247,13 @@ def _measured(
     columns = np.concatenate([values, *(values - values[:, [names.index(control)]] for control in controls)], 3)
     figures = np.array(means(columns.reshape(len(labels), -1), sources), object).reshape(columns.shape[1:])
     return {
-        name: _of_order(figures[number], wrong[:, number], sources, areas, _beside(name, joint))
+        name: _summarise_order(figures[number], wrong[:, number], sources, areas, _choose_controls(name, joint))
         for number, name in enumerate(names)
     }
 
 
-def _beside(name: str, joint: str | None) -> tuple[str, ...]:
-    """The controls that an order's figures are set beside, in the order of `_measured`."""
+def _choose_controls(name: str, joint: str | None) -> tuple[str, ...]:
+    """The controls that an order's figures are set beside, in the order of `_summarise_orders`."""
     if name == RANDOM:
         return ()
     if name in (CENTRAL, SHUFFLED):
@@ -261,7 +261,7 @@ def _beside(name: str, joint: str | None) -> tuple[str, ...]:
     return (RANDOM, CENTRAL, SHUFFLED) if name == joint else (RANDOM, CENTRAL)
 
 
-def _of_order(
+def _summarise_order(
     figures: Shaped[np.ndarray, "sides columns"],
     wrong: Bool[np.ndarray, "images sides areas"],
     sources: np.ndarray | None,
@@ -271,18 +271,18 @@ def _of_order(
     count = len(areas)
     wide = 1 + 2 * count
 
-    def figure(side: int, column: int, own: dict[str, Any] | None = None) -> dict[str, Any]:
+    def build_estimate(side: int, column: int, own: dict[str, Any] | None = None) -> dict[str, Any]:
         own = own or figures[side, column]
         differences = {f"minus_{name}": figures[side, k * wide + column] for k, name in enumerate(controls, start=1)}
         return own | differences
 
-    found: dict[str, Any] = {"deletion": figure(0, 0), "insertion": figure(1, 0)}
+    found: dict[str, Any] = {"deletion": build_estimate(0, 0), "insertion": build_estimate(1, 0)}
     for side, kind in enumerate(SIDES):
         found[kind] = [
             {
                 "area": area,
-                "probability": figure(side, 1 + k),
-                "error": figure(side, 1 + count + k, share(wrong[:, side, k], sources)),
+                "probability": build_estimate(side, 1 + k),
+                "error": build_estimate(side, 1 + count + k, share(wrong[:, side, k], sources)),
             }
             for k, area in enumerate(areas)
         ]

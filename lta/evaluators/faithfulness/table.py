@@ -31,7 +31,7 @@ def text(figures: Mapping[str, Any], images: str) -> list[str]:
             for name, order in orders.items()
         ),
     )
-    lines += _beside_controls(figures)
+    lines += _compare_with_controls(figures)
     lines.append(f"error in % with {100 * areas[at]:g} % of the pixels blurred")
     lines += _columns(
         ("", "first in the order", "minus random", "last in the order", "minus random"),
@@ -51,9 +51,9 @@ def table(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             for point in order[kind]:
                 row = {"order": name, "blurred": kind, "area": point["area"]}
                 for what in ("error", "probability"):
-                    row |= _named(what, point[what])
+                    row |= _flatten_estimate(what, point[what])
                     for control in ("random", "central", "shuffled"):
-                        row |= _named(f"{what}_minus_{control}", point[what].get(f"minus_{control}"))
+                        row |= _flatten_estimate(f"{what}_minus_{control}", point[what].get(f"minus_{control}"))
                 rows.append(row | {"n": point["error"]["n"]})
     return rows
 
@@ -100,7 +100,7 @@ def curve_charts(figures: Mapping[str, Any]) -> Image.Image:
     )
 
 
-def _beside_controls(figures: Mapping[str, Any]) -> list[str]:
+def _compare_with_controls(figures: Mapping[str, Any]) -> list[str]:
     """Whether the map says more of its picture than another picture's does, and than the middle of any picture."""
     joint = figures["joint"]
     if joint is None:
@@ -108,7 +108,7 @@ def _beside_controls(figures: Mapping[str, Any]) -> list[str]:
     lines = []
     for control, what in (("shuffled", "another image's"), ("central", "the middle of the picture")):
         differences = {kind: figures["orders"][joint][kind][f"minus_{control}"] for kind in ("deletion", "insertion")}
-        told = ", ".join(f"{kind} {_signed(difference, '.3f')}" for kind, difference in differences.items())
+        told = ", ".join(f"{kind} {_format_signed(difference, '.3f')}" for kind, difference in differences.items())
         lines.append(f"{joint} minus {what} ('{control}'): {told}")
     return lines
 
@@ -125,10 +125,10 @@ def _cells(figure: Mapping[str, Any], form: str) -> tuple[str, str]:
     beyond = figure.get("minus_random")
     if beyond is None:
         return own, ""
-    return own, _signed(beyond, form)
+    return own, _format_signed(beyond, form)
 
 
-def _signed(figure: Mapping[str, Any], form: str) -> str:
+def _format_signed(figure: Mapping[str, Any], form: str) -> str:
     low, high = figure["interval"]
     return f"{figure['value']:+{form}} ({low:+{form}} to {high:+{form}})"
 
@@ -139,6 +139,6 @@ def _columns(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]
     return ["  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _named(name: str, figure: Mapping[str, Any] | None) -> dict[str, Any]:
+def _flatten_estimate(name: str, figure: Mapping[str, Any] | None) -> dict[str, Any]:
     value, (low, high) = (figure["value"], figure["interval"]) if figure else (None, (None, None))
     return {name: value, f"{name}_low": low, f"{name}_high": high}

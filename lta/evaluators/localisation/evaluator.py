@@ -9,11 +9,11 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from lta import checks
-from lta.evaluators.evaluator import Evaluator, NotAsked, Result, check_masks
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_masks
 from lta.evaluators.localisation import pictures, table
-from lta.evaluators.localisation.explanations import EXPLANATIONS, explain, installed
-from lta.evaluators.localisation.scores import Objects, figures, pixel_maps, scored
-from lta.evaluators.passes import look_at
+from lta.evaluators.localisation.explanations import EXPLANATIONS, explain, has_explanation_libraries
+from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
+from lta.evaluators.passes import run_forward_passes
 from lta.measures.localisation import halves
 
 MAIN = 2
@@ -47,25 +47,25 @@ class Localisation(Evaluator):
         if explanations != "auto":
             explanations = [explanations] if isinstance(explanations, str) else list(explanations or [])
             for name in explanations:
-                checks.choice(f"{key}explanations", name, EXPLANATIONS)
-            if explanations and not installed():
+                checks.require_choice(f"{key}explanations", name, EXPLANATIONS)
+            if explanations and not has_explanation_libraries():
                 raise ValueError(f"{key}explanations={','.join(explanations)} needs: pip install lta[explain]")
         if explanation_images is not None:
-            checks.whole(f"{key}explanation_images", explanation_images, least=2)
+            checks.require_whole_number(f"{key}explanation_images", explanation_images, least=2)
         for name, value, least in (("steps", steps, 1), ("examples", examples, 0), ("seed", seed, 0)):
-            checks.whole(f"{key}{name}", value, least)
+            checks.require_whole_number(f"{key}{name}", value, least)
         self.explanations, self.explanation_images, self.steps = explanations, explanation_images, steps
         self.examples, self.seed = examples, seed
 
     def check(self, classifier: Any, data: Any) -> None:
         check_masks(self.name, data)
         object_masks(data.test)
-        if not classifier.network.levels and not self._asked()[0]:
-            raise NotAsked(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
+        if not classifier.network.levels and not self._choose_explanations()[0]:
+            raise NotApplicable(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
 
-    def _asked(self) -> tuple[list[str], bool]:
+    def _choose_explanations(self) -> tuple[list[str], bool]:
         """The explanations, and whether all are left out because their libraries are missing."""
-        left_out = self.explanations == "auto" and not installed()
+        left_out = self.explanations == "auto" and not has_explanation_libraries()
         return [] if left_out else list(EXPLANATIONS) if self.explanations == "auto" else self.explanations, left_out
 
     def run(self, classifier: Any, data: Any) -> Result:
@@ -73,21 +73,21 @@ class Localisation(Evaluator):
         split, levels = data.test, classifier.network.levels
         masks = object_masks(split)
         half = halves(len(masks), split.sources, self.seed)
-        asked, left_out = self._asked()
+        asked, left_out = self._choose_explanations()
 
-        said, maps = self._attention(classifier, data)
-        images = explained_images(half, self.explanation_images, self.seed) if asked else np.arange(0)
+        said, maps = self._compute_maps(classifier, data)
+        images = choose_explained_images(half, self.explanation_images, self.seed) if asked else np.arange(0)
         explained = {}
         if asked:
             found = explain(classifier, split.take(images), asked, self.steps, data.eval_batch_size)
             explained = {name: torch.from_numpy(found[name]) for name in asked}
         check_numbers(maps | explained)
 
-        objects = Objects.known(masks, half, split.sources)
+        objects = Objects.from_masks(masks, half, split.sources)
         kind = "attention" if getattr(classifier.network, "attention", None) is not None else "class activation map"
-        found = scored(maps, objects, np.arange(len(masks)), kind, combined=True, seed=self.seed)
-        found |= scored(explained, objects, images, "explanation", combined=False, seed=self.seed)
-        answer = figures(found, objects)
+        found = score_maps(maps, objects, np.arange(len(masks)), kind, combined=True, seed=self.seed)
+        found |= score_maps(explained, objects, images, "explanation", combined=False, seed=self.seed)
+        answer = summarise_scores(found, objects)
         sheets = {"iou_by_threshold": pictures.curves(answer)}
         if self.examples:
             among = images if asked else np.arange(len(masks))
@@ -107,15 +107,15 @@ class Localisation(Evaluator):
         rows = table.rows(answer)
         return Result(answer, rows, table.lines(answer, left_out), sheets)
 
-    def _attention(self, classifier: Any, data: Any) -> tuple[dict[str, np.ndarray], dict[str, Tensor]]:
+    def _compute_maps(self, classifier: Any, data: Any) -> tuple[dict[str, np.ndarray], dict[str, Tensor]]:
         """What the network says of each image, and its maps by level, each at its own resolution."""
 
-        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
             output = classifier(images)
             confidence, predicted = output.logits.float().softmax(1).max(1)
             return {"predicted": predicted, "confidence": confidence} | {f"map {k}": v for k, v in output.attn.items()}
 
-        found = look_at(classifier, data.test, look, data.eval_batch_size, self.name)
+        found = run_forward_passes(classifier, data.test, measure_batch, data.eval_batch_size, self.name)
         return found, {level: torch.from_numpy(found[f"map {level}"]) for level in classifier.network.levels}
 
 
@@ -134,7 +134,7 @@ def object_masks(split: Any) -> Bool[Tensor, "images height width"]:
     return masks
 
 
-def explained_images(half: Bool[np.ndarray, " images"], count: int | None, seed: int) -> np.ndarray:
+def choose_explained_images(half: Bool[np.ndarray, " images"], count: int | None, seed: int) -> np.ndarray:
     """`count` random images (all, where there are no more), in order; of each half as many, as far as they reach."""
     count = min(count or len(half), len(half))
     rng = np.random.default_rng((seed, 1))

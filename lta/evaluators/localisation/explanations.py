@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lta.evaluators.passes import look_at
+from lta.evaluators.passes import run_forward_passes
 
 EXPLANATIONS = {
     "gradcam": "Grad-CAM",
@@ -22,7 +22,7 @@ PIXELS = 2**16
 """Of a batch: gradients take many times the memory of a look."""
 
 
-def installed() -> bool:
+def has_explanation_libraries() -> bool:
     return all(find_spec(library) for library in ("captum", "pytorch_grad_cam"))
 
 
@@ -42,17 +42,17 @@ def explain(
     model = _Logits(classifier)
     methods = {name: _METHODS[name](model, steps) for name in names}
 
-    def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+    def explain_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
         with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
             pixels = images.float()
             predicted = model(pixels).detach().argmax(1)
             return {name: method(pixels.clone().requires_grad_(), predicted) for name, method in methods.items()}
 
     size = split.images.shape[1] * split.images.shape[2]
-    return look_at(classifier, split, look, max(1, min(batch_size, PIXELS // size)), "explanations")
+    return run_forward_passes(classifier, split, explain_batch, max(1, min(batch_size, PIXELS // size)), "explanations")
 
 
-def deepest(network: nn.Module) -> nn.Module:
+def find_deepest_stage(network: nn.Module) -> nn.Module:
     """The trunk's last stage, level C: what every network of lta attends, pools or makes its query from."""
     return list(network.trunk.stages.values())[-1]
 
@@ -75,7 +75,7 @@ Method = Callable[[Tensor, Tensor], Tensor]
 def _gradcam(model: _Logits, steps: int) -> Method:
     from captum.attr import LayerGradCam
 
-    method = LayerGradCam(model, deepest(model.network))
+    method = LayerGradCam(model, find_deepest_stage(model.network))
     return lambda pixels, target: method.attribute(pixels, target, relu_attributions=True).detach().squeeze(1)
 
 
@@ -84,7 +84,7 @@ def _gradcam_pp(model: _Logits, steps: int) -> Method:
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     def maps(pixels: Tensor, target: Tensor) -> Tensor:
-        with GradCAMPlusPlus(model, [deepest(model.network)]) as method:  # its hooks hold batches until it ends
+        with GradCAMPlusPlus(model, [find_deepest_stage(model.network)]) as method:  # its hooks hold batches until it ends
             found = method(pixels, [ClassifierOutputTarget(int(one)) for one in target])
             return torch.from_numpy(found)
 

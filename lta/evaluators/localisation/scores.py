@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from lta.measures.intervals import difference, mean
-from lta.measures.localisation import THRESHOLDS, Scores, chance_iou, cross_fitted, score
+from lta.measures.localisation import THRESHOLDS, Scores, chance_iou, cross_fit_thresholds, score
 from lta.measures.pixel_maps import COMBINATIONS, combine, density
 from lta.measures.roles import centre_prior, derangement
 
@@ -30,7 +30,7 @@ class Values(NamedTuple):
     curve: np.ndarray
 
 
-class Scored(NamedTuple):
+class MapScores(NamedTuple):
     """A map's values on `images` (positions in the split), and its controls' values there, by measure."""
 
     kind: str
@@ -52,7 +52,7 @@ class Objects(NamedTuple):
     fixed: dict[str, Values]
 
     @classmethod
-    def known(cls, masks: Tensor, half: np.ndarray, sources: np.ndarray | None) -> "Objects":
+    def from_masks(cls, masks: Tensor, half: np.ndarray, sources: np.ndarray | None) -> "Objects":
         size = tuple(masks.shape[1:])
         prior = [density(centre_prior(masks[half != side].sum(0, keepdim=True).float())[None], size) for side in (0, 1)]
         scores = _score(
@@ -62,13 +62,15 @@ class Objects(NamedTuple):
             },
             masks,
         )
-        return cls(masks, half, sources, {name: _values(one, half) for name, one in scores.items()})
+        return cls(masks, half, sources, {name: _fit_thresholds(one, half) for name, one in scores.items()})
 
     def groups(self, images: np.ndarray) -> np.ndarray | None:
         return None if self.sources is None else self.sources[images]
 
 
-def scored(native: Maps, objects: Objects, images: np.ndarray, kind: str, combined: bool, seed: int) -> dict[str, Scored]:
+def score_maps(
+    native: Maps, objects: Objects, images: np.ndarray, kind: str, combined: bool, seed: int
+) -> dict[str, MapScores]:
     """Scores of maps of the images at positions `images`, with `combined` also of their combinations."""
     if not native:
         return {}
@@ -81,12 +83,14 @@ def scored(native: Maps, objects: Objects, images: np.ndarray, kind: str, combin
     )
     found = {}
     for name, scores in straight.items():
-        own, other = _values(scores, half), _values(shuffled[name], half)
+        own, other = _fit_thresholds(scores, half), _fit_thresholds(shuffled[name], half)
         controls = {control: {key: values.of[key][images] for key in MEASURES} for control, values in objects.fixed.items()}
-        controls |= {"shuffled": other.of, "chance": _chance(scores, own.columns, area)}
+        controls |= {"shuffled": other.of, "chance": _compute_chance(scores, own.columns, area)}
         thresholds = [float(THRESHOLDS[own.columns[half == side][0]]) for side in (False, True)]
         map_size = list(native[name].shape[1:]) if name in native else list(size)
-        found[name] = Scored(kind if name in native else "combination", map_size, images, own, other, controls, thresholds)
+        found[name] = MapScores(
+            kind if name in native else "combination", map_size, images, own, other, controls, thresholds
+        )
     return found
 
 
@@ -96,7 +100,7 @@ def pixel_maps(native: Maps, index: np.ndarray, size: Sequence[int], combined: b
     return maps | ({how: combine(list(maps.values()), how) for how in COMBINATIONS} if combined and len(maps) > 1 else {})
 
 
-def figures(found: Mapping[str, Scored], objects: Objects) -> dict[str, Any]:
+def summarise_scores(found: Mapping[str, MapScores], objects: Objects) -> dict[str, Any]:
     """`maps`: by map and measure the mean over images, each control's, and the paired difference to each; of attention
     also the difference to each explanation, on the images that were explained. `curves`: IoU by threshold."""
     explanations = {name: one for name, one in found.items() if one.kind == "explanation"}
@@ -133,14 +137,14 @@ def _score(maps_of: Callable[[np.ndarray], dict[str, Tensor]], masks: Tensor) ->
     return {name: Scores(*map(np.concatenate, zip(*scores, strict=True))) for name, scores in parts.items()}
 
 
-def _values(scores: Scores, half: np.ndarray) -> Values:
-    columns = cross_fitted(scores.iou, half)
+def _fit_thresholds(scores: Scores, half: np.ndarray) -> Values:
+    columns = cross_fit_thresholds(scores.iou, half)
     of = {"iou": scores.iou[np.arange(len(half)), columns], "iou_mean": scores.iou.mean(1)}
     of |= {name: getattr(scores, name).astype(np.float64) for name in ("pointing", "energy", "auc")}
     return Values(of, columns, scores.iou.mean(0))
 
 
-def _chance(scores: Scores, columns: np.ndarray, area: np.ndarray) -> dict[str, np.ndarray]:
+def _compute_chance(scores: Scores, columns: np.ndarray, area: np.ndarray) -> dict[str, np.ndarray]:
     """What the map's own values would score at random pixels: as many are taken, at the map's own threshold."""
     iou = chance_iou(scores.taken, area)
     auc = np.where(np.isnan(scores.auc), np.nan, 0.5)

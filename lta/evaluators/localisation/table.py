@@ -17,11 +17,11 @@ def rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name, one in figures["maps"].items():
         for key in MEASURES:
             figure = one[key]
-            row = {"map": name, "kind": one["kind"], "measure": key, "n": figure["n"], **_value("", figure)}
+            row = {"map": name, "kind": one["kind"], "measure": key, "n": figure["n"], **_flatten_estimate("", figure)}
             row |= {f"threshold_{k}": value for k, value in enumerate(one["thresholds"], start=1)}
             for control in CONTROLS:
-                row |= _value(f"{control}_", figure["controls"][control])
-                row |= _value(f"over_{control}_", figure["controls"][control]["difference"])
+                row |= _flatten_estimate(f"{control}_", figure["controls"][control])
+                row |= _flatten_estimate(f"over_{control}_", figure["controls"][control]["difference"])
             table.append(row)
     return table
 
@@ -40,11 +40,16 @@ def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
         figure = one["iou"]
         low, high = figure["interval"]
         controls = " ".join(f"{figure['controls'][control]['value']:8.3f}" for control in CONTROLS)
-        said.append(f"{names[name]:{wide}} {figure['value']:.3f} ({low:.3f} to {high:.3f})   {controls}   {_over(figure)}")
+        said.append(
+            f"{names[name]:{wide}} {figure['value']:.3f} ({low:.3f} to {high:.3f})   "
+            f"{controls}   {_format_difference(figure)}"
+        )
     others = [key for key in MEASURES if key != "iou"]
     said.append(f"{'':{wide}} " + " ".join(f"{NAMES[key] + ' (over best)':>26}" for key in others))
     for name, one in found.items():
-        cells = (f"{one[key]['value']:.3f} ({_best(one[key])[1]['value']:+.3f}){_mark(one[key])}" for key in others)
+        cells = (
+            f"{one[key]['value']:.3f} ({_find_best_control(one[key])[1]['value']:+.3f}){_mark(one[key])}" for key in others
+        )
         said.append(f"{names[name]:{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
     for control in ("uniform", "centre_prior"):
         first = next(iter(found.values()))
@@ -56,7 +61,7 @@ def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
     )
     chosen = " ".join(f"{name}={_thresholds(one, grid)}" for name, one in found.items())
     said += wrap(f"thresholds, shares of a map's range: {chosen}", 125, subsequent_indent="  ")
-    if any(_at_the_edge(one, grid) for one in found.values()):
+    if any(_is_at_edge(one, grid) for one in found.values()):
         said.append("! the lowest or the highest of them: the lowest takes all but a map's minimum, whatever the map says")
     said.append("* above every control, with a 95 % interval that excludes 0")
     if left_out:
@@ -75,21 +80,21 @@ def display_name(name: str, one: Mapping[str, Any]) -> str:
 def _thresholds(one: Mapping[str, Any], grid: Sequence[float]) -> str:
     """Of the two halves."""
     values = "/".join(f"{value:.2g}" for value in sorted(set(one["thresholds"])))
-    return values + "!" if _at_the_edge(one, grid) else values
+    return values + "!" if _is_at_edge(one, grid) else values
 
 
-def _at_the_edge(one: Mapping[str, Any], grid: Sequence[float]) -> bool:
+def _is_at_edge(one: Mapping[str, Any], grid: Sequence[float]) -> bool:
     return bool({grid[0], grid[-1]} & set(one["thresholds"]))
 
 
-def _best(figure: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _find_best_control(figure: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """The control of the highest value, and the difference to it."""
     control = max(CONTROLS, key=lambda control: figure["controls"][control]["value"])
     return control, figure["controls"][control]["difference"]
 
 
-def _over(figure: Mapping[str, Any]) -> str:
-    _, found = _best(figure)
+def _format_difference(figure: Mapping[str, Any]) -> str:
+    _, found = _find_best_control(figure)
     low, high = found["interval"]
     return f"{found['value']:+.3f} ({low:+.3f} to {high:+.3f}){_mark(figure)}"
 
@@ -99,5 +104,5 @@ def _mark(figure: Mapping[str, Any]) -> str:
     return "*" if above else " "
 
 
-def _value(prefix: str, figure: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten_estimate(prefix: str, figure: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{prefix}value": figure["value"], f"{prefix}low": figure["interval"][0], f"{prefix}high": figure["interval"][1]}

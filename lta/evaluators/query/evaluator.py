@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from lta import checks
-from lta.evaluators.evaluator import Evaluator, NotAsked, Result, check_attention
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_attention
 from lta.evaluators.query import pictures, table
-from lta.evaluators.query.pairs import asks_for_pairs, choose_donors, classes_of, pair_figures
-from lta.evaluators.query.replaced import KINDS, own_pass, readers, replaced_pass, stand_ins
+from lta.evaluators.query.pairs import choose_donors, classes_of, has_pairs, summarise_pairs
+from lta.evaluators.query.replaced import KINDS, make_stand_ins, readers, run_own_queries, run_replaced_queries
 from lta.measures.intervals import mean, share
 from lta.measures.map_change import map_change
 from lta.measures.roles import derangement
@@ -38,13 +38,13 @@ class Query(Evaluator):
 
     def __init__(self, directions: int = 1, examples: int = 6, seed: int = 0):
         for name, value, least in (("directions", directions, 1), ("examples", examples, 0), ("seed", seed, 0)):
-            checks.whole(f"evaluator.query.{name}", value, least)
+            checks.require_whole_number(f"evaluator.query.{name}", value, least)
         self.directions, self.examples, self.seed = directions, examples, seed
 
     def check(self, classifier: Any, data: Any) -> None:
         check_attention(self.name, classifier)
         if not hasattr(classifier.network, "queries"):
-            raise NotAsked(
+            raise NotApplicable(
                 f"evaluator=query replaces the query, and {type(classifier.network).__name__} has none: its maps are made "
                 "without one"
             )
@@ -52,21 +52,21 @@ class Query(Evaluator):
             raise ValueError(
                 f"evaluator=query gives each image another's query: {len(data.test.labels)} test image is too few"
             )
-        if asks_for_pairs(data.test) and classifier.network.branches:
+        if has_pairs(data.test) and classifier.network.branches:
             classes_of(classifier, data)
 
     def run(self, classifier: Any, data: Any) -> Result:
         self.check(classifier, data)
         network, split, batch_size = classifier.network, data.test, data.eval_batch_size
-        levels = {level: _about(network, level) for level in network.levels}
+        levels = {level: _describe_level(network, level) for level in network.levels}
         figures: dict[str, Any] = {"levels": levels, "predictions": {}, "pairs": None}
         sheets = {}
         if network.branches:
-            own = own_pass(classifier, split, batch_size)
+            own = run_own_queries(classifier, split, batch_size)
             queries = {source: own[f"g {source}"] for source in network.branches}
-            replaced = stand_ins(queries, self.seed)
-            donors = choose_donors(classifier, data, queries, self.seed) if asks_for_pairs(split) else None
-            found = replaced_pass(
+            replaced = make_stand_ins(queries, self.seed)
+            donors = choose_donors(classifier, data, queries, self.seed) if has_pairs(split) else None
+            found = run_replaced_queries(
                 classifier,
                 split,
                 queries,
@@ -78,11 +78,13 @@ class Query(Evaluator):
             )
             for level, about in levels.items():
                 if about["query"] is not None:
-                    about |= _changes(found, own, level, about["normaliser"], split.sources, self.seed)
-            figures["predictions"] = {source: _predictions(found, source, split.sources) for source in network.branches}
+                    about |= _summarise_changes(found, own, level, about["normaliser"], split.sources, self.seed)
+            figures["predictions"] = {
+                source: _summarise_predictions(found, source, split.sources) for source in network.branches
+            }
             if donors:
                 sizes = {level: tuple(about["map"]) for level, about in levels.items() if about["query"] is not None}
-                figures["pairs"] = pair_figures(found, classifier, data, donors, sizes)
+                figures["pairs"] = summarise_pairs(found, classifier, data, donors, sizes)
             shown = np.unique(np.linspace(0, len(split.labels) - 1, self.examples).round().astype(int))
             if self.examples:
                 sheets = pictures.sheets(classifier, data, shown, replaced, found, donors, self.seed)
@@ -91,7 +93,7 @@ class Query(Evaluator):
         return Result(figures, table.rows(figures), table.lines(figures, len(split.labels)), sheets)
 
 
-def _about(network: Any, level: str) -> dict[str, Any]:
+def _describe_level(network: Any, level: str) -> dict[str, Any]:
     return {
         "query": network.queries[level],
         "read_by": readers(network).get(network.queries[level], []),
@@ -101,7 +103,7 @@ def _about(network: Any, level: str) -> dict[str, Any]:
     }
 
 
-def _changes(
+def _summarise_changes(
     found: Mapping[str, np.ndarray],
     own: Mapping[str, np.ndarray],
     level: str,
@@ -114,19 +116,19 @@ def _changes(
     kinds = {kind: {name: found[f"{kind} {level} {name}"] for name in other} for kind in KINDS}
     names = [name for name in other if name != "total" or normaliser != "softmax"]
 
-    def figures(change: Mapping[str, Any]) -> dict[str, Any]:
+    def summarise_change(change: Mapping[str, Any]) -> dict[str, Any]:
         largest = {f"{name}_max": float(change[name].max()) for name in names if name in ("tv", "total")}
         return {name: mean(np.asarray(change[name]), sources) for name in names} | largest
 
     return {
         "map": list(maps.shape[1:]),
-        "replaced_by": {kind: figures(change) for kind, change in kinds.items()},
-        "other_picture": figures({name: value.numpy() for name, value in other.items()}),
+        "replaced_by": {kind: summarise_change(change) for kind, change in kinds.items()},
+        "other_picture": summarise_change({name: value.numpy() for name, value in other.items()}),
         "gain": mean(found[f"gain {level}"], sources),
     }
 
 
-def _predictions(found: Mapping[str, np.ndarray], source: str, sources: np.ndarray | None) -> dict[str, Any]:
+def _summarise_predictions(found: Mapping[str, np.ndarray], source: str, sources: np.ndarray | None) -> dict[str, Any]:
     changed = {kind: found[f"{kind} g_{source} changed"] for kind in KINDS}
     return {
         kind: {"changed": share(flags, sources), "tv": mean(found[f"{kind} g_{source} tv"], sources)}

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from lta.evaluators.evaluator import labels_for
-from lta.evaluators.query.replaced import ROLES, own_pass
+from lta.evaluators.query.replaced import ROLES, run_own_queries
 from lta.measures.intervals import difference, mean
 from lta.measures.roles import coverage
 
@@ -31,7 +31,7 @@ class Donors(NamedTuple):
     asked: Bool[np.ndarray, " images"]
 
 
-def asks_for_pairs(split: Any) -> bool:
+def has_pairs(split: Any) -> bool:
     return split.side_labels is not None and split.roles is not None
 
 
@@ -49,7 +49,7 @@ def choose_donors(classifier: Any, data: Any, own: Mapping[str, np.ndarray], see
     """
     split, singles = data.test, getattr(data, "singles", None)
     if singles is not None:
-        found = own_pass(classifier, singles, data.eval_batch_size)
+        found = run_own_queries(classifier, singles, data.eval_batch_size)
         queries = {source: found[f"g {source}"] for source in own}
         said = f"{len(singles.labels):,} pictures of one object"
     else:
@@ -79,7 +79,7 @@ def _draw(rng: np.random.Generator, candidates: np.ndarray | None, key: np.ndarr
     return -1 if candidates is None or not len(candidates) else int(rng.choice(candidates))
 
 
-def pair_figures(
+def summarise_pairs(
     found: Mapping[str, np.ndarray], classifier: Any, data: Any, donors: Donors, sizes: Mapping[str, tuple[int, int]]
 ) -> dict[str, Any]:
     """Of each of the levels in `sizes` (rows and columns of their maps), for `energy` (share of the attention) and
@@ -96,7 +96,7 @@ def pair_figures(
     named = {object_: found["own predicted"][asked] == classes[object_] for object_ in ROLES}
     names_one = named["main"] | named["side"]
 
-    def compared(of: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
+    def compare_objects(of: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
         """`of[whose query][object]`"""
         query, other = ((of["main"][a] + of["side"][b]) / 2 for a, b in (("main", "side"), ("side", "main")))
         return {"query": mean(query, groups), "other": mean(other, groups), "difference": difference(query, other, groups)}
@@ -113,8 +113,8 @@ def pair_figures(
                 name: np.where(names_one, np.where(named["main"], of["own"][one], of["own"][OTHER[one]]), np.nan)
                 for name, one in (("named", "main"), ("not_named", "side"))
             }
-            levels[level][score] = compared(of) | {name: mean(values, groups) for name, values in own.items()}
-            levels[level][score]["uniform"] = _uniform(split.roles[asked], size, score)
+            levels[level][score] = compare_objects(of) | {name: mean(values, groups) for name, values in own.items()}
+            levels[level][score]["uniform"] = _compute_uniform_score(split.roles[asked], size, score)
         levels[level]["verdict"] = _verdict(levels[level]["energy"]["difference"])
     predicted = {
         whose: {object_: (found[f"{whose} predicted"][asked] == classes[object_]).astype(float) for object_ in ROLES}
@@ -125,11 +125,11 @@ def pair_figures(
         "left_out": int((~asked).sum()),
         "queries_of": donors.said,
         "levels": levels,
-        "predictions": compared(predicted) | {"own_names_one": mean(names_one.astype(float), groups)},
+        "predictions": compare_objects(predicted) | {"own_names_one": mean(names_one.astype(float), groups)},
     }
 
 
-def _uniform(roles: np.ndarray, size: tuple[int, int], score: str) -> float:
+def _compute_uniform_score(roles: np.ndarray, size: tuple[int, int], score: str) -> float:
     """What uniform attention has on either object, on average."""
     covered = coverage(torch.from_numpy(np.ascontiguousarray(roles)), size)
     main, side = covered[:, ROLES["main"]], covered[:, ROLES["side"]]

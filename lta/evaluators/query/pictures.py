@@ -58,9 +58,11 @@ def sheets(
                     Tile(overlay(split.images[at], own[level][row])),
                     Tile(split.images[partner[row]], names(split.labels[partner[[row]]])[0]),
                     Tile(overlay(split.images[at], another[row]), f"r {found[f'another {level} correlation'][at]:.3f}"),
-                    Tile(difference(split.images[at], own[level][row], another[row]), _tv(found, "another", level, at)),
+                    Tile(
+                        difference(split.images[at], own[level][row], another[row]), _format_tv(found, "another", level, at)
+                    ),
                     Tile(overlay(split.images[at], zero[row])),
-                    Tile(difference(split.images[at], own[level][row], zero[row]), _tv(found, "zero", level, at)),
+                    Tile(difference(split.images[at], own[level][row], zero[row]), _format_tv(found, "zero", level, at)),
                 ]
                 for row, at in enumerate(shown.tolist())
             ],
@@ -79,8 +81,10 @@ def sheets(
                 [
                     Tile(split.images[at], " and ".join(names(np.array([split.labels[at], split.side_labels[at]])))),
                     Tile(overlay(split.images[at], own[level][row])),
-                    *_under(donors, "main", split, main[row], at, names(split.labels[[at]])[0], found, level),
-                    *_under(donors, "side", split, side[row], at, names(split.side_labels[[at]])[0], found, level),
+                    *_make_donor_tiles(donors, "main", split, main[row], at, names(split.labels[[at]])[0], found, level),
+                    *_make_donor_tiles(
+                        donors, "side", split, side[row], at, names(split.side_labels[[at]])[0], found, level
+                    ),
                     Tile(difference(split.images[at], main[row], side[row]), "first query to second"),
                 ]
                 for row, at in rows
@@ -92,7 +96,7 @@ def sheets(
     return pictures
 
 
-def _under(
+def _make_donor_tiles(
     donors: Donors, whose: str, split: Any, attn: np.ndarray, at: int, name: str, found: Mapping[str, np.ndarray], level: str
 ) -> tuple[Tile, Tile]:
     """The picture that the query is of, and the map under it."""
@@ -102,6 +106,6 @@ def _under(
     return Tile(donors.split.images[donors.chosen[whose][at]], name), Tile(overlay(split.images[at], attn), text)
 
 
-def _tv(found: Mapping[str, np.ndarray], kind: str, level: str, at: int) -> str:
+def _format_tv(found: Mapping[str, np.ndarray], kind: str, level: str, at: int) -> str:
     moved = 100 * found[f"{kind} {level} tv"][at]
     return f"{moved:.2g} % moved" if moved >= LEAST else f"< {LEAST:g} % moved"

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lta.evaluators.passes import look_at
+from lta.evaluators.passes import run_forward_passes
 from lta.measures.map_change import gain, map_change
 from lta.measures.map_statistics import CONSTANT
 from lta.measures.roles import coverage, derangement, role_mass
@@ -26,10 +26,10 @@ def readers(network: Any) -> dict[str, list[str]]:
     return {source: [t for t in network.levels if network.queries[t] == source] for source in network.branches}
 
 
-def own_pass(classifier: Any, split: Any, batch_size: int) -> dict[str, np.ndarray]:
+def run_own_queries(classifier: Any, split: Any, batch_size: int) -> dict[str, np.ndarray]:
     """Of each image under its own queries: "g <level>", "map <level>" and "predicted"."""
 
-    def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+    def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
         with torch.autocast(images.device.type, enabled=False):
             output = classifier(images)
         return (
@@ -38,10 +38,10 @@ def own_pass(classifier: Any, split: Any, batch_size: int) -> dict[str, np.ndarr
             | {"predicted": output.logits.argmax(1)}
         )
 
-    return look_at(classifier, split, look, batch_size, "query: own")
+    return run_forward_passes(classifier, split, measure_batch, batch_size, "query: own")
 
 
-def stand_ins(queries: Queries, seed: int) -> dict[str, dict[str, Float[np.ndarray, "images channels"]]]:
+def make_stand_ins(queries: Queries, seed: int) -> dict[str, dict[str, Float[np.ndarray, "images channels"]]]:
     """By what stands in (KINDS), then as `queries`.
 
     `another` is that of a random other image, the same one for all levels; `noise` is Gaussian, each coordinate with its
@@ -53,11 +53,11 @@ def stand_ins(queries: Queries, seed: int) -> dict[str, dict[str, Float[np.ndarr
     return {
         "another": {source: g[partner] for source, g in queries.items()},
         "zero": {source: np.zeros_like(g) for source, g in queries.items()},
-        "noise": {source: matched_noise(g, rng) for source, g in queries.items()},
+        "noise": {source: draw_matched_noise(g, rng) for source, g in queries.items()},
     }
 
 
-def matched_noise(
+def draw_matched_noise(
     vectors: Float[np.ndarray, "images channels"], rng: np.random.Generator
 ) -> Float[np.ndarray, "images channels"]:
     """Gaussian vectors of the same shape and type; each coordinate has the mean and standard deviation of the given."""
@@ -65,7 +65,7 @@ def matched_noise(
     return (exact.mean(0) + exact.std(0) * rng.standard_normal(vectors.shape)).astype(vectors.dtype)
 
 
-def replaced_pass(
+def run_replaced_queries(
     classifier: Any,
     split: Any,
     queries: Queries,
@@ -79,14 +79,14 @@ def replaced_pass(
     where the predicted class changes) and "<kind> g_<source> tv" (of the class probabilities); "gain <level>".
 
     Where there are `of_classes`, all queries at once are replaced by each of them: "<whose> <level> energy <role>" (share
-    of the attention), "<whose> <level> pointing <role>" (`points_at`), "<whose> predicted"; the same of "own".
+    of the attention), "<whose> <level> pointing <role>" (`score_pointing`), "<whose> predicted"; the same of "own".
     """
     network = classifier.network
     rng = np.random.default_rng((seed, 2))
     along = {source: rng.standard_normal((directions, *g.shape), np.float32) for source, g in queries.items()}
 
-    def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
-        def on_device(array: np.ndarray) -> Tensor:
+    def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+        def move_to_device(array: np.ndarray) -> Tensor:
             return torch.from_numpy(array).to(images.device)
 
         found: dict[str, Tensor] = {}
@@ -96,41 +96,41 @@ def replaced_pass(
             likely = own.logits.softmax(1)
             for source, levels in readers(network).items():
                 for kind, given in replaced.items():
-                    output = network(seen, {source: on_device(given[source][index])}, kept)
+                    output = network(seen, {source: move_to_device(given[source][index])}, kept)
                     for level in levels:
                         change = map_change(own.attn[level], output.attn[level])
                         found |= {f"{kind} {level} {name}": value for name, value in change._asdict().items()}
                     found[f"{kind} g_{source} changed"] = own.logits.argmax(1) != output.logits.argmax(1)
                     found[f"{kind} g_{source} tv"] = (likely - output.logits.softmax(1)).abs().sum(1) / 2
 
-                def read(g: Tensor, source: str = source, levels: list[str] = levels) -> dict[str, Tensor]:
+                def compute_maps(g: Tensor, source: str = source, levels: list[str] = levels) -> dict[str, Tensor]:
                     attn = network(seen, {source: g}, kept).attn
                     return {level: attn[level] for level in levels}
 
-                gains = [gain(read, own.global_feats[source], on_device(one[index])) for one in along[source]]
+                gains = [gain(compute_maps, own.global_feats[source], move_to_device(one[index])) for one in along[source]]
                 found |= {f"gain {level}": torch.stack([one[level] for one in gains]).mean(0) for level in levels}
             if of_classes:
-                roles = on_device(np.ascontiguousarray(split.roles[index]))
-                found |= _looks_at("own", own, roles)
+                roles = move_to_device(np.ascontiguousarray(split.roles[index]))
+                found |= _score_objects("own", own, roles)
                 for whose, given in of_classes.items():
-                    output = network(seen, {source: on_device(g[index]) for source, g in given.items()}, kept)
-                    found |= _looks_at(whose, output, roles)
+                    output = network(seen, {source: move_to_device(g[index]) for source, g in given.items()}, kept)
+                    found |= _score_objects(whose, output, roles)
         return found
 
-    return look_at(classifier, split, look, batch_size, "query: replaced")
+    return run_forward_passes(classifier, split, measure_batch, batch_size, "query: replaced")
 
 
-def _looks_at(whose: str, output: Any, roles: Tensor) -> dict[str, Tensor]:
+def _score_objects(whose: str, output: Any, roles: Tensor) -> dict[str, Tensor]:
     found = {f"{whose} predicted": output.logits.argmax(1)}
     for level, attn in output.attn.items():
         covered = coverage(roles, tuple(attn.shape[1:]))
         for role, number in ROLES.items():
             found[f"{whose} {level} energy {role}"] = role_mass(attn, covered)[:, number]
-            found[f"{whose} {level} pointing {role}"] = points_at(attn, covered[:, number], covered[:, 3 - number])
+            found[f"{whose} {level} pointing {role}"] = score_pointing(attn, covered[:, number], covered[:, 3 - number])
     return found
 
 
-def points_at(
+def score_pointing(
     attn: Float[Tensor, "batch rows columns"],
     covered: Float[Tensor, "batch rows columns"],
     other: Float[Tensor, "batch rows columns"],

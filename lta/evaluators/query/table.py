@@ -24,11 +24,11 @@ def rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             "high": figure["interval"][1],
             "n": figure["n"],
         }
-        for level, g, measure, figure in _figures(figures)
+        for level, g, measure, figure in _iter_estimates(figures)
     ]
 
 
-def _figures(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+def _iter_estimates(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
     for level, about in figures["levels"].items():
         if about["query"] is None:
             continue
@@ -59,8 +59,8 @@ def lines(figures: Mapping[str, Any], images: int) -> list[str]:
         for kind, words in KINDS.items():
             name = f"{level} {about['map'][0]}x{about['map'][1]}" if kind == "another" else ""
             gain = _number(about["gain"]["value"]) if kind == "another" else ""
-            text.append(f"{name:12}{words:22}{_moves(about['replaced_by'][kind])}{gain:>10}")
-        text.append(f"{'':12}{'(other image, own g)':22}{_moves(about['other_picture'])}")
+            text.append(f"{name:12}{words:22}{_format_change(about['replaced_by'][kind])}{gain:>10}")
+        text.append(f"{'':12}{'(other image, own g)':22}{_format_change(about['other_picture'])}")
     for source, kinds in figures["predictions"].items():
         changed = ", ".join(
             f"{KINDS[kind]} {found['changed']['value']:.2f} % "
@@ -68,7 +68,7 @@ def lines(figures: Mapping[str, Any], images: int) -> list[str]:
             for kind, found in kinds.items()
         )
         text.append(f"g_{source} replaced, read by {', '.join(_readers(there, source))}: class changes: {changed}")
-    text += [_in_words(level, about["verdict"]) for level, about in levels.items()]
+    text += [_format_verdict(level, about["verdict"]) for level, about in levels.items()]
     if any(about["verdict"]["words"] not in ("inert", "left out") for about in levels.values()):
         ours = ", ".join(
             f"{_number(one['replaced_by']['another']['correlation']['value'])} ({k})" for k, one in there.items()
@@ -96,28 +96,29 @@ def _pairs(pairs: Mapping[str, Any]) -> list[str]:
         for score, words in (("energy", "energy"), ("pointing", "pointing game")):
             one = found[score]
             own = f"{_number(one['named']['value'])}, {_number(one['not_named']['value'])}"
-            text.append(f"{level + ' ' + words:22}{_compared(one)}{one['uniform']:8.4f}  {own}")
+            text.append(f"{level + ' ' + words:22}{_format_comparison(one)}{one['uniform']:8.4f}  {own}")
     named = pairs["predictions"]
     text.append(
-        f"{'class that is named':22}{_compared(named)}{'':8}  own g: one of the two {named['own_names_one']['value']:.4f}"
+        f"{'class that is named':22}{_format_comparison(named)}{'':8}  "
+        f"own g: one of the two {named['own_names_one']['value']:.4f}"
     )
     return text + [f"{level}: the map {found['verdict']}" for level, found in pairs["levels"].items()]
 
 
-def _compared(one: Mapping[str, Any]) -> str:
-    low, high = (_signed(end) for end in one["difference"]["interval"])
-    difference = f"{_signed(one['difference']['value'])} ({low} to {high})"
+def _format_comparison(one: Mapping[str, Any]) -> str:
+    low, high = (_format_signed(end) for end in one["difference"]["interval"])
+    difference = f"{_format_signed(one['difference']['value'])} ({low} to {high})"
     return f"{one['query']['value']:11.4f}{one['other']['value']:11.4f}   {difference:32}"
 
 
-def _moves(found: Mapping[str, Any]) -> str:
+def _format_change(found: Mapping[str, Any]) -> str:
     low, high = (_number(end) for end in found["tv"]["interval"])
     moved = f"{_number(found['tv']['value'])} ({low}-{high})"
     r, rank = (_number(found[name]["value"]) for name in ("correlation", "rank_correlation"))
     return f"{moved:28}{_number(found['tv_max']):>9}{r:>9}{rank:>9}"
 
 
-def _in_words(level: str, verdict: Mapping[str, Any]) -> str:
+def _format_verdict(level: str, verdict: Mapping[str, Any]) -> str:
     verb = {"left out": "was ", "inert": "is "}.get(verdict["words"], "")
     return f"{level}: the query {verb}{verdict['words']}: {verdict['why']}"
 
@@ -133,5 +134,5 @@ def _number(value: float | None) -> str:
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.1e}"
 
 
-def _signed(value: float) -> str:
+def _format_signed(value: float) -> str:
     return f"{value:+.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:+.0e}"

@@ -12,24 +12,24 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-Pictures = Float[Tensor, "batch 3 height width"]
+Images = Float[Tensor, "batch 3 height width"]
 Labels = Int[Tensor, " batch"]
-See = Callable[[Pictures], Any]
+ForwardPass = Callable[[Images], Any]
 
 CHUNK = 100
 """Pictures of which a gradient is computed at once: it keeps all activations."""
 
 
-class Best(NamedTuple):
+class StrongestAttack(NamedTuple):
     """Of each picture the strongest found so far: one that is got wrong, else that of the highest loss."""
 
-    pictures: Pictures
+    pictures: Images
     loss: Float[Tensor, " batch"]
     wrong: Bool[Tensor, " batch"]
 
 
 @contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
+def freeze_parameters(module: nn.Module) -> Iterator[None]:
     """Its parameters ask for no gradient, which saves a tenth of the time and much memory."""
     asking = [parameter for parameter in module.parameters() if parameter.requires_grad]
     for parameter in asking:
@@ -53,13 +53,13 @@ def log_odds(logits: Float[Tensor, "batch classes"], labels: Labels) -> Float[Te
 
 def score(output: Any, labels: Labels) -> tuple[Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
     """Log odds against the true class, and whether another class is predicted."""
-    logits = _full(output.logits.detach())
+    logits = _to_full_precision(output.logits.detach())
     return log_odds(logits, labels), logits.argmax(1) != labels
 
 
 def gradient(
-    see: See, pictures: Pictures, labels: Labels
-) -> tuple[Pictures, Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
+    see: ForwardPass, pictures: Images, labels: Labels
+) -> tuple[Images, Float[Tensor, " batch"], Bool[Tensor, " batch"]]:
     """Of the log odds, to the pictures; and what `score` says of them.
 
     Raises ValueError where there is no gradient, or it is not finite.
@@ -69,7 +69,7 @@ def gradient(
         with torch.enable_grad():
             part = part.detach().requires_grad_()
             output = see(part)
-            loss = log_odds(_full(output.logits), own).sum()
+            loss = log_odds(_to_full_precision(output.logits), own).sum()
             slope = torch.autograd.grad(loss, part, allow_unused=True)[0] if loss.requires_grad else None
         if slope is None:
             raise ValueError("the network can't be attacked: it or its preprocessing lets no gradient through")
@@ -80,38 +80,39 @@ def gradient(
     return slopes, losses, wrong
 
 
-def moved(clean: Pictures, direction: Pictures, eps: float) -> Pictures:
+def perturb_images(clean: Images, direction: Images, eps: float) -> Images:
     """eps in the direction (-1 to 1), kept within 0 to 255: with the gradient's signs the fast gradient sign method
     (Goodfellow et al. 2015), and with random numbers its control."""
     return (clean + eps * direction).clamp(0, 255)
 
 
-def begin(see: See, clean: Pictures, labels: Labels) -> Best:
+def start_attack(see: ForwardPass, clean: Images, labels: Labels) -> StrongestAttack:
     """The pictures as they are."""
-    return Best(clean.clone(), *score(see(clean), labels))
+    return StrongestAttack(clean.clone(), *score(see(clean), labels))
 
 
 def pgd(
-    see: See,
-    clean: Pictures,
+    see: ForwardPass,
+    clean: Images,
     labels: Labels,
-    known: Best,
+    known: StrongestAttack,
     eps: float,
     step: float,
     steps: int,
-    start: Pictures,
+    start: Images,
     drop: bool = True,
-) -> tuple[Best, Float[Tensor, "iterates batch"]]:
+) -> tuple[StrongestAttack, Float[Tensor, "iterates batch"]]:
     """Projected gradient descent (Madry et al. 2018): from `start`, `steps` times `step` along the gradient's signs.
 
-    `known` are pictures found before, within this eps (`begin`, or a smaller eps): what comes back is never weaker. With
-    `drop` a picture that is got wrong costs no further work; without, all steps are taken for the highest loss, which
-    other networks are shown. Also returned: the loss at each of the steps + 1 iterates, NaN where a picture was dropped.
+    `known` are pictures found before, within this eps (`start_attack`, or a smaller eps): what comes back is never
+    weaker. With `drop` a picture that is got wrong costs no further work; without, all steps are taken for the highest
+    loss, which other networks are shown. Also returned: the loss at each of the steps + 1 iterates, NaN where a picture
+    was dropped.
     """
-    best = Best(*(part.clone() for part in known))
+    best = StrongestAttack(*(part.clone() for part in known))
     losses = torch.full((steps + 1, len(clean)), torch.nan, dtype=known.loss.dtype, device=clean.device)
     at = (~best.wrong if drop else torch.ones_like(best.wrong)).nonzero()[:, 0]
-    now = _within(start[at], clean[at], eps)
+    now = _clip_to_eps(start[at], clean[at], eps)
     for number in range(steps + 1):
         if not len(at):
             break
@@ -127,13 +128,13 @@ def pgd(
             break
         if drop:
             at, now, slope = (part[~wrong] for part in (at, now, slope))
-        now = _within(now + step * slope.sign(), clean[at], eps)
+        now = _clip_to_eps(now + step * slope.sign(), clean[at], eps)
     return best, losses
 
 
-def _full(logits: Tensor) -> Tensor:
+def _to_full_precision(logits: Tensor) -> Tensor:
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
-def _within(pictures: Pictures, clean: Pictures, eps: float) -> Pictures:
+def _clip_to_eps(pictures: Images, clean: Images, eps: float) -> Images:
     return pictures.clamp(clean - eps, clean + eps).clamp(0, 255)

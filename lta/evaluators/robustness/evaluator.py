@@ -10,11 +10,20 @@ from torch import Tensor
 
 from lta import checks
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
-from lta.evaluators.passes import generator, look_at
-from lta.evaluators.robustness.attacks import Best, See, begin, frozen, gradient, moved, pgd, score
-from lta.evaluators.robustness.gradient_masking import Unbounded, masking_checks
-from lta.evaluators.robustness.pictures import SHOWN, before_and_after, curve
-from lta.evaluators.robustness.table import Asked, Attacked, figures_of, lines_of, rows_of
+from lta.evaluators.passes import generator, run_forward_passes
+from lta.evaluators.robustness.attacks import (
+    ForwardPass,
+    StrongestAttack,
+    freeze_parameters,
+    gradient,
+    perturb_images,
+    pgd,
+    score,
+    start_attack,
+)
+from lta.evaluators.robustness.gradient_masking import UnboundedAttack, masking_checks
+from lta.evaluators.robustness.pictures import SHOWN, curve, render_before_and_after
+from lta.evaluators.robustness.table import AttackOutcome, AttackResults, lines_of, rows_of, summarise_attacks
 from lta.measures.map_statistics import total_variation
 
 BATCH = 100
@@ -53,13 +62,13 @@ class Robustness(Evaluator):
             raise ValueError(f"{key}.eps={eps} must be one or more numbers, for example [1,2,4]")
         for one in eps:
             _check_levels(f"{key}.eps", one)
-        checks.whole(f"{key}.steps", steps, least=1)
+        checks.require_whole_number(f"{key}.steps", steps, least=1)
         if step_size is not None:
             _check_levels(f"{key}.step_size", step_size)
         if pgd_images is not None:
-            checks.whole(f"{key}.pgd_images", pgd_images, least=1)
-        checks.whole(f"{key}.masking_images", masking_images, least=1)
-        checks.whole(f"{key}.seed", seed)
+            checks.require_whole_number(f"{key}.pgd_images", pgd_images, least=1)
+        checks.require_whole_number(f"{key}.masking_images", masking_images, least=1)
+        checks.require_whole_number(f"{key}.seed", seed)
         if source is not None and load is None:
             raise ValueError(f"{key}.source={source} needs {key}.load, which makes a network of it")
         self.eps = sorted({float(one) for one in eps})
@@ -70,18 +79,18 @@ class Robustness(Evaluator):
     def check(self, classifier: Any, data: Any) -> None:
         labels_for(classifier, data, data.test)
         if self.source is not None:
-            self._other(classifier, data)
+            self._load_source(classifier, data)
 
     def run(self, classifier: Any, data: Any) -> Result:
         own = _Network(classifier, data)
-        other = self._other(classifier, data) if self.source is not None else None
+        other = self._load_source(classifier, data) if self.source is not None else None
         with ExitStack() as stack:
             for network in (own, other):
                 if network is not None:
-                    stack.enter_context(frozen(network.classifier))
-            return self._ask(own, other, data)
+                    stack.enter_context(freeze_parameters(network.classifier))
+            return self._run_attacks(own, other, data)
 
-    def _ask(self, own: "_Network", other: "_Network | None", data: Any) -> Result:
+    def _run_attacks(self, own: "_Network", other: "_Network | None", data: Any) -> Result:
         n = len(data.test.labels)
         sample = np.random.default_rng(self.seed).permutation(n)[: self.pgd_images]
         watched = sample[: self.masking_images]
@@ -89,17 +98,19 @@ class Robustness(Evaluator):
         everything = np.arange(n)
         found = self._fgsm(own, own, data, "fgsm")
         flat = found.pop("flat")
-        seen = _by_attack(found, everything)
-        seen |= _by_attack(self._noise_and_pgd(own, data, sample), sample)
+        seen = _group_by_attack(found, everything)
+        seen |= _group_by_attack(self._noise_and_pgd(own, data, sample), sample)
         if other is not None:
             found = self._fgsm(other, own, data, "source_fgsm")
             found.pop("flat")
-            seen |= _by_attack(found, everything) | _by_attack(self._pgd_of_other(other, own, data, sample), sample)
-        unbounded = self._unbounded(own, data, watched)
+            seen |= _group_by_attack(found, everything) | _group_by_attack(
+                self._run_source_pgd(other, own, data, sample), sample
+            )
+        unbounded = self._run_unbounded(own, data, watched)
 
-        asked = Asked(self.eps, self.steps, self.source, seen, data.test.sources)
+        asked = AttackResults(self.eps, self.steps, self.source, seen, data.test.sources)
         checked = masking_checks(asked, flat, unbounded)
-        figures = figures_of(asked) | {"gradient_masking": checked}
+        figures = summarise_attacks(asked) | {"gradient_masking": checked}
         title = f"{self.steps} steps of PGD"
         pictures = {
             "error_over_eps": curve(figures["attacks"], title),
@@ -107,7 +118,7 @@ class Robustness(Evaluator):
         }
         return Result(figures, rows_of(figures), lines_of(figures, asked), pictures)
 
-    def _other(self, classifier: Any, data: Any) -> "_Network":
+    def _load_source(self, classifier: Any, data: Any) -> "_Network":
         other = self._load(self.source).to(next(classifier.parameters()).device).eval()
         size = list(other.hparams["image_size"])
         if size != list(data.image_size):
@@ -123,88 +134,107 @@ class Robustness(Evaluator):
     def _fgsm(self, attacked: "_Network", shown: "_Network", data: Any, name: str) -> dict[str, np.ndarray]:
         """One gradient serves every eps; eps 0 is the picture as it is, by the same way."""
 
-        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
             clean = images.float()
-            slope, *_ = gradient(attacked.see, clean, attacked.labels_at(index))
+            slope, *_ = gradient(attacked.run_forward_pass, clean, attacked.labels_at(index))
             direction = slope.sign()
             found = {"flat": ~slope.flatten(1).any(1)}
             maps: dict[str, Tensor] = {}
             for eps in (0.0, *self.eps):
-                output = shown.see(moved(clean, direction, eps))
+                output = shown.run_forward_pass(perturb_images(clean, direction, eps))
                 maps = maps or output.attn
-                found |= _shown(name, eps, output, maps, shown.labels_at(index))
+                found |= _measure_effect(name, eps, output, maps, shown.labels_at(index))
             return found
 
-        return look_at(shown.classifier, data.test, look, data.eval_batch_size, name.replace("_", " "))
+        return run_forward_passes(shown.classifier, data.test, measure_batch, data.eval_batch_size, name.replace("_", " "))
 
     def _noise_and_pgd(self, own: "_Network", data: Any, sample: np.ndarray) -> dict[str, np.ndarray]:
-        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
             clean, labels = images.float(), own.labels_at(sample[index])
             random = generator(index, self.seed)
             # Three draws: the noise is a control only if it is not what PGD starts from.
-            uniform, start, other = (_uniform(clean, random) for _ in range(3))
-            output = own.see(clean)
+            uniform, start, other = (_draw_uniform(clean, random) for _ in range(3))
+            output = own.run_forward_pass(clean)
             maps, right = output.attn, ~score(output, labels)[1]
             found = {}
             for name, direction in (("noise", other.sign()), ("uniform", uniform)):
                 for eps in (0.0, *self.eps):
-                    found |= _shown(name, eps, own.see(moved(clean, direction, eps)) if eps else output, maps, labels)
-            best = begin(own.see, clean, labels)
+                    found |= _measure_effect(
+                        name,
+                        eps,
+                        own.run_forward_pass(perturb_images(clean, direction, eps)) if eps else output,
+                        maps,
+                        labels,
+                    )
+            best = start_attack(own.run_forward_pass, clean, labels)
             for eps in (0.0, *self.eps):
                 if eps:
-                    best, _ = self._pgd(own.see, clean, labels, best, eps, start)
+                    best, _ = self._pgd(own.run_forward_pass, clean, labels, best, eps, start)
                 found[f"pgd/{eps:g}/wrong"] = best.wrong
                 if maps:
-                    after = own.see(best.pictures).attn if eps else maps
+                    after = own.run_forward_pass(best.pictures).attn if eps else maps
                     for level, attn in after.items():  # what was wrong from the start has no attack
                         found[f"pgd/{eps:g}/{level}"] = total_variation(attn, maps[level]).where(right, torch.nan)
             return found
 
-        return look_at(own.classifier, data.test.take(sample), look, min(BATCH, data.eval_batch_size), "noise and pgd")
+        return run_forward_passes(
+            own.classifier, data.test.take(sample), measure_batch, min(BATCH, data.eval_batch_size), "noise and pgd"
+        )
 
     def _pgd(
-        self, see: See, clean: Tensor, labels: Tensor, known: Best, eps: float, start: Tensor, drop: bool = True
-    ) -> tuple[Best, Tensor]:
-        return pgd(see, clean, labels, known, eps, self._step(eps), self.steps, moved(clean, start, eps), drop)
+        self,
+        see: ForwardPass,
+        clean: Tensor,
+        labels: Tensor,
+        known: StrongestAttack,
+        eps: float,
+        start: Tensor,
+        drop: bool = True,
+    ) -> tuple[StrongestAttack, Tensor]:
+        return pgd(see, clean, labels, known, eps, self._step(eps), self.steps, perturb_images(clean, start, eps), drop)
 
-    def _pgd_of_other(self, other: "_Network", own: "_Network", data: Any, sample: np.ndarray) -> dict[str, np.ndarray]:
+    def _run_source_pgd(self, other: "_Network", own: "_Network", data: Any, sample: np.ndarray) -> dict[str, np.ndarray]:
         """All steps at every eps: a picture that barely fools its own network is a weak one for others."""
 
-        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
             clean, theirs, ours = images.float(), other.labels_at(sample[index]), own.labels_at(sample[index])
-            start = _uniform(clean, generator(index, self.seed))
-            maps = own.see(clean).attn
-            known, found = begin(other.see, clean, theirs), {}
+            start = _draw_uniform(clean, generator(index, self.seed))
+            maps = own.run_forward_pass(clean).attn
+            known, found = start_attack(other.run_forward_pass, clean, theirs), {}
             for eps in (0.0, *self.eps):
-                best = self._pgd(other.see, clean, theirs, known, eps, start, drop=False)[0] if eps else known
-                found |= _shown("source_pgd", eps, own.see(best.pictures), maps, ours)
+                best = self._pgd(other.run_forward_pass, clean, theirs, known, eps, start, drop=False)[0] if eps else known
+                found |= _measure_effect("source_pgd", eps, own.run_forward_pass(best.pictures), maps, ours)
                 found[f"source_itself/{eps:g}/wrong"] = best.wrong
             return found
 
         split = data.test.take(sample)
-        return look_at(own.classifier, split, look, min(BATCH, data.eval_batch_size), "pgd of the source")
+        return run_forward_passes(
+            own.classifier, split, measure_batch, min(BATCH, data.eval_batch_size), "pgd of the source"
+        )
 
-    def _unbounded(self, own: "_Network", data: Any, watched: np.ndarray) -> Unbounded:
+    def _run_unbounded(self, own: "_Network", data: Any, watched: np.ndarray) -> UnboundedAttack:
         """The loss over the steps at the middle eps, and the eps, doubled from the largest up to 255, at which each fell."""
         middle = self.eps[len(self.eps) // 2]
         ladder = [self.eps[-1]]
         while ladder[-1] < UNBOUNDED:
             ladder.append(min(2 * ladder[-1], UNBOUNDED))
 
-        def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
             clean, labels = images.float(), own.labels_at(watched[index])
-            start = _uniform(clean, generator(index, self.seed))
-            best = begin(own.see, clean, labels)
-            losses = self._pgd(own.see, clean, labels, best, middle, start, drop=False)[1]
+            start = _draw_uniform(clean, generator(index, self.seed))
+            best = start_attack(own.run_forward_pass, clean, labels)
+            losses = self._pgd(own.run_forward_pass, clean, labels, best, middle, start, drop=False)[1]
             fell = torch.where(best.wrong, 0.0, torch.inf)
             for eps in ladder:
-                best, _ = self._pgd(own.see, clean, labels, best, eps, start)
+                best, _ = self._pgd(own.run_forward_pass, clean, labels, best, eps, start)
                 fell = fell.minimum(torch.where(best.wrong, eps, torch.inf))
             return {"losses": losses.T, "fell": fell}
 
         split = data.test.take(watched)
-        found = look_at(own.classifier, split, look, min(BATCH // 4, data.eval_batch_size), "without bound")
-        return Unbounded(middle, found["losses"], found["fell"])
+        found = run_forward_passes(
+            own.classifier, split, measure_batch, min(BATCH // 4, data.eval_batch_size), "without bound"
+        )
+        return UnboundedAttack(middle, found["losses"], found["fell"])
 
     def _sheet(self, own: "_Network", data: Any, seen: Any, sample: np.ndarray) -> Any:
         """Some that were right, and what all steps at one eps make of them; every process draws the same."""
@@ -214,12 +244,20 @@ class Robustness(Evaluator):
         images = np.ascontiguousarray(data.test.images[index])
         with torch.no_grad():
             clean, labels = torch.from_numpy(images).permute(0, 3, 1, 2).float().to(own.device), own.labels_at(index)
-            start = _uniform(clean, generator(order, self.seed))
-            best, _ = self._pgd(own.see, clean, labels, begin(own.see, clean, labels), eps, start, drop=False)
-            outputs = [own.see(pictures) for pictures in (clean, best.pictures)]
+            start = _draw_uniform(clean, generator(order, self.seed))
+            best, _ = self._pgd(
+                own.run_forward_pass,
+                clean,
+                labels,
+                start_attack(own.run_forward_pass, clean, labels),
+                eps,
+                start,
+                drop=False,
+            )
+            outputs = [own.run_forward_pass(pictures) for pictures in (clean, best.pictures)]
         attacked = best.pictures.permute(0, 2, 3, 1).cpu().numpy()
         names = [str(name) for name in own.classifier.class_names]
-        return before_and_after(images, attacked, outputs, labels.cpu().numpy(), names, eps)
+        return render_before_and_after(images, attacked, outputs, labels.cpu().numpy(), names, eps)
 
 
 class _Network:
@@ -232,7 +270,7 @@ class _Network:
         self.labels = torch.from_numpy(np.asarray(labels_for(classifier, data, data.test), np.int64))
         self.device = next(classifier.parameters()).device
 
-    def see(self, pictures: Tensor) -> Any:
+    def run_forward_pass(self, pictures: Tensor) -> Any:
         return self.classifier.network(self.classifier.preprocess(pictures))
 
     def labels_at(self, index: np.ndarray) -> Tensor:
@@ -244,20 +282,20 @@ def _check_levels(key: str, value: Any) -> None:
         raise ValueError(f"{key}={value} must be a number of grey levels, above 0 and at most 255")
 
 
-def _uniform(like: Tensor, random: torch.Generator) -> Tensor:
+def _draw_uniform(like: Tensor, random: torch.Generator) -> Tensor:
     """-1 to 1."""
     return (2 * torch.rand(like.shape, generator=random) - 1).to(like.device)
 
 
-def _shown(name: str, eps: float, output: Any, maps: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+def _measure_effect(name: str, eps: float, output: Any, maps: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
     """Whether it is wrong, and the share of each level's attention that lies elsewhere than in the picture as it is."""
     elsewhere = {level: total_variation(attn, maps[level]) for level, attn in output.attn.items()}
     return {f"{name}/{eps:g}/{key}": values for key, values in {"wrong": score(output, labels)[1], **elsewhere}.items()}
 
 
-def _by_attack(found: dict[str, np.ndarray], at: np.ndarray) -> dict[tuple[str, float], Attacked]:
+def _group_by_attack(found: dict[str, np.ndarray], at: np.ndarray) -> dict[tuple[str, float], AttackOutcome]:
     seen: dict[tuple[str, float], dict[str, np.ndarray]] = {}
     for key, values in found.items():
         name, eps, what = key.split("/", 2)
         seen.setdefault((name, float(eps)), {})[what] = values
-    return {key: Attacked(parts.pop("wrong"), parts, at) for key, parts in seen.items()}
+    return {key: AttackOutcome(parts.pop("wrong"), parts, at) for key, parts in seen.items()}

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lta.evaluators.robustness.table import ATTACKS, Asked, compared
+from lta.evaluators.robustness.table import ATTACKS, AttackResults, compare_attacks
 from lta.measures.intervals import share
 
 SLACK = 0.1
 """Of its whole rise: so far below its maximum may the loss of PGD end."""
 
 
-class Unbounded(NamedTuple):
+class UnboundedAttack(NamedTuple):
     """Of some images: PGD's loss at each iterate, all steps at `eps`, and the eps at which each fell; infinity: never."""
 
     eps: float
@@ -22,18 +22,18 @@ class Unbounded(NamedTuple):
     fell: np.ndarray
 
 
-def masking_checks(asked: Asked, flat: np.ndarray, unbounded: Unbounded) -> dict[str, Any]:
+def masking_checks(asked: AttackResults, flat: np.ndarray, unbounded: UnboundedAttack) -> dict[str, Any]:
     """`flat`: of each image, whether its gradient is zero everywhere. The verdict in words, and every check's numbers."""
     checks = {
         "gradient": _gradient(flat),
-        "noise": _not_weaker(asked, ("fgsm", "pgd"), "noise"),
-        "uniform": _not_weaker(asked, ("pgd",), "uniform"),
-        "iterations": _not_weaker(asked, ("pgd",), "fgsm"),
-        "unbounded": _falls(unbounded),
-        "steps": _rises(unbounded),
+        "noise": _check_not_weaker(asked, ("fgsm", "pgd"), "noise"),
+        "uniform": _check_not_weaker(asked, ("pgd",), "uniform"),
+        "iterations": _check_not_weaker(asked, ("pgd",), "fgsm"),
+        "unbounded": _check_unbounded(unbounded),
+        "steps": _check_loss_rises(unbounded),
     }
     if asked.source is not None:
-        checks["transfer"] = _not_weaker(asked, ("pgd",), "source_pgd")
+        checks["transfer"] = _check_not_weaker(asked, ("pgd",), "source_pgd")
     failed = sum(not check["passed"] for check in checks.values())
     verdict = (
         f"SIGNS of gradient masking: {failed} of {len(checks)} checks failed; true errors under attack may be higher"
@@ -49,9 +49,9 @@ def _gradient(flat: np.ndarray) -> dict[str, Any]:
     return {"passed": not count, "says": says, "zero": share(flat)}
 
 
-def _not_weaker(asked: Asked, attacks: tuple[str, ...], other: str) -> dict[str, Any]:
+def _check_not_weaker(asked: AttackResults, attacks: tuple[str, ...], other: str) -> dict[str, Any]:
     """Fails where the whole interval of a paired difference is below zero."""
-    found = {(attack, eps): compared(asked, attack, other, eps) for attack in attacks for eps in asked.eps}
+    found = {(attack, eps): compare_attacks(asked, attack, other, eps) for attack in attacks for eps in asked.eps}
     (attack, eps), worst = min(found.items(), key=lambda item: (item[1]["interval"][1] >= 0, item[1]["value"]))
     passed = worst["interval"][1] >= 0
     names = " and ".join(ATTACKS[one] for one in attacks)
@@ -65,7 +65,7 @@ def _not_weaker(asked: Asked, attacks: tuple[str, ...], other: str) -> dict[str,
     return {"passed": passed, "says": says, "differences": figures}
 
 
-def _falls(unbounded: Unbounded) -> dict[str, Any]:
+def _check_unbounded(unbounded: UnboundedAttack) -> dict[str, Any]:
     fallen = np.isfinite(unbounded.fell)
     error = share(fallen)
     says = (
@@ -76,7 +76,7 @@ def _falls(unbounded: Unbounded) -> dict[str, Any]:
     return {"passed": bool(fallen.all()), "says": says, "error": error, "fell_at": unbounded.fell}
 
 
-def _rises(unbounded: Unbounded) -> dict[str, Any]:
+def _check_loss_rises(unbounded: UnboundedAttack) -> dict[str, Any]:
     losses = unbounded.losses.mean(0)
     rise, missing = float(losses.max() - losses[0]), float(losses.max() - losses[-1])
     passed = rise > 0 and missing <= SLACK * rise

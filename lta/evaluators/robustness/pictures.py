@@ -46,10 +46,10 @@ def curve(attacks: Mapping[str, Any], title: str) -> Image.Image:
     axes.set(ylabel="error, %", title=f"error over eps, bands are 95 % intervals; {title}")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
-    return _picture(figure)
+    return _render_figure(figure)
 
 
-def before_and_after(
+def render_before_and_after(
     images: np.ndarray, attacked: np.ndarray, outputs: Sequence[Any], labels: np.ndarray, names: Sequence[str], eps: float
 ) -> Image.Image:
     """A row for each picture: as it is, attacked, their difference, and each level's map before and after.
@@ -62,7 +62,10 @@ def before_and_after(
     changed = np.rint(127.5 + (attacked - images) * (127.5 / eps)).clip(0, 255).astype(np.uint8)
     headings = ["picture", "attacked", f"difference, {127.5 / eps:.0f} \u00d7"]
     headings += [f"map {level}, {when}" for level in levels for when in ("before", "after")]
-    said = [_said(output, pictures, labels, names) for output, pictures in zip(outputs, (images, after), strict=True)]
+    said = [
+        _make_prediction_tiles(output, pictures, labels, names)
+        for output, pictures in zip(outputs, (images, after), strict=True)
+    ]
     rows = [
         [said[0][number], said[1][number], Tile(changed[number], f"is {names[labels[number]]}")]
         + [
@@ -76,7 +79,7 @@ def before_and_after(
     return sheet(rows, headings, title, ("map", "right", "wrong") if levels else ("right", "wrong"))
 
 
-def _said(
+def _make_prediction_tiles(
     output: Any, pictures: UInt8[np.ndarray, "n height width 3"], labels: np.ndarray, names: Sequence[str]
 ) -> list[Tile]:
     """The pictures with their predicted classes."""
@@ -87,7 +90,7 @@ def _said(
     ]
 
 
-def _picture(figure: Figure) -> Image.Image:
+def _render_figure(figure: Figure) -> Image.Image:
     content = BytesIO()
     figure.savefig(content, format="png")
     return Image.open(content).convert("RGB")

@@ -18,7 +18,7 @@ ATTACKS = {
 """All but uniform noise stand in the printed table."""
 
 
-class Attacked(NamedTuple):
+class AttackOutcome(NamedTuple):
     """Of the images at positions `at` of the test split: which were got wrong, and how much attention moved, by level."""
 
     wrong: np.ndarray
@@ -26,31 +26,31 @@ class Attacked(NamedTuple):
     at: np.ndarray
 
 
-class Asked(NamedTuple):
+class AttackResults(NamedTuple):
     """`seen` by attack and eps, 0 included; `sources` as in a Split."""
 
     eps: Sequence[float]
     steps: int
     source: str | None
-    seen: Mapping[tuple[str, float], Attacked]
+    seen: Mapping[tuple[str, float], AttackOutcome]
     sources: np.ndarray | None
 
 
-def compared(asked: Asked, attack: str, other: str, eps: float) -> dict[str, Any]:
+def compare_attacks(asked: AttackResults, attack: str, other: str, eps: float) -> dict[str, Any]:
     """Percentage points by which the first attack's error is above the other's, on the images that both looked at."""
     one, two = asked.seen[attack, eps], asked.seen[other, eps]
     at, ours, others = np.intersect1d(one.at, two.at, assume_unique=True, return_indices=True)
     return difference(100.0 * one.wrong[ours], 100.0 * two.wrong[others], _groups(asked, at))
 
 
-def figures_of(asked: Asked) -> dict[str, Any]:
+def summarise_attacks(asked: AttackResults) -> dict[str, Any]:
     attacks: dict[str, Any] = {}
     for (attack, eps), shown in asked.seen.items():
         if attack not in ATTACKS:
             continue
         figure: dict[str, Any] = {"error": share(shown.wrong, _groups(asked, shown.at))}
         if attack != "noise" and eps:
-            figure["minus_noise"] = compared(asked, attack, "noise", eps)
+            figure["minus_noise"] = compare_attacks(asked, attack, "noise", eps)
         if attack == "fgsm":  # the only one that looks at all images: on the others' its error can be set beside theirs
             same = np.isin(shown.at, asked.seen["pgd", eps].at)
             figure["error_on_sample"] = share(shown.wrong[same], _groups(asked, shown.at[same]))
@@ -70,7 +70,7 @@ def figures_of(asked: Asked) -> dict[str, Any]:
 
 def rows_of(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
-    levels = list(figures["attacks"]["fgsm"][_last(figures)].get("moved", {}))
+    levels = list(figures["attacks"]["fgsm"][_find_last_eps(figures)].get("moved", {}))
     for attack, by_eps in figures["attacks"].items():
         for eps, figure in by_eps.items():
             error, against = figure["error"], figure.get("minus_noise", {})
@@ -90,7 +90,7 @@ def rows_of(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def lines_of(figures: Mapping[str, Any], asked: Asked) -> list[str]:
+def lines_of(figures: Mapping[str, Any], asked: AttackResults) -> list[str]:
     attacks = figures["attacks"]
     shown = [attack for attack in ATTACKS if attack in attacks and attack != "uniform"]
     counts = {attack: attacks[attack]["0"]["error"]["n"] for attack in shown}
@@ -109,7 +109,7 @@ def lines_of(figures: Mapping[str, Any], asked: Asked) -> list[str]:
     above = attacks["pgd"][first]["minus_noise"]
     low, high = above["interval"]
     lines.append(f"above noise     PGD at eps {first}: {above['value']:+.1f} points ({low:+.1f} to {high:+.1f})")
-    if levels := attacks["fgsm"][_last(figures)].get("moved"):
+    if levels := attacks["fgsm"][_find_last_eps(figures)].get("moved"):
         lines.append("attention moved (share of a map that lies elsewhere, 0 to 1)")
         for eps in (f"{one:g}" for one in asked.eps):
             by_level = (
@@ -119,8 +119,10 @@ def lines_of(figures: Mapping[str, Any], asked: Asked) -> list[str]:
             )
             lines.append(f"{eps:>7}  FGSM  " + "   ".join(by_level))
     if source := figures.get("source"):
-        own = source["pgd"][_last(figures)]["value"]
-        lines.append(f"source          {source['path']}: its own error under its PGD at eps {_last(figures)} is {own:.1f} %")
+        own = source["pgd"][_find_last_eps(figures)]["value"]
+        lines.append(
+            f"source          {source['path']}: its own error under its PGD at eps {_find_last_eps(figures)} is {own:.1f} %"
+        )
     masking = figures["gradient_masking"]
     lines.append(f"masking         {masking['verdict']}")
     return lines + [
@@ -128,11 +130,11 @@ def lines_of(figures: Mapping[str, Any], asked: Asked) -> list[str]:
     ]
 
 
-def _groups(asked: Asked, at: np.ndarray) -> np.ndarray | None:
+def _groups(asked: AttackResults, at: np.ndarray) -> np.ndarray | None:
     return None if asked.sources is None else asked.sources[at]
 
 
-def _last(figures: Mapping[str, Any]) -> str:
+def _find_last_eps(figures: Mapping[str, Any]) -> str:
     return list(figures["attacks"]["fgsm"])[-1]
 
 

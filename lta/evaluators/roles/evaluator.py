@@ -8,9 +8,9 @@ from torch import Tensor
 
 from lta import checks
 from lta.evaluators.evaluator import Evaluator, Result, check_attention, check_masks
-from lta.evaluators.passes import look_at
+from lta.evaluators.passes import run_forward_passes
 from lta.evaluators.roles import table
-from lta.measures.role_verdicts import APART, PREFERS, apart, preference
+from lta.measures.role_verdicts import APART, PREFERS, decide_separation, preference
 from lta.measures.roles import (
     ROLES,
     centre_prior,
@@ -18,9 +18,9 @@ from lta.measures.roles import (
     density,
     density_draws,
     derangement,
+    draw_halves,
     interval,
     role_mass,
-    two_halves,
 )
 
 MARGIN = 0.02
@@ -39,8 +39,8 @@ class Roles(Evaluator):
     name = "roles"
 
     def __init__(self, margin: float = MARGIN, seed: int = 0):
-        checks.number("evaluator.roles.margin", margin, 0, 100)
-        checks.whole("evaluator.roles.seed", seed)
+        checks.require_number("evaluator.roles.margin", margin, 0, 100)
+        checks.require_whole_number("evaluator.roles.seed", seed)
         self.margin, self.seed = margin, seed
 
     def check(self, classifier: Any, data: Any) -> None:
@@ -58,7 +58,7 @@ class Roles(Evaluator):
             if np.isnan(of_level["density"]["main"]["value"]):
                 raise ValueError(f"evaluator=roles: maps of {level} hold values that are no numbers: has training diverged?")
         figures = {"rules": {"prefers": PREFERS, "apart": APART}} | found
-        return Result(figures, table.rows(found), table.lines(found), {"density": table.picture(found)})
+        return Result(figures, table.rows(found), table.lines(found), {"density": table.plot_densities(found)})
 
 
 def measure_roles(classifier: Any, data: Any, batch_size: int, margin: float = MARGIN, seed: int = 0) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def measure_roles(classifier: Any, data: Any, batch_size: int, margin: float = M
         other, chosen_on = data.train.take(np.arange(min(1000, len(data.train.labels)))), "train"
     maps = _maps(classifier, test, batch_size)
     maps_other = _maps(classifier, other, batch_size) if other else {}
-    partner, half = derangement(len(test.labels), seed), torch.from_numpy(two_halves(test.sources, seed))
+    partner, half = derangement(len(test.labels), seed), torch.from_numpy(draw_halves(test.sources, seed))
     on_main, by_level, draws = {}, {}, {}
     for level in levels:
         size = tuple(maps[level].shape[1:])
@@ -98,20 +98,20 @@ def measure_roles(classifier: Any, data: Any, batch_size: int, margin: float = M
         masses = {kind: role_mass(attn, covered).numpy() for kind, attn in kinds.items()}
         drawn = {kind: density_draws(mass, area, test.sources, seed=seed) for kind, mass in masses.items()}
         draws[level] = drawn["density"]
-        by_level[level] = {"map": list(size)} | {kind: _by_role(masses[kind], area, drawn[kind]) for kind in kinds}
+        by_level[level] = {"map": list(size)} | {kind: _summarise_roles(masses[kind], area, drawn[kind]) for kind in kinds}
         by_level[level]["verdict"] = preference(drawn, margin)
     return {
         "images": len(test.labels),
         "sources": len(np.unique(test.sources)),
         "margin": margin,
         "levels": by_level,
-        "apart": apart({level: found["verdict"]["role"] for level, found in by_level.items()}, draws),
+        "apart": decide_separation({level: found["verdict"]["role"] for level, found in by_level.items()}, draws),
         "level": max(on_main, key=on_main.__getitem__) if on_main else None,
         "chosen_on": chosen_on if on_main else None,
     }
 
 
-def _by_role(mass: np.ndarray, area: np.ndarray, drawn: np.ndarray) -> dict[str, dict[str, Any] | None]:
+def _summarise_roles(mass: np.ndarray, area: np.ndarray, drawn: np.ndarray) -> dict[str, dict[str, Any] | None]:
     """None for a role that is nowhere: it has no density, which is not the same as a density of 0."""
     return {
         role: None
@@ -129,7 +129,7 @@ def _by_role(mass: np.ndarray, area: np.ndarray, drawn: np.ndarray) -> dict[str,
 
 def _maps(classifier: Any, split: Any, batch_size: int) -> dict[str, Tensor]:
     """All maps of a split, on the CPU, in float32."""
-    found = look_at(classifier, split, lambda images, index: classifier(images).attn, batch_size, "roles")
+    found = run_forward_passes(classifier, split, lambda images, index: classifier(images).attn, batch_size, "roles")
     return {level: torch.from_numpy(values).float() for level, values in found.items()}
 
 

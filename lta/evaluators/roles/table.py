@@ -29,7 +29,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         | {name: of_level[control][role]["value"] for control, name in zip(CONTROLS, ("shuffled", "prior"), strict=True)}
         | {"n": own["n"], "verdict": of_level["verdict"]["words"]}
-        for level, of_level, role, own in _each(found)
+        for level, of_level, role, own in _iter_densities(found)
     ]
 
 
@@ -40,7 +40,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"{'':24}{'attention':>10}{'area':>9}{'density':>10}{'':15}" + "".join(f"{name:>15}" for name in CONTROLS.values()),
     ]
     last = None
-    for level, of_level, role, own in _each(found):
+    for level, of_level, role, own in _iter_densities(found):
         name = "" if level == last else f"{level} {of_level['map'][0]}x{of_level['map'][1]}"
         low, high = own["interval"]
         text.append(
@@ -74,7 +74,7 @@ def _verdict(of_level: Mapping[str, Any], margin: float) -> str:
     return f"{verdict['words']}, but not clearly above {not_above}: position alone may explain it"
 
 
-def picture(found: Mapping[str, Any]) -> Image.Image:
+def plot_densities(found: Mapping[str, Any]) -> Image.Image:
     """A dot and its interval by level and role, controls beside it, and a line where uniform attention would lie."""
     levels = list(found["levels"])
     figure = Figure(figsize=(2.6 + 2.4 * len(levels), 4.2), dpi=110, layout="constrained")
@@ -85,7 +85,7 @@ def picture(found: Mapping[str, Any]) -> Image.Image:
     )
     place = {role: 0.28 * (number - 1) for number, role in enumerate(WORDS)}
     labelled = set()
-    for level, of_level, role, own in _each(found):
+    for level, of_level, role, own in _iter_densities(found):
         x, (low, high) = levels.index(level) + place[role], own["interval"]
         error = [[max(own["value"] - low, 0)], [max(high - own["value"], 0)]]  # equal up to rounding where maps are uniform
         label = None if role in labelled else WORDS[role]
@@ -117,7 +117,7 @@ def picture(found: Mapping[str, Any]) -> Image.Image:
     return Image.open(stream).convert("RGB")
 
 
-def _each(found: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
+def _iter_densities(found: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str, dict[str, Any]]]:
     """(level, what was found there, role, its density) of the roles that are there, main objects first."""
     for level, of_level in found["levels"].items():
         for role in WORDS:

@@ -16,14 +16,14 @@ from sklearn.svm import LinearSVC
 
 from lta import checks
 from lta.evaluators.evaluator import Evaluator, Result
-from lta.evaluators.sample import balanced_sample, said
+from lta.evaluators.sample import balanced_sample, describe_sample
 from lta.evaluators.transfer.features import Features, network_features, pixel_features, pixel_size
 from lta.measures.intervals import difference, share
 
 OWN = "this network"
 
 
-class Fitted(NamedTuple):
+class FittedSVM(NamedTuple):
     """`wrong` says it of each test image; `cv_error` is in percent, over the folds; `converged` of the final fit."""
 
     C: float
@@ -57,14 +57,14 @@ class Transfer(Evaluator):
         seed: int = 0,
     ):
         if train_images is not None:
-            checks.whole("evaluator.transfer.train_images", train_images, least=2)
-        checks.whole("evaluator.transfer.folds", folds, least=2)
-        checks.whole("evaluator.transfer.pixel_dims", pixel_dims, least=3)
-        checks.whole("evaluator.transfer.seed", seed)
+            checks.require_whole_number("evaluator.transfer.train_images", train_images, least=2)
+        checks.require_whole_number("evaluator.transfer.folds", folds, least=2)
+        checks.require_whole_number("evaluator.transfer.pixel_dims", pixel_dims, least=3)
+        checks.require_whole_number("evaluator.transfer.seed", seed)
         if isinstance(C, str) or not isinstance(C, Sequence) or not C:
             raise ValueError(f"evaluator.transfer.C={C} must be a list of numbers above 0, for example [0.0001,0.001]")
         for value in C:
-            checks.number("evaluator.transfer.C", value, 0, float("inf"), without_low=True)
+            checks.require_number("evaluator.transfer.C", value, 0, float("inf"), without_low=True)
         self.baseline = [baseline] if isinstance(baseline, str) else list(baseline or [])
         self.train_images, self.C, self.folds = train_images, sorted(C), folds
         self.pixel_dims, self.seed = pixel_dims, seed
@@ -117,7 +117,7 @@ class Transfer(Evaluator):
                 f"note            {unknown.sum():,} test images are of classes that the SVM was not trained on: wrong"
             )
         lines = [
-            f"linear SVM      on {said(len(train.labels), len(data.train.labels), 'training images')} of "
+            f"linear SVM      on {describe_sample(len(train.labels), len(data.train.labels), 'training images')} of "
             f"{figures['classes']} classes; C by {self.folds}-fold cross-validation, tested on {len(test.labels):,} images",
             f"{'error in %':{width}}  dimension       C   error                     this network minus it",
             *table,
@@ -189,7 +189,7 @@ class Transfer(Evaluator):
             tuple(pixel_features(classifier, split, size, batch, "transfer, pixels") for split in (train, data.test)),
         )
 
-    def _fit(self, features: Features, train: Any, test_features: Features, test_labels: np.ndarray) -> Fitted:
+    def _fit(self, features: Features, train: Any, test_features: Features, test_labels: np.ndarray) -> FittedSVM:
         # Primal: it draws no random numbers. The tolerance is liblinear's own; scikit-learn's smaller one takes minutes.
         svm = make_pipeline(StandardScaler(), LinearSVC(dual=False, tol=0.01))
         # Images of one source are in one fold, or a fold's error would be that of known pictures.
@@ -200,7 +200,7 @@ class Transfer(Evaluator):
             warnings.simplefilter("ignore", ConvergenceWarning)  # said below, of the SVM that is used
             search.fit(features, train.labels, groups=train.sources)
         used = search.best_estimator_[-1]
-        return Fitted(
+        return FittedSVM(
             C=used.C,
             cv_error=100 * (1 - search.best_score_),
             wrong=search.predict(test_features) != test_labels,
@@ -208,7 +208,9 @@ class Transfer(Evaluator):
         )
 
 
-def _row(name: str, dimension: int, fitted: Fitted, error: dict[str, Any], beside: dict[str, Any] | None) -> dict[str, Any]:
+def _row(
+    name: str, dimension: int, fitted: FittedSVM, error: dict[str, Any], beside: dict[str, Any] | None
+) -> dict[str, Any]:
     low, high = beside["interval"] if beside else (None, None)
     return {
         "features": name,
@@ -226,7 +228,7 @@ def _row(name: str, dimension: int, fitted: Fitted, error: dict[str, Any], besid
 
 
 def _line(
-    name: str, width: int, dimension: int, fitted: Fitted, error: dict[str, Any], beside: dict[str, Any] | None
+    name: str, width: int, dimension: int, fitted: FittedSVM, error: dict[str, Any], beside: dict[str, Any] | None
 ) -> str:
     low, high = error["interval"]
     text = f"{name:{width}}  {dimension:9}  {fitted.C:6g}   " + f"{error['value']:5.1f} ({low:.1f} to {high:.1f})".ljust(26)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from lta.evaluators.passes import look_at
+from lta.evaluators.passes import run_forward_passes
 
 Features = Float[np.ndarray, "_ dimensions"]
 """One row an image."""
@@ -22,13 +22,13 @@ def network_features(classifier: Any, split: Any, batch_size: int, doing: str) -
         layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0])) for layer in classifier.network.classifiers
     ]
 
-    def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+    def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
         read.clear()
         classifier(images)
         return {"features": torch.cat(read, dim=1)}
 
     try:
-        return look_at(classifier, split, look, batch_size, doing)["features"]
+        return run_forward_passes(classifier, split, measure_batch, batch_size, doing)["features"]
     finally:
         for hook in hooks:
             hook.remove()
@@ -44,7 +44,7 @@ def pixel_size(size: tuple[int, int], most: int) -> tuple[int, int]:
 def pixel_features(classifier: Any, split: Any, size: tuple[int, int], batch_size: int, doing: str) -> Features:
     """The pictures themselves, 0 to 255, averaged over areas to `size`. Of the classifier the device is used alone."""
 
-    def look(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+    def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
         return {"features": F.adaptive_avg_pool2d(images.float(), size).flatten(1)}
 
-    return look_at(classifier, split, look, batch_size, doing)["features"]
+    return run_forward_passes(classifier, split, measure_batch, batch_size, doing)["features"]
