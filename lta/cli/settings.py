@@ -2,7 +2,6 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
@@ -12,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from lta import checks
 from lta.checks import RunError
 from lta.cli.commands import COMMANDS, PARTS, list_choices
+from lta.cli.migrate import read_config
 from lta.cli.resolvers import find_existing_run, is_directory_given
 from lta.cli.suggestions import describe_unknown_setting
 from lta.instantiate import plain
@@ -74,7 +74,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
             "(allowed beside it: trainer=... and trainer.*=...)"
         )
-    before = _load_saved(Path(cfg.resume) / "config.yaml")
+    before = read_config(Path(cfg.resume) / "config.yaml")
     saved = OmegaConf.create(before)
     if any(override.startswith("trainer=") for override in asked):
         kept = {key: value for key, value in before["trainer"].items() if not is_free(f"trainer.{key}")}
@@ -107,15 +107,8 @@ def _resume_or_begin(cfg: DictConfig) -> DictConfig:
         raise RunError("resume=auto goes on in a directory that stays the same: give hydra.run.dir=...")
     path = directory / "config.yaml"
     begun = path.is_file()
-    if begun and (found := find_difference(_load_saved(path), plain(cfg))):
+    if begun and (found := find_difference(read_config(path), plain(cfg))):
         key, there, here = found
         raise RunError(f"{directory} holds a run of another configuration: {key} is {there} there, {here} here")
     cfg.resume = str(directory) if begun else None
     return cfg
-
-
-def _load_saved(path: Path) -> Any:
-    try:
-        return plain(OmegaConf.load(path))
-    except yaml.YAMLError as error:
-        raise RunError(f"{path} can't be read: {error}") from error

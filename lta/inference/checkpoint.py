@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from lta.cli.migrate import migrate_config
 from lta.inference.trust import check_names
 from lta.instantiate import build
 from lta.runtime import ranks
@@ -143,7 +144,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
     if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
         raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
-    check_names(content["hyper_parameters"]["config"], path)
+    config = migrate_config(content["hyper_parameters"]["config"])
+    check_names(config, path)
+    content["hyper_parameters"]["config"] = config
     return content
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
+from lta.cli.migrate import read_config
 from lta.instantiate import build
 from lta.loggers.wandb_logger import RunLogger
 from lta.loggers.wandb_run import finish_runs
@@ -19,7 +18,7 @@ def reopen_loggers(directory: Path, wanted: bool) -> Iterator[list[RunLogger]]:
     """The W&B run that belongs to a run directory, begun again; [] where it has none, none is `wanted`, or another process
     writes to it: W&B would take rows of two writers for those of one."""
     path = directory / "config.yaml"
-    nodes = (yaml.safe_load(path.read_text()).get("logger") or {}) if wanted and path.is_file() else {}
+    nodes = (read_config(path).get("logger") or {}) if wanted and path.is_file() else {}
     node = next((node for node in nodes.values() if node and node.get("_target_") == WANDB), None)
     if node is not None and run_directory.is_being_run(directory):
         if ranks.is_first():

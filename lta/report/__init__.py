@@ -1,1 +1,4 @@
-"""The paper beside ours. Imports nothing of lta and no torch: reads files that runs have left, and writes pages."""
+"""The paper beside ours: reads files that runs have left, and writes pages.
+
+Imports no torch, and nothing of lta but `cli.migrate`.
+"""

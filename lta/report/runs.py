@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lta.cli.migrate import migrate_config
 from lta.report.files import Unusable, read_json_mapping, read_yaml_mapping
 from lta.report.history import clean_history, is_number
 from lta.report.places import list_files, walk_folders
@@ -107,7 +108,7 @@ def _find_runs_below(place: Path, seen: set[tuple[int, int]]) -> tuple[list[Run]
 def _read_run(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
     """Raises Unusable where `directory` is no run that could be reported."""
     missing: list[str] = []
-    config = read_yaml_mapping(directory / "config.yaml")
+    config = migrate_config(read_yaml_mapping(directory / "config.yaml"))
     if "results.json" not in files:
         if "run.json" not in files:
             raise Unusable("no run, or one that never began: it has a config.yaml, but no run.json and no results.json")

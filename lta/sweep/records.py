@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lta.cli.migrate import read_config
 from lta.runtime import run_directory
 from lta.sweep.jobs import Job
 
@@ -29,9 +28,9 @@ def overrides_of(directory: Path) -> dict[str, str] | None:
 
 
 def config_of(directory: Path) -> dict[str, Any] | None:
-    """The run's resolved configuration."""
+    """The run's resolved configuration, as this version would have written it; None where it did not come to begin."""
     path = directory / "config.yaml"
-    return yaml.safe_load(path.read_text()) if path.is_file() else None
+    return read_config(path) if path.is_file() else None
 
 
 def find_metric(results: Mapping[str, Any] | None, key: str) -> float | None:

@@ -1,0 +1,41 @@
+"""What an older version wrote, as today's would have written it. Imports nothing of lta, so that all who read it may.
+
+A name here is no permission: whoever builds what a configuration names asks the gate (`lta.inference.trust`) afterwards.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MOVED = {  # version 0.1
+    "lta.callbacks.wandb_run.wandb_logger": "lta.loggers.wandb_run.wandb_logger",
+    "lta.callbacks.tensorboard_run.tensorboard_logger": "lta.loggers.tensorboard.tensorboard_logger",
+    "lta.checkpoint.load": "lta.inference.checkpoint.load",
+    "lta.checkpoint.untrained": "lta.inference.checkpoint.build_untrained",
+}
+"""Functions and classes that a configuration may name, by the name they had when it was written."""
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's saved configuration, migrated; raises ValueError in one line where the file can't be read."""
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} can't be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} can't be read: it holds no settings")
+    return migrate_config(config)
+
+
+def migrate_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's resolved configuration as today's version would have composed it from the same command; `config` is kept."""
+    return _migrate_targets(config)
+
+
+def _migrate_targets(node: Any) -> Any:
+    if isinstance(node, dict):
+        moved = {key: _migrate_targets(value) for key, value in node.items()}
+        target = moved.get("_target_")
+        return {**moved, "_target_": MOVED[target]} if isinstance(target, str) and target in MOVED else moved
+    return [_migrate_targets(value) for value in node] if isinstance(node, list) else node
