@@ -20,7 +20,7 @@ MOVED = {  # version 0.1
 def read_config(path: Path) -> dict[str, Any]:
     """A run's saved configuration, migrated; raises ValueError in one line where the file can't be read."""
     try:
-        config = yaml.safe_load(path.read_text())
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} can't be read: {str(error).splitlines()[0]}") from error
     if not isinstance(config, dict):
