@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_its_end(runs):
 
 
 def test_a_run_is_known_again_by_its_command(runs, capsys):
-    told = read_json(runs / "finished" / "run.json")["starts"][0]["command"][3:]
+    told = read_json(runs / "finished_wandb" / "run.json")["starts"][0]["command"][3:]
     ended = lta_run(capsys, [*told, "resume=auto"])
     assert ended.status == 0, ended.err
     assert "this run is complete: there is nothing to go on with" in ended.out

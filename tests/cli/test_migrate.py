@@ -19,7 +19,9 @@ from lta.cli.commands import CONF
 from lta.cli.migrate import MOVED, migrate_config, read_config
 from lta.inference.checkpoint import read_checkpoint
 from lta.instantiate import build, plain
+from lta.report.runs import read_runs
 from lta.runtime.run_directory import find_difference
+from lta.sweep.records import config_of
 
 RECORDED = read_recorded("compositions")
 
@@ -87,6 +89,21 @@ def test_the_given_configuration_is_kept():
 def test_todays_configuration_stays_as_it_is():
     config = compose("logger=[wandb,tensorboard]")
     assert migrate_config(config) == config
+
+
+READERS = {
+    "resume": lambda run: read_config(run / "config.yaml"),
+    "sweep": config_of,
+    "checkpoint": lambda run: read_checkpoint(run / "checkpoints" / "last.ckpt")["hyper_parameters"]["config"],
+    "report": lambda run: read_runs([run])[0][0].config,
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_whoever_reads_an_old_configuration_reads_it_as_todays(reader):
+    run = RUNS / "finished_wandb"
+    assert reader(run)["logger"]["wandb"]["_target_"] == "lta.loggers.wandb_run.wandb_logger"
+    assert reader(run) == migrate_config(yaml.safe_load((run / "config.yaml").read_text()))
 
 
 @pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.relative_to(RUNS).as_posix())
