@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run reproduce test test-all lint bench bench-compare
+.PHONY: help install run reproduce test test-slow test-all lint bench bench-compare
 
 TABLES := cifar10 cifar100 svhn cub200 ladder control air small
 SEEDS ?= 0,1,2
@@ -31,11 +31,16 @@ reproduce: install  ## every row of one of the paper's tables, with seeds: TABLE
 lint: install  ## ruff
 	$(BIN)/ruff check .
 
-test: lint  ## the fast tests, a process on each core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m 'not slow' -n auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
-test-all: lint  ## the fast and the slow tests, a process on each core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
+test: lint  ## the fast tests, a process on each core
+	$(PYTEST) -m 'not slow'
+
+test-slow: lint  ## the slow tests alone
+	$(PYTEST) -m slow
+
+test-all: lint  ## the fast and the slow tests
+	$(PYTEST)
 
 BENCHMARKS := start dropout step muon attention_share precision memory framework panel processes resident input_pipeline preprocess sweep
 

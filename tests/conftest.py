@@ -1,6 +1,8 @@
 """Shapes in signatures are checked by beartype under pytest only; no test touches the user's own cache."""
 
+import os
 import signal
+from pathlib import Path
 
 import jaxtyping
 import pytest
@@ -13,6 +15,14 @@ install_import_hook("lta", "beartype.beartype(conf=beartype.BeartypeConf(is_pep4
 def _cache_of_its_own(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _this_checkout_in_other_processes():
+    """Commands that tests start in other folders run the code under test, not an lta that is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
         yield
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -81,7 +82,8 @@ def test_two_processes_compute_what_one_does(tmp_path):
     for count in (1, 2):
         own = [f"trainer.devices={count}", "trainer.precision=64-true", f"hydra.run.dir={tmp_path}/{count}"]
         program = [sys.executable, "-m", "without_batchnorm", *OPTIONS, *options, *own]
-        ended = run(program, tmp_path, PYTHONPATH=str(Path(__file__).parent))
+        path = os.pathsep.join([str(Path(__file__).parent), os.environ["PYTHONPATH"]])
+        ended = run(program, tmp_path, PYTHONPATH=path)
         assert ended.returncode == 0, ended.stderr
     one, two = rows(tmp_path / "1"), rows(tmp_path / "2")
     assert len(one) == 2

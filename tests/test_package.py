@@ -103,6 +103,9 @@ def test_imports_go_in_the_allowed_directions():
 LIGHT = ("runtime", "sweep", "cli", "checks")
 """What runs in a sweep's own process, which has no torch in it, and what reads files only; Hydra's plugin is light too."""
 
+LATE = {ROOT / "lta" / "runtime" / "rendezvous.py": {"torch"}}
+"""What one of their functions imports when it is called: here, by the processes that torchrun has started."""
+
 
 def test_a_sweeps_own_process_imports_nothing_heavy():
     heavy = {"torch", "torchvision", "pytorch_lightning", "lightning", "torchmetrics", "wandb", "numpy", "matplotlib"}
@@ -110,7 +113,7 @@ def test_a_sweeps_own_process_imports_nothing_heavy():
     assert not (ROOT / "hydra_plugins" / "__init__.py").exists(), "it is shared with the plugins of others"
     for path in [path for path, part in modules() if part in LIGHT] + plugin:
         libraries = {name.partition(".")[0] for name in imported(path)}
-        assert not libraries & heavy, path
+        assert not libraries & heavy - LATE.get(path, set()), path
     for path in plugin:
         outside = {node for node in ast.parse(path.read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))}
         names = {alias.name if isinstance(node, ast.Import) else node.module for node in outside for alias in node.names}
@@ -129,6 +132,13 @@ def python(*arguments, cwd):
     ended = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return ended.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_a_command_in_another_folder_runs_this_checkout(tmp_path):
+    out, _ = python("-c", "import lta, hydra_plugins; print(lta.__file__, *hydra_plugins.__path__, sep='\\n')", cwd=tmp_path)
+    file, *plugins = out.splitlines()
+    assert Path(file) == ROOT / "lta" / "__init__.py"
+    assert Path(plugins[0]) == ROOT / "hydra_plugins", "before those of an lta that is installed"
 
 
 def test_help_and_cfg_answer_without_torch(tmp_path):
@@ -153,10 +163,12 @@ def test_help_and_cfg_answer_without_torch(tmp_path):
 @pytest.mark.parametrize("flag", [["--help"], ["--cfg", "job"]])
 def test_help_and_cfg_take_under_a_second(tmp_path, flag):
     """On a slow machine, or a busy one: under half of what the import of torch takes there."""
-    commands = ["-m", "lta.run", *flag], ["-c", "import torch"]
-    rounds = [[python(*command, cwd=tmp_path)[1] for command in commands] for _ in range(3)]
-    taken, of_torch = map(min, zip(*rounds, strict=True))
-    assert taken < max(1.0, 0.5 * of_torch)
+
+    def is_quick():
+        taken = python("-m", "lta.run", *flag, cwd=tmp_path)[1]
+        return taken < 1 or taken < 0.5 * python("-c", "import torch", cwd=tmp_path)[1]
+
+    assert any(is_quick() for _ in range(3))
 
 
 def test_a_reader_who_has_enough_of_the_help_ends_it_quietly(tmp_path):

@@ -27,7 +27,8 @@ class ImageData(pl.LightningDataModule, ABC):
     """Subclasses implement `load`. After `setup`, `train`, `val`, `test` are `Split`s and `class_names` is known.
 
     `batch_size` counts the images of a step over all processes. `eval_batch_size` is used for validation and test.
-    `seed` decides the order of the training images.
+    `seed` decides the order of the training images. `coding` says what files of a published data set were read:
+    "official", or what stands for them; None where there is no such thing.
 
     After each epoch of training the splits in `watched` are evaluated, in their order. The first is the one whose maps
     are looked at: val, or `train_sample` where there is none. With `test_each_epoch` (the authors' habit) the test set
@@ -40,6 +41,7 @@ class ImageData(pl.LightningDataModule, ABC):
         checks.require_whole_number("data.eval_batch_size", eval_batch_size, least=1)
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self.class_names: tuple[str, ...] = ()
+        self.coding: str | None = None
         self.train: Split | None = None
         self.val: Split | None = None
         self.test: Split | None = None
@@ -68,13 +70,14 @@ class ImageData(pl.LightningDataModule, ABC):
         log.info("data: %s", self.describe())
 
     def describe(self) -> str:
-        """Classes, pictures of each split and their size, in one line."""
+        """Classes, pictures of each split, their size and coding, in one line."""
         names = self.class_names
         named = ", ".join(names if len(names) <= NAMED else (*names[: NAMED - 2], "...", names[-1]))
         splits = {"training": self.train, "validation": self.val, "test": self.test}
         counts = ", ".join(f"{0 if split is None else len(split.labels):,} {name}" for name, split in splits.items())
         height, width = self.image_size
-        return f"{len(names)} classes ({named}); {counts} images of {width} x {height}"
+        coding = f"; {self.coding}" if self.coding else ""
+        return f"{len(names)} classes ({named}); {counts} images of {width} x {height}{coding}"
 
     @property
     def num_classes(self) -> int:

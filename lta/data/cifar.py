@@ -71,7 +71,6 @@ class CIFAR(ImageData):
         self.name, self.official = name, official[name]
         self.root = data_root(root)
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
-        self.coding: str | None = None
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded, unpacked or decoded here, the others find ready."""

@@ -10,6 +10,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from attention_run import TinyClassifier, TinyData, fit
+from commands import environment
 from PIL import Image
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
@@ -194,10 +195,7 @@ def test_two_processes_log_what_one_does(tmp_path):
     )
     (tmp_path / "two").mkdir()
     script = Path(__file__).with_name("attention_run.py")
-    root = Path(__file__).parents[2]
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, script, "2", tmp_path / "two"], check=True, timeout=240, env=environment)
+    subprocess.run([sys.executable, script, "2", tmp_path / "two"], check=True, timeout=240, env=environment())
     reports = [json.loads((tmp_path / "two" / f"metrics_{rank}.json").read_text()) for rank in range(2)]
     assert [report["written"] for report in reports] == [[0, 1], []]  # only the first process writes
     assert sorted(os.listdir(tmp_path / "two" / "attention")) == ["epoch_0000.png", "epoch_0001.png"]

@@ -50,6 +50,8 @@ def test_what_is_trained_on_is_said(caplog):
     assert data.describe() == (
         "100 classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..., 99); 200 training, 0 validation, 3 test images of 8 x 8"
     )
+    data.coding = "official"
+    assert data.describe().endswith("images of 8 x 8; official")
 
 
 def attached(processes, device="cpu"):

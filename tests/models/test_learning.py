@@ -19,7 +19,10 @@ from lta.transforms.normalize import Standardize
 ROOT = os.environ.get("LTA_DATA_ROOT")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (ROOT and Path(ROOT, "cifar10").is_dir()), reason="LTA_DATA_ROOT names no folder with cifar10/"),
+    pytest.mark.skipif(
+        not Path(ROOT or "nowhere", "cifar-10-batches-py").is_dir(),
+        reason="LTA_DATA_ROOT names no folder with cifar-10-batches-py/",
+    ),
 ]
 
 BATCH = 50

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cifar_stand_ins import FINE, JPEG_COPY, module, picture_copy, pictures, refused
+from cifar_stand_ins import FINE, module, picture_copy, pictures, refused
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -17,11 +17,12 @@ from lta.data.cifar import CIFAR, CIFAR10_CLASSES
 from lta.data.image_cache import read_images
 
 CONF = Path(__file__).parents[3] / "conf" / "data"
-real_data = pytest.mark.skipif(
-    not Path(os.environ.get("LTA_DATA_ROOT") or "nowhere", "cifar10").is_dir(),
-    reason="LTA_DATA_ROOT does not name a folder that holds cifar10/",
-)
 REAL_ROOT = os.environ.get("LTA_DATA_ROOT")
+
+
+def needs_real(folder):
+    there = Path(REAL_ROOT or "nowhere", folder).is_dir()
+    return pytest.mark.skipif(not there, reason=f"LTA_DATA_ROOT names no folder with {folder}/")
 
 
 # The official layout
@@ -176,23 +177,28 @@ def test_the_yaml_gives_every_argument_of_the_class(name):
 # Real data
 
 
-@real_data
+@needs_real("cifar10/test")
 def test_real_pictures_come_bit_for_bit():
     files = sorted(Path(REAL_ROOT, "cifar10", "test").glob("*/*[05]0.*"))[:300]
-    if not files:
-        pytest.skip("LTA_DATA_ROOT holds CIFAR-10 in another layout")
     names = [str(file.relative_to(REAL_ROOT)) for file in files]
     images, _ = read_images(Path(REAL_ROOT), names, (32, 32), "off")
+    assert len(files) == 200
     assert np.array_equal(images, np.stack([np.asarray(Image.open(file)) for file in files]))
 
 
-@real_data
 @pytest.mark.slow
-def test_real_cifar10_is_whole():
-    data = module(Path(REAL_ROOT), val_size=5000)
+@pytest.mark.parametrize(
+    ("name", "mean"),
+    [  # the published channel means of the training sets
+        pytest.param("cifar10", (125.3, 123.0, 113.9), marks=needs_real("cifar-10-batches-py")),
+        pytest.param("cifar100", (129.3, 124.1, 112.4), marks=needs_real("cifar-100-python")),
+    ],
+)
+def test_the_real_data_are_whole(name, mean):
+    data = module(Path(REAL_ROOT), name, val_size=5000)
     for split, images in ((data.train, 45_000), (data.val, 5000), (data.test, 10_000)):
         assert split.images.shape == (images, 32, 32, 3)
-        assert np.bincount(split.labels).tolist() == [images // 10] * 10
-    assert data.coding in ("official", JPEG_COPY)
-    mean = np.asarray(data.train.images).mean((0, 1, 2))
-    assert np.abs(mean - (125.3, 123.0, 113.9)).max() < 1  # the published channel means of the training set
+        assert np.bincount(split.labels).tolist() == [images // data.num_classes] * data.num_classes
+    assert data.coding == "official"
+    assert data.describe().endswith("45,000 training, 5,000 validation, 10,000 test images of 32 x 32; official")
+    assert np.abs(np.asarray(data.train.images).mean((0, 1, 2)) - mean).max() < 1
