@@ -13,7 +13,7 @@ import lta
 
 ROOT = Path(__file__).resolve().parent.parent
 
-TOP = {"__init__", "checks", "instantiate"}
+TOP = {"__init__", "__main__", "checks", "instantiate"}
 """All modules that lie at the top of the package; everything else is in a folder."""
 
 PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictures"}

@@ -1,4 +1,4 @@
-"""`python -m lta.apply`: a trained network's attention, a segmentation or a mask, used on pictures."""
+"""`python -m lta.apply`: use a trained network's attention, a segmentation or a mask for an effect on pictures."""
 
 from omegaconf import DictConfig
 

@@ -1,4 +1,4 @@
-"""`python -m lta.demo`: a page in the browser to try a trained network on pictures."""
+"""`python -m lta.demo`: try a trained network on pictures, on a page in the browser."""
 
 import signal
 from typing import Any

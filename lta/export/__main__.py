@@ -1,4 +1,4 @@
-"""`python -m lta.export`: a trained network as one file that runs without lta."""
+"""`python -m lta.export`: write a trained network into one file that runs without lta."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`python -m lta.report RUNS...`: the paper beside ours, one page from run directories. Offline, and without torch."""
+"""`python -m lta.report RUNS...`: one page with the paper's results next to those of your runs. Needs no network, no torch."""
 
 import argparse
 import gc
