@@ -21,7 +21,8 @@ def main() -> int:
     if name not in commands:
         from lta.cli.suggestions import suggest_choice
 
-        print(f"error: lta has no command {name}{suggest_choice(name, list(commands))}; lta --help lists them", file=sys.stderr)
+        meant = suggest_choice(name, list(commands))
+        print(f"error: lta has no command {name}{meant}; lta --help lists them", file=sys.stderr)
         return 1
     sys.argv[1:] = settings
     # As `python -m` would: sweeps and Lightning start further processes by the name in `__main__.__spec__`.

@@ -76,7 +76,8 @@ def results(directory):
 def own_conf(tmp_path):
     """A folder of a user's own, with one more choice, in which all that a job has of it is seen."""
     (tmp_path / "my conf" / "compat").mkdir(parents=True)
-    (tmp_path / "my conf" / "compat" / "mine.yaml").write_text("_target_: lta.layers.compatibility.Frozen\n_partial_: true\nscale: 1.25\n")
+    yaml = "_target_: lta.layers.compatibility.Frozen\n_partial_: true\nscale: 1.25\n"
+    (tmp_path / "my conf" / "compat" / "mine.yaml").write_text(yaml)
     return tmp_path / "my conf"
 
 

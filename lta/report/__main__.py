@@ -1,4 +1,4 @@
-"""`python -m lta.report RUNS...`: one page with the paper's results next to those of your runs. Needs no network, no torch."""
+"""`python -m lta.report RUNS...`: one page with the paper's results next to those of your runs. Without network or torch."""
 
 import argparse
 import gc
