@@ -8,7 +8,7 @@ import hydra
 import yaml
 from omegaconf import OmegaConf
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 
 ROW_OF = yaml.safe_load(Path(__file__).with_name("experiment_rows.yaml").read_text())
 

@@ -6,7 +6,7 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.instantiate import build
 
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")

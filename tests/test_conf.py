@@ -4,7 +4,7 @@ import pytest
 import torch
 from networks import composed
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.data.evaluation_data import EvaluationData
 from lta.instantiate import build
 

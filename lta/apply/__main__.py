@@ -1,5 +1,12 @@
 """`python -m lta.apply`: use a trained network's attention, a segmentation or a mask for an effect on pictures."""
 
+import sys
+
+from lta.cli.safe_path import clean_import_path
+
+if __name__ == "__main__":
+    clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
+
 from omegaconf import DictConfig
 
 from lta.cli.launch import launch

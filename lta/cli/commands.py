@@ -1,13 +1,8 @@
 """What each command reads, and from which folders of conf/ it chooses. Imports no torch."""
 
-from pathlib import Path
 from typing import NamedTuple
 
-import lta
-
-PACKAGE = Path(lta.__file__).resolve().parent
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
-"""Inside the package in a wheel, beside it in a checkout."""
+from lta.cli.plugins import conf_roots
 
 RUN = "config"
 """The name of lta.run's configuration; the other commands' are their own."""
@@ -17,6 +12,7 @@ PARTS = {
     "test_checkpoint",
     "test_each_epoch",
     "resume",
+    "trust",
     "model",
     "compat",
     "head",
@@ -35,7 +31,7 @@ PARTS = {
 
 
 class Command(NamedTuple):
-    """`parts` of its configuration, and the `list_groups` that it chooses from."""
+    """`parts` of its configuration, and the `groups` that it chooses from."""
 
     parts: tuple[str, ...]
     groups: tuple[str, ...]
@@ -43,7 +39,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "evaluate": Command(
-        ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb"), ("evaluator", "data")
+        ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb", "trust"), ("evaluator", "data")
     ),
     "apply": Command(
         (
@@ -58,20 +54,23 @@ COMMANDS = {
             "effect",
             "attention",
             "device",
+            "trust",
         ),
         ("effect",),
     ),
     "demo": Command(
-        ("checkpoint", "compare", "which", "effect", "attention", "device", "host", "port", "open", "largest"), ("effect",)
+        ("checkpoint", "compare", "which", "effect", "attention", "device", "host", "port", "open", "largest", "trust"),
+        ("effect",),
     ),
-    "export": Command(("checkpoint", "which", "format", "out", "overwrite"), ()),
+    "export": Command(("checkpoint", "which", "format", "out", "overwrite", "trust"), ()),
 }
 """Those beside lta.run."""
 
 
 def list_groups() -> list[str]:
-    """Names of the folders of conf/ from which some command chooses."""
-    return sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+    """Names of the folders of conf/ from which some command chooses, those that only a package has included."""
+    folders = (path for root in conf_roots() for path in root.path.iterdir() if path.is_dir())
+    return sorted({path.name for path in folders} - {"hydra"})
 
 
 def groups_of(config_name: str) -> tuple[str, ...]:
@@ -82,4 +81,10 @@ def groups_of(config_name: str) -> tuple[str, ...]:
 
 
 def list_choices(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    """Of lta, of installed packages and of `-cd`."""
+    return sorted(label_choices(group))
+
+
+def label_choices(group: str) -> dict[str, str]:
+    """By choice, where it is from: a package's name, "-cd FOLDER", or "" where it is lta's."""
+    return {choice: root.label for root in conf_roots() for choice in root.choices(group)}

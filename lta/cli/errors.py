@@ -8,7 +8,8 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from lta.cli.commands import CONF, RUN, list_choices, list_groups
+from lta.cli.commands import RUN, list_choices, list_groups
+from lta.cli.plugins import CONF, conf_roots
 from lta.cli.suggestions import describe_owners, describe_unknown_setting, suggest_choice, suggest_setting
 
 EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
@@ -123,9 +124,10 @@ def _find_swept_groups() -> list[str]:
 def _describe_unused_group(group: str, text: str) -> str:
     choice = re.search(rf"\+{group}=(\S+)", text)
     asked = f"{group}={choice[1]}" if choice else group
-    if not (CONF / group).is_dir():
+    if group not in list_groups():
         return f"{asked}: there is no group {group}; the groups are {', '.join(list_groups())}"
-    files = {path: path.read_text() for path in sorted(CONF.glob("*/*.yaml"))}
+    paths = (path for root in conf_roots() for path in sorted(root.path.glob("*/*.yaml")) if root.owns(path))
+    files = {path: path.read_text() for path in paths}
     reading = [path for path, content in files.items() if f"/{group}@_global_.{group}:" in content]
     based = [path for path, content in files.items() if any(f"\n  - {base.stem}\n" in content for base in reading)]
     owners = sorted({*reading, *based})

@@ -10,13 +10,16 @@ from functools import wraps
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import lta
 import lta.cli.resolvers  # registers what conf/config.yaml asks for
 from lta.checks import RunError
-from lta.cli.commands import CONF, RUN, groups_of, list_choices
+from lta.cli.commands import RUN, groups_of, label_choices, list_choices
 from lta.cli.errors import describe_error, is_user_error
+from lta.cli.plugins import CONF, check_distinct_choices, complaints, conf_roots, root_of, use_config_dirs
+from lta.cli.search_path import register_with_hydra
+from lta.cli.trust import check_dotted, trust_in, use_trust
 from lta.runtime import ranks
 from lta.runtime.signals import Stopped, requeue, signals
 
@@ -50,6 +53,8 @@ HYDRA_FLAGS = {
     "--info",
 }
 
+CONFIG_DIR = ("-cd", "--config-dir")
+
 TAKE_WORDS = HYDRA_FLAGS - {"-h", "--help", "--hydra-help", "--version", "--resolve", "-r", "--run", "-m", "--multirun"}
 """Those that the next word on the command line may belong to."""
 
@@ -66,6 +71,8 @@ def launch(
     sweep (refused unless `sweeps`) the other jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback
     instead.
     """
+    sys.argv[1:] = _make_config_dir_absolute(sys.argv[1:])
+    use_config_dirs(find_config_dirs(sys.argv[1:]))
     if {"--help", "-h"} & set(sys.argv[1:]):
         _print_to_whoever_reads(_render_help(config_name))
         return
@@ -82,6 +89,7 @@ def launch(
             _run_foreign_job(task, cfg)
         else:
             with _print_errors(failed, config_name):
+                _check_trust(cfg)
                 task(cfg)
 
     ENVIRONMENT.clear()
@@ -90,7 +98,12 @@ def launch(
     if started:
         ranks.end_with_parent()
     with signals.catch(tell=os.getppid() if started else None), _print_stop_once(), _print_errors(failed, config_name):
-        sys.argv[1:] = [_bracket_list(argument, lists) for argument in _move_flags_first(sys.argv[1:], sweeps)]
+        sys.argv[1:] = [_bracket_list(argument, (*lists, "trust")) for argument in _move_flags_first(sys.argv[1:], sweeps)]
+        if ranks.is_first():
+            for line in complaints():
+                print(line, file=sys.stderr)
+        check_distinct_choices(conf_roots())
+        register_with_hydra()
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions over instead of printing them
         try:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run_task)()
@@ -98,6 +111,45 @@ def launch(
             _restore("HYDRA_FULL_ERROR", full_error)
     if failed:
         sys.exit(1)
+
+
+def _check_trust(cfg: DictConfig) -> None:
+    """Raises ValueError where the composed configuration names code that this command has no reason to trust."""
+    sources = HydraConfig.get().runtime.config_sources  # in a job of submitit there is no command line to ask
+    folders = [source.path for source in sources if source.provider == "command-line"]
+    use_config_dirs(folders)
+    trust = trust_in(tuple(conf_roots())).also(check_dotted(cfg.get("trust")))
+    use_trust(trust)
+    trust.check(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
+
+
+def find_config_dirs(arguments: Sequence[str]) -> list[str]:
+    """The folder that `-cd` names, of several the last, as Hydra takes it; [] where none is given."""
+    given = [value for flag, value in _flags_with_values(arguments) if flag in CONFIG_DIR]
+    return given[-1:]
+
+
+def _make_config_dir_absolute(arguments: Sequence[str]) -> list[str]:
+    """Other processes of this run, and commands that are printed to be copied, may start in another folder."""
+    changed, before = [], ""
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        if before in CONFIG_DIR:
+            argument = str(root_of(argument).path)
+        elif flag in CONFIG_DIR and equals:
+            argument = f"{flag}={root_of(value).path}"
+        changed.append(argument)
+        before = argument
+    return changed
+
+
+def _flags_with_values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        flag, equals, value = argument.partition("=")
+        if before in TAKE_WORDS:
+            yield before, argument
+        elif flag in TAKE_WORDS and equals:
+            yield flag, value
 
 
 def _print_to_whoever_reads(text: str) -> None:
@@ -112,6 +164,7 @@ def _run_foreign_job(task: Callable[[DictConfig], None], cfg: DictConfig) -> Non
     """In this process or, by submitit, in another: such launchers collect what their jobs raise, without its cause."""
     try:
         with signals.catch():
+            _check_trust(cfg)
             task(cfg)
     except Exception as error:
         if is_user_error(error):
@@ -147,11 +200,17 @@ def _render_help(config_name: str) -> str:
     """The command's help text with the groups it chooses from, and their choices. Hydra's own takes a second: it loads
     every file several times."""
     text = (CONF / f"{config_name}_help.txt").read_text()
-    listed = {group: list_choices(group) for group in groups_of(config_name)}
+    listed = {group: label_choices(group) for group in groups_of(config_name)}
     if config_name == RUN:  # there are other data, without training images, to look at
-        listed["data"] = list_choices("data/with_recipe/fast")
-    shown = (f"{group}: {', '.join(names)}" for group, names in listed.items())
+        trained_on = list_choices("data/with_recipe/fast")
+        listed["data"] = {name: label for name, label in listed["data"].items() if label or name in trained_on}
+    shown = (f"{group}: {', '.join(map(_mark_origin, names.items()))}" for group, names in listed.items())
     return text.replace("GROUPS", "\n    ".join(shown)).rstrip()
+
+
+def _mark_origin(choice: tuple[str, str]) -> str:
+    name, label = choice
+    return f"{name} ({label})" if label else name
 
 
 def _bracket_list(argument: str, keys: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """What an older version wrote, as today's would have written it. Imports nothing of lta, so that all who read it may.
 
-A name here is no permission: whoever builds what a configuration names asks the gate (`lta.inference.trust`) afterwards.
+A name here is no permission: whoever builds what a configuration names asks the gate (`lta.cli.trust`) afterwards.
 """
 
 from pathlib import Path

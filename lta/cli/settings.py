@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from lta import checks
 from lta.checks import RunError
@@ -14,6 +14,7 @@ from lta.cli.commands import COMMANDS, PARTS, list_choices
 from lta.cli.migrate import read_config
 from lta.cli.resolvers import find_existing_run, is_directory_given
 from lta.cli.suggestions import describe_unknown_setting
+from lta.cli.trust import current_trust
 from lta.instantiate import plain
 from lta.runtime.run_directory import CHECKPOINTS, find_difference, is_free
 
@@ -43,8 +44,10 @@ def resolve_settings(cfg: DictConfig) -> DictConfig:
     if unknown := set(cfg) - PARTS:
         more = describe_unknown_setting(min(unknown)) or f"; the settings are {', '.join(sorted(PARTS))}"
         raise RunError(f"there is no setting {min(unknown)}{more}")
+    with open_dict(cfg):
+        cfg.pop("trust", None)  # of this command alone: nothing that a run directory says is trusted
     for part in ("compat", "head"):
-        if part in cfg and part not in cfg.model:
+        if part in cfg and f"${{{part}}}" not in str(OmegaConf.to_container(cfg.model, resolve=False)):
             raise RunError(f"{part} is not used by this model, which has no attention")
     if cfg.resume == "auto" or (cfg.resume is None and HydraConfig.get().mode == RunMode.MULTIRUN):
         return _resume_or_begin(cfg)
@@ -65,16 +68,18 @@ def check_settings(cfg: DictConfig) -> None:
 def _resume_settings(cfg: DictConfig) -> DictConfig:
     """The run's own configuration; of what was asked for, where and how it is computed."""
     find_existing_run(cfg.resume)
-    asked = [override for override in HydraConfig.get().overrides.task if not override.startswith("resume=")]
+    asked = [override for override in HydraConfig.get().overrides.task if not override.startswith(("resume=", "trust="))]
     if Path(HydraConfig.get().runtime.output_dir).resolve() != Path(cfg.resume).resolve():
         raise RunError(f"resume={cfg.resume} goes on in its own directory, one run at a time: no -m and no hydra.run.dir")
     refused = [override for override in asked if not override.lstrip("+").startswith(RESUME_MAY_CHANGE)]
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
-            "(allowed beside it: trainer=... and trainer.*=...)"
+            "(allowed beside it: trainer=..., trainer.*=... and trust=...)"
         )
-    before = read_config(Path(cfg.resume) / "config.yaml")
+    path = Path(cfg.resume) / "config.yaml"
+    before = read_config(path)
+    current_trust().check(before, path)
     saved = OmegaConf.create(before)
     if any(override.startswith("trainer=") for override in asked):
         kept = {key: value for key, value in before["trainer"].items() if not is_free(f"trainer.{key}")}

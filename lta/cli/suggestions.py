@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from lta.cli.commands import CONF, RUN, groups_of
+from lta.cli.commands import RUN, groups_of
+from lta.cli.plugins import ConfRoot, conf_roots
 
 NOT_SETTINGS = ("with_recipe", "author")
 """Folders below a group's own whose files set what others have."""
@@ -18,21 +19,21 @@ LIKE, VERY_LIKE = 0.7, 0.85
 """How alike two names beside each other, and two anywhere, are for one to be meant by the other (difflib: from 0 to 1)."""
 
 
-def describe_unknown_setting(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+def describe_unknown_setting(key: str, config_name: str = RUN, roots: tuple[ConfRoot, ...] = ()) -> str:
     """What follows "there is no setting ...": where `key` is one of that command, or which one it is like, if any."""
-    said = describe_owners(key, config_name, conf) or suggest_setting(key, config_name, conf)
+    said = describe_owners(key, config_name, roots) or suggest_setting(key, config_name, roots)
     return f": {said}" if said else ""
 
 
-def describe_owners(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+def describe_owners(key: str, config_name: str = RUN, roots: tuple[ConfRoot, ...] = ()) -> str:
     """Which choices of its group have the setting `key`; empty where none has, or where it is in every configuration."""
-    choices = ", ".join(_collect_settings(config_name, conf).get(key, ()))
+    choices = ", ".join(_collect_settings(config_name, roots or tuple(conf_roots())).get(key, ()))
     return f"{key.partition('.')[0]}={choices} {'have' if ',' in choices else 'has'} it" if choices else ""
 
 
-def suggest_setting(key: str, config_name: str = RUN, conf: Path = CONF) -> str:
+def suggest_setting(key: str, config_name: str = RUN, roots: tuple[ConfRoot, ...] = ()) -> str:
     """Which setting `key` is like, as a question; empty if none is, or it is one."""
-    known = _collect_settings(config_name, conf)
+    known = _collect_settings(config_name, roots or tuple(conf_roots()))
     if key in known:
         return ""
     parent, _, name = key.rpartition(".")
@@ -52,15 +53,14 @@ def suggest_choice(name: str, names: list[str]) -> str:
 
 
 @cache
-def _collect_settings(config_name: str, conf: Path) -> dict[str, list[str]]:
+def _collect_settings(config_name: str, roots: tuple[ConfRoot, ...]) -> dict[str, list[str]]:
     """By dotted key, the choices of its group that have it; none of the groups themselves and of what is always there."""
-    found: dict[str, list[str]] = {key: [] for key in _iter_keys(conf / f"{config_name}.yaml")}
+    found: dict[str, list[str]] = {key: [] for key in _iter_keys(roots[0].path / f"{config_name}.yaml")}
     for group in groups_of(config_name):
         found.setdefault(group, [])
         if group == "experiment":
             continue
-        for file in sorted((conf / group).rglob("*.yaml")):
-            folder = file.relative_to(conf).parent
+        for file, folder in ((file, file.relative_to(root.path).parent) for root in roots for file in root.files(group)):
             if set(folder.parts) & set(NOT_SETTINGS):
                 continue
             package = _read_package(file)

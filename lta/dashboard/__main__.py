@@ -1,12 +1,18 @@
 """`python -m lta.dashboard`: save the W&B dashboard of a project, or print what would be saved."""
 
-import os
 import sys
+
+from lta.cli.safe_path import clean_import_path
+
+if __name__ == "__main__":
+    clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
+
+import os
 from collections.abc import Sequence
 
 from lta.checks import RunError
-from lta.cli.commands import CONF
 from lta.cli.errors import describe_error, is_user_error
+from lta.cli.plugins import CONF
 
 DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lta"}
 FLAGS = ("--dry-run", "--json", "--help", "-h")

@@ -1,5 +1,12 @@
 """`python -m lta.demo`: try a trained network on pictures, on a page in the browser."""
 
+import sys
+
+from lta.cli.safe_path import clean_import_path
+
+if __name__ == "__main__":
+    clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
+
 import signal
 from typing import Any
 

@@ -1,5 +1,12 @@
 """`python -m lta.export`: write a trained network into one file that runs without lta."""
 
+import sys
+
+from lta.cli.safe_path import clean_import_path
+
+if __name__ == "__main__":
+    clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
+
 from pathlib import Path
 
 from omegaconf import DictConfig

@@ -12,7 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lta.cli.migrate import migrate_config
-from lta.inference.trust import check_names
+from lta.cli.trust import Trust, check_dotted, current_trust
 from lta.instantiate import build
 from lta.runtime import ranks
 from lta.runtime.run_directory import PREVIOUS, find_checkpoint, find_difference
@@ -38,17 +38,26 @@ def make_hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
     }
 
 
-def load(path: str | Path, which: str = "last") -> Classifier:
+READ = ("model", "data", "preprocess", "augment", "recipe", "seed")
+"""The parts of a checkpoint's configuration that are built or read."""
+
+
+def load(
+    path: str | Path, which: str = "last", trust: Sequence[str] = (), config_dir: str | Path | None = None
+) -> Classifier:
     """The classifier of a run, in eval mode on the CPU: `load(RUN).predict(images)` takes pictures in any form and returns
     class names, probabilities and attention maps; `load(RUN)(images)` takes a batch and returns all that the network does.
 
     `path`: a run directory (then `which` is "last" or "best") or a checkpoint file. Nothing but tensors and plain
-    containers is unpickled. Raises ValueError where there is no such file or it is no checkpoint of lta.
+    containers is unpickled, and nothing is called but what lta and installed packages have in their conf/. `trust`: full
+    names of further classes and functions that may be (`my_package.module.Class`); `config_dir`: a folder whose yaml files
+    name some, as `-cd` takes it. Raises ValueError where there is no such file, it is no checkpoint of lta, or it asks for
+    something else.
     """
     path = Path(path)
     if path.is_dir():
         path = find_checkpoint(path, which)
-    content = read_checkpoint(path)
+    content = read_checkpoint(path, current_trust().also(check_dotted(trust), config_dir))
     hparams = content["hyper_parameters"]
     classifier = _build_classifier(hparams)
     classifier.load_state_dict(content["state_dict"])
@@ -126,7 +135,7 @@ def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]
         raise ValueError(f"{path} belongs to another configuration: {found[0]} is not what the run's config.yaml says")
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, Any]:
     """The checkpoint's content on the CPU; raises ValueError in one line where it is missing, broken or not of lta, or would
     have other code called than lta's."""
     path = Path(path)
@@ -145,7 +154,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
         raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
     config = migrate_config(content["hyper_parameters"]["config"])
-    check_names(config, path)
+    (trust or current_trust()).check(config, path, READ)
     content["hyper_parameters"]["config"] = config
     return content
 

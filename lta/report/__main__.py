@@ -1,9 +1,15 @@
 """`python -m lta.report RUNS...`: one page with the paper's results next to those of your runs. Without network or torch."""
 
+import sys
+
+from lta.cli.safe_path import clean_import_path
+
+if __name__ == "__main__":
+    clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
+
 import argparse
 import gc
 import shlex
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,5 +1,12 @@
 """`python -m lta.run`: train one network, test it once, and show what it attends to."""
 
+import sys
+
+from lta.cli.safe_path import clean_import_path
+
+if __name__ == "__main__":
+    clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
+
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -8,6 +15,7 @@ from omegaconf import DictConfig
 from lta.cli.launch import launch
 from lta.cli.resolvers import is_directory_given
 from lta.cli.settings import resolve_settings
+from lta.cli.trust import repeat_own_code
 from lta.runtime import run_directory
 from lta.runtime.signals import add_hint
 
@@ -16,7 +24,7 @@ def run(composed: DictConfig) -> None:
     directory = Path(HydraConfig.get().runtime.output_dir)
     with (
         run_directory.lock_directory(directory, own=not is_directory_given()),
-        add_hint(lambda: run_directory.describe_way_on(directory)),
+        add_hint(lambda: run_directory.describe_way_on(directory, repeat_own_code())),
     ):
         cfg = resolve_settings(composed)
         if cfg.resume and (finished := run_directory.read_finished_results(directory)):

@@ -152,10 +152,10 @@ def starts_of(directory: Path) -> list[dict[str, Any]]:
 
 
 def is_free(key: str) -> bool:
-    """Whether a setting, by its dotted key, may change without making another run of it: what it goes on with, and where and
-    how it is computed."""
+    """Whether a setting, by its dotted key, may change without making another run of it: what it goes on with, what code is
+    trusted, and where and how it is computed."""
     part, _, option = key.lstrip("+").partition(".")
-    return part == "resume" or (part == "trainer" and option.partition(".")[0] in {"", "_target_", *WHERE})
+    return part in ("resume", "trust") or (part == "trainer" and option.partition(".")[0] in {"", "_target_", *WHERE})
 
 
 def find_difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
@@ -198,17 +198,18 @@ def has_checkpoint(directory: Path, which: str) -> bool:
     return (directory / "checkpoints" / f"{which}.ckpt").is_file()
 
 
-def describe_way_on(directory: Path) -> str:
-    """How to go on with a run that was stopped."""
+def describe_way_on(directory: Path, own_code: str = "") -> str:
+    """How to go on with a run that was stopped. `own_code`: what the command needs beside `resume=`."""
     name = os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else str(directory)
+    again = f"resume={name}{own_code}"
     kept = directory / "checkpoints" / "last.ckpt"
     if read_results(directory) is not None:
-        rest = "" if read_finished_results(directory) else f"; resume={name} asks and sends what is missing"
+        rest = "" if read_finished_results(directory) else f"; {again} asks and sends what is missing"
         return f"its results are in {name}{rest}"
     if kept.is_file() or kept.with_name(PREVIOUS[kept.name]).is_file():
-        return f"resume={name} goes on from the last complete epoch"
+        return f"{again} goes on from the last complete epoch"
     if (directory / "config.yaml").is_file():
-        return f"resume={name} begins it again: no epoch was complete"
+        return f"{again} begins it again: no epoch was complete"
     return "nothing was begun"
 
 

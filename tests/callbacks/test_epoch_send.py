@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lta.callbacks.attention_maps import AttentionMaps
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.epoch_send import EpochSend
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.loggers.logged import LoggedRows
 from lta.loggers.wandb_logger import RunLogger
 

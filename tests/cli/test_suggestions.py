@@ -2,6 +2,7 @@
 
 import pytest
 
+from lta.cli.plugins import ConfRoot
 from lta.cli.suggestions import describe_unknown_setting, suggest_choice
 
 
@@ -44,9 +45,10 @@ def test_a_file_without_settings(tmp_path):
     (tmp_path / "logger" / "none.yaml").write_text("# nothing\n")
     (tmp_path / "logger" / "even.yaml").write_text("# @package logger.odd\ndefaults: [odd]\ninner: {size: 2}\n")
     (tmp_path / "logger" / "odd.yaml").write_text("# @package logger.odd\n_target_: a.b\ninner: {_target_: c.d, size: 1}\n")
-    assert describe_unknown_setting("logger.odd.inner.sise", conf=tmp_path) == ": did you mean logger.odd.inner.size?"
-    assert describe_unknown_setting("logger.odd.inner", conf=tmp_path) == ": logger=even, odd have it", "each once"
-    assert describe_unknown_setting("sede", conf=tmp_path) == ": did you mean seed?"
+    roots = (ConfRoot("", tmp_path),)
+    assert describe_unknown_setting("logger.odd.inner.sise", roots=roots) == ": did you mean logger.odd.inner.size?"
+    assert describe_unknown_setting("logger.odd.inner", roots=roots) == ": logger=even, odd have it", "each once"
+    assert describe_unknown_setting("sede", roots=roots) == ": did you mean seed?"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 import pytest
 from wandb_commands import OFFLINE, environment, history, lta, parts
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.dashboard.panels import EVALUATED, SECTIONS, Curves, keys, outline
 from lta.loggers.wandb_run import EPOCH_KEYS
 

@@ -44,12 +44,11 @@ def test_source_digits_are_disjoint_fragments_included(monkeypatch):
     original = digit_scenes._cut_side_objects
     for name in ("train", "val", "test"):
         drawn = used[name] = set()
-
-        def cut(rng, sources, drawn=drawn):
-            drawn.update(sources)
-            return original(rng, sources)
-
-        monkeypatch.setattr(digit_scenes, "_cut_side_objects", cut)
+        monkeypatch.setattr(
+            digit_scenes,
+            "_cut_side_objects",
+            lambda rng, sources, drawn=drawn: drawn.update(sources) or original(rng, sources),
+        )
         drawn.update(make_scenes(name, 450).sources)
     assert not used["train"] & used["val"]
     assert not used["train"] & used["test"]

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageCms
 from untrained_run import untrained_run
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.demo.limits import Limits
 from lta.demo.looking import Workshop
 from lta.demo.networks import load_networks

@@ -289,7 +289,7 @@ def test_the_answers_go_to_the_runs_w_and_b_run(tmp_path):
 
 def test_help_names_every_evaluator(capsys):
     ended = asked(capsys, "--help")
-    from lta.cli.commands import CONF
+    from lta.cli.plugins import CONF
 
     assert f"evaluator: {', '.join(sorted(path.stem for path in (CONF / 'evaluator').glob('*.yaml')))}\n" in ended.out
     assert ended.out.count("-m lta.evaluate checkpoint=") == 5, "the usage line and four examples"

@@ -9,7 +9,7 @@ import torch
 from networks import network
 from omegaconf import OmegaConf
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.data.batches import Split
 from lta.data.digit_scenes import DigitScenes
 from lta.evaluate.answers import _to_plain

@@ -5,7 +5,7 @@ import torch
 from networks import composed, network, tiny
 from sklearn.datasets import load_sample_image
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.export import check, program
 from lta.instantiate import build
 

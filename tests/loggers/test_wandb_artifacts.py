@@ -14,7 +14,7 @@ from wandb_commands import OFFLINE, epochs, history, lta, parts, records
 from wandb_server import Server
 
 import lta as package
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.loggers import wandb_logger as logger_module
 from lta.loggers.wandb_artifacts import log_report, send_checkpoints
 from lta.loggers.wandb_logger import RunLogger

@@ -7,7 +7,7 @@ import torch
 from networks import network, tiny
 from torch import nn
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 
 REFUSED = re.compile(
     "Adaptive(Avg|Max)Pool|AvgPool3D|FractionalMaxPool|MaxUnpool|Upsample(?!Nearest)|ReflectionPad|NllLoss2D|Put|GridSampler"

@@ -6,7 +6,7 @@ import scipy.stats
 from made_runs import config_of
 from networks import composed
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.report.deviations import NOT_KNOWN, Deviation, find_deviations, is_trained_by_authors
 from lta.report.names import Names, names_of
 from lta.report.published import Figure, Published, find_published, list_rows

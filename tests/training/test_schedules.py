@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from lta.cli.commands import CONF
+from lta.cli.plugins import CONF
 from lta.instantiate import build
 from lta.training.schedules import Steps, WarmupCosine
 
