@@ -43,6 +43,7 @@ class ProcessLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config, self.task = config, task_function
+        self.versions: dict[tuple[Path, ...], str] = {}
         self.composed: dict[tuple[str, ...], dict[str, Any] | Exception] = {}
         self.load = hydra_context.config_loader.load_sweep_config
         # The sweeper composes every job to see whether that is possible, in 0.3 s: what it found is kept.
@@ -111,15 +112,24 @@ class ProcessLauncher(Launcher):
             f"hydra.run.dir={given}",
             "resume=auto",
         ]
-        job = Job(name, directory, command, varying)
         if tuple(overrides) not in self.composed:
             self._compose(self.config, overrides)
         found = self.composed.pop(tuple(overrides))
+        config = None if isinstance(found, Exception) else found
+        job = Job(name, directory, command, varying, config, self._find_version(config))
         if isinstance(found, Exception):
             job.refuse(describe_error(found))
-        else:
-            job.config = found
         return job
+
+    def _find_version(self, config: Mapping[str, Any] | None) -> str:
+        """Of the code that the job would run."""
+        from lta.cli.plugins import find_own_code
+        from lta.runtime.provenance import code_version
+
+        own_code = tuple(find_own_code(config))
+        if own_code not in self.versions:
+            self.versions[own_code] = code_version(own_code)
+        return self.versions[own_code]
 
     def _compose(self, master_config: DictConfig, sweep_overrides: Sequence[str]) -> DictConfig:
         from lta.instantiate import plain

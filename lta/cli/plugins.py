@@ -5,12 +5,13 @@ conf/ in it. The package is not imported to find it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lta
 from lta.checks import RunError
@@ -134,3 +135,44 @@ def _packages_of(distribution: Distribution | None) -> set[str]:
 def _lies_in_current_directory(distribution: Distribution | None) -> bool:
     """Metadata in the folder that one stands in may be anybody's: installed packages lie elsewhere."""
     return distribution is not None and Path(str(distribution.locate_file(""))).resolve() == Path.cwd().resolve()
+
+
+VERSIONED = {
+    "lta",
+    "torch",
+    "torchvision",
+    "pytorch_lightning",
+    "lightning",
+    "torchmetrics",
+    "hydra",
+    "wandb",
+    "numpy",
+    "sklearn",
+}
+"""Libraries whose version every run records (lta: a hash of its own)."""
+
+
+def find_own_code(config: Any) -> list[Path]:
+    """Files and folders of the code that `config` names by `_target_` beside lta and the libraries it records: of a package
+    of `lta.conf` all that its distribution has; and the yaml files that this command's `-cd` brings. Nothing is imported.
+    """
+    names = {name.partition(".")[0] for name in _iter_targets(config)} - VERSIONED - set(sys.stdlib_module_names)
+    for root in installed_roots():
+        names |= root.own if names & root.own else set()
+    places: list[Path] = []
+    for name in sorted(names):
+        spec = find_spec(name)
+        if spec is not None:
+            folders = [Path(place) for place in spec.submodule_search_locations or ()]
+            places += folders or [Path(spec.origin)] * bool(spec.origin)
+    return places + [file for root in _config_dirs for file in root.files()]
+
+
+def _iter_targets(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if isinstance(target := node.get("_target_"), str):
+            yield target
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _iter_targets(value)

@@ -217,3 +217,7 @@ def _describe_error(error: Exception) -> str:
         return f"can't be read: {error.strerror}"
     text = " ".join(str(error).split())
     return text if isinstance(error, UnusablePicture) else f"can't be read: {text or type(error).__name__}"
+
+
+read = read_image
+"""The documented name in version 0.1, which scripts may use."""

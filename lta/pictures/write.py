@@ -58,3 +58,7 @@ def write_image(path: Path, pixels: UInt8[Tensor, "channels height width"], like
                 raise
             size = f"{image.width} x {image.height} pixels"
             raise ValueError(f"{path}: {size} can't be written as {options['format']}: {error}") from error
+
+
+write = write_image
+"""The documented name in version 0.1, which scripts may use."""

@@ -4,24 +4,35 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lta
 
 
-def code_version() -> str:
-    """Twelve hexadecimal digits that change when any of the package's Python files does, with or without git."""
+def code_version(own_code: Sequence[Path] = ()) -> str:
+    """Twelve hexadecimal digits that change when any file of the package does, with or without git, or any in `own_code`:
+    files and folders of code that a configuration names beside lta's (`lta.cli.plugins.find_own_code`)."""
     package = Path(lta.__file__).resolve().parent
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for place in (package, *own_code):
+        for path in _list_files(place):
+            if place == package and path.is_relative_to(package / "conf"):
+                continue  # in a wheel; what of it a run uses is in the run's configuration
+            digest.update(path.relative_to(place.parent).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
-def source_state() -> dict[str, Any]:
+def _list_files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return sorted(path for path in place.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def source_state(own_code: Sequence[Path] = ()) -> dict[str, Any]:
     """Which code runs: its own version, and the git commit, None outside a git checkout."""
-    return {"code": code_version(), "git": _git_state()}
+    return {"code": code_version(own_code), "git": _git_state()}
 
 
 def describe_machine() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lta.runtime.provenance import code_version
 from lta.runtime.signals import INSISTS, NAMES, Stopped
 from lta.sweep.resources import Slot, job_environment, pin_to_cores
 
@@ -40,6 +41,7 @@ class Job:
     command: Sequence[str] = ()
     varying: Mapping[str, str] = field(default_factory=dict)  # what the other jobs have differently
     config: Mapping[str, Any] | None = None  # resolved; None where that is impossible
+    version: str = field(default_factory=code_version)  # of the code that would run now
     processes: int = 1
     status: str = "waiting"
     ended: str = ""  # how, where it failed: "status 1", "SIGKILL", "refused"

@@ -42,16 +42,16 @@ def find_metric(results: Mapping[str, Any] | None, key: str) -> float | None:
     return results["history"][-1].get(key) if results["history"] else None
 
 
-def settle(jobs: Sequence[Job], code: str, version: str) -> None:
+def settle(jobs: Sequence[Job], code: str) -> None:
     """Marks what need not run: skipped what is done already, refused what another run's directory stands in the way of.
 
-    `version` is that of the code now; `code` one of CODES: what becomes of runs that other code has finished. Raises
-    ValueError where that is "same" and there are some, before anything is changed.
+    `code` is one of CODES: what becomes of runs that other code has finished than the job's `version`. Raises ValueError
+    where that is "same" and there are some, before anything is changed.
     """
     waiting = [job for job in jobs if job.status == "waiting"]
     finished = {job.name for job in waiting if run_directory.read_finished_results(job.directory)}
     for job in waiting:
-        aside = code == "rerun" and job.name in finished and code_of(job.directory) != version
+        aside = code == "rerun" and job.name in finished and code_of(job.directory) != job.version
         saved = config_of(job.directory)
         if (
             not aside
@@ -65,12 +65,13 @@ def settle(jobs: Sequence[Job], code: str, version: str) -> None:
                 "or move that directory away"
             )
     others = [
-        job for job in waiting if job.status == "waiting" and job.name in finished and code_of(job.directory) != version
+        job for job in waiting if job.status == "waiting" and job.name in finished and code_of(job.directory) != job.version
     ]
     if others and code == "same":
         versions = ", ".join(sorted({code_of(job.directory) for job in others}))
+        now = ", ".join(sorted({job.version for job in others}))
         raise ValueError(
-            f"{len(others)} of the {len(jobs)} jobs were finished by other code ({versions}; now it is {version}): "
+            f"{len(others)} of the {len(jobs)} jobs were finished by other code ({versions}; now it is {now}): "
             "hydra.launcher.code=any takes them as they are, rerun moves them aside and runs them anew"
         )
     if code == "rerun":

@@ -6,7 +6,6 @@ from typing import Any
 
 from lta import checks
 from lta.runtime import run_directory
-from lta.runtime.provenance import code_version
 from lta.sweep import records, table
 from lta.sweep.jobs import Job, run_jobs
 from lta.sweep.names import check_distinct
@@ -43,7 +42,7 @@ def run_sweep(
     """
     check_distinct([job.name for job in jobs])
     places = _allocate_slots(jobs, slots, environment)
-    records.settle(jobs, code, code_version())
+    records.settle(jobs, code)
     auto = ", " + _describe_slots(places) if slots == "auto" else ""
     say(f"sweep: {len(jobs)} job{'s' * (len(jobs) != 1)} in {directory}, {len(places)} at a time{auto}")
     skipped = [job.name for job in jobs if job.status == "skipped"]

@@ -328,12 +328,12 @@ def test_pixels_are_on_the_cpu_whatever_the_default_device_is():
 
 PROBE = """
 import resource, sys, time
-from lta.pictures.read import read
+from lta.pictures.read import read_image
 def peak(): return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-read(sys.argv[1])
+read_image(sys.argv[1])
 before = peak()
 start = time.process_time()
-picture = read(sys.argv[2])
+picture = read_image(sys.argv[2])
 print(time.process_time() - start, (peak() - before) / picture.rgb.numel())
 """
 

@@ -199,7 +199,7 @@ def test_files_are_utf8_whatever_the_machine_speaks(tmp_path):
     run = make_run(tmp_path / "run", "data=cifar10")
     with (run / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("note: Z\u00fcrich\n")
-    code = f"from pathlib import Path; from lta.report.runs import read; r, = read([Path({str(tmp_path)!r})])[0];"
+    code = f"from pathlib import Path; from lta.report.runs import read_runs; r, = read_runs([Path({str(tmp_path)!r})])[0];"
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     ended = subprocess.run(
         [sys.executable, "-c", f"{code} print(ascii(r.config['note']))"], env=environment, capture_output=True, text=True

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from commands import TINY, command, lta_run
 
 import lta
+from lta.cli.plugins import find_own_code
 from lta.runtime import run_directory
 from lta.runtime.provenance import code_version
 from lta.training.trainer import build_trainer
@@ -201,18 +203,42 @@ def test_every_start_records_the_code(capsys, tmp_path):
     assert start["code"] == code
 
 
-def test_the_code_version_changes_with_the_code(tmp_path, monkeypatch):
-    (tmp_path / "lta").mkdir()
-    module = tmp_path / "lta" / "__init__.py"
-    module.write_text("1")
-    monkeypatch.setattr(lta, "__file__", str(module))
+def test_the_code_version_changes_with_any_file_of_the_code(tmp_path, monkeypatch):
+    package = shutil.copytree(Path(lta.__file__).parent, tmp_path / "lta", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(lta, "__file__", str(package / "__init__.py"))
     before = code_version()
     assert code_version() == before
-    module.write_text("2")
+    for path in [path for path in package.rglob("*") if path.is_file()]:
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        assert code_version() != before, path
+        path.write_bytes(content)
+    assert code_version() == before
+    (package / "conf").mkdir()
+    (package / "conf" / "config.yaml").touch()
+    assert code_version() == before, "a wheel and a checkout are the same code"
+    (package / "sub" / "__pycache__").mkdir(parents=True)
+    (package / "sub" / "__pycache__" / "more.pyc").touch()
+    assert code_version() == before
+    (package / "sub" / "more.py").touch()
     assert code_version() != before
-    module.write_text("1")
-    (tmp_path / "lta" / "more.py").write_text("")
-    assert code_version() != before
+
+
+def test_it_changes_with_code_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    for name in ("mine/__init__.py", "mine/part.py", "lone.py", "other.py"):
+        (tmp_path / name).touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = {"model": {"_target_": "mine.part.Net", "x": [{"_target_": "lone.f"}]}, "a": {"_target_": "torch.nn.Identity"}}
+    places = find_own_code(config)
+    assert places == [tmp_path / "lone.py", tmp_path / "mine"]
+    before = code_version(places)
+    assert before != code_version()
+    (tmp_path / "other.py").write_text("changed")
+    assert code_version(places) == before
+    (tmp_path / "mine" / "part.py").write_text("changed")
+    assert code_version(places) != before
+    assert find_own_code({"model": {"_target_": "lta.models.vgg_family.vgg"}}) == []
 
 
 # One run at a time.
@@ -221,8 +247,8 @@ def test_the_code_version_changes_with_the_code(tmp_path, monkeypatch):
 def test_two_runs_never_share_a_directory(capsys, tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
-    hold = "import sys; from lta.runtime.run_directory import locked; from pathlib import Path\n"
-    hold += "with locked(Path(sys.argv[1])): print(1, flush=True); sys.stdin.read()"
+    hold = "import sys; from lta.runtime.run_directory import lock_directory; from pathlib import Path\n"
+    hold += "with lock_directory(Path(sys.argv[1])): print(1, flush=True); sys.stdin.read()"
     program = [command()[0], "-c", hold, str(directory)]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
