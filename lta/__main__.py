@@ -5,7 +5,9 @@ import sys
 
 def main() -> int:
     """Runs the command that the first word names, with the others; the exit status. Without a word, says what there is."""
-    # Imported here: nothing from outside is to be found before a command has cleaned where modules come from.
+    from lta.cli.safe_path import clean_import_path
+
+    clean_import_path(sys.argv[1:])  # before anything else is imported
     import runpy
 
     import lta
