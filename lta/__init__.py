@@ -2,6 +2,7 @@
 
 from typing import Any
 
+__all__ = ["load"]
 __version__ = "0.2.0.dev0"
 
 

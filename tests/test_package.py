@@ -100,6 +100,11 @@ def test_imports_go_in_the_allowed_directions():
                 assert part == "demo", f"{path} imports {library}"
 
 
+def test_plain_packages_hand_on_their_public_names_without_lightning_hydra_and_wandb(tmp_path):
+    blocked = "".join(f"sys.modules[{name!r}] = None;" for name in ("pytorch_lightning", "hydra", "wandb", "omegaconf"))
+    python("-c", f"import sys; {blocked} " + "; ".join(f"from lta.{name} import *" for name in sorted(PLAIN)), cwd=tmp_path)
+
+
 LIGHT = ("runtime", "sweep", "cli", "checks")
 """What runs in a sweep's own process, which has no torch in it, and what reads files only; Hydra's plugin is light too."""
 

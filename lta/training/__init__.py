@@ -1,0 +1,21 @@
+"""How a network is trained: the Lightning module, recipes, schedules, optimisers."""
+
+from lta.training.classifier import Classifier
+from lta.training.lookahead import Lookahead
+from lta.training.muon import Muon
+from lta.training.predict import Prediction
+from lta.training.recipes import Recipe, SGDRecipe
+from lta.training.schedules import Schedule, Steps, Triangle, WarmupCosine
+
+__all__ = [
+    "Classifier",
+    "Lookahead",
+    "Muon",
+    "Prediction",
+    "Recipe",
+    "SGDRecipe",
+    "Schedule",
+    "Steps",
+    "Triangle",
+    "WarmupCosine",
+]

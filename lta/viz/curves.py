@@ -24,6 +24,8 @@ class Line(NamedTuple):
 
 
 class Chart(NamedTuple):
+    """Lines in one frame."""
+
     title: str
     x_label: str
     y_label: str

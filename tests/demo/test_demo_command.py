@@ -73,7 +73,7 @@ def test_help_and_cfg_need_neither_torch_nor_gradio(flag, tmp_path):
     )
     command = [sys.executable, "-c", blocked + begin]
     out = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True).stdout
-    assert ("pip install 'lta[demo]'" in out) if flag == ["--help"] else ("_target_: lta.effects.crop.crop" in out)
+    assert ("pip install 'lta[demo]'" in out) if flag == ["--help"] else ("_target_: lta.effects.crop" in out)
 
 
 def test_every_example_of_the_help_composes(capsys):
