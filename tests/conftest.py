@@ -6,9 +6,10 @@ from pathlib import Path
 
 import jaxtyping
 import pytest
+import signatures  # noqa: F401  before the hook: it needs lta.protocols itself
 from jaxtyping import install_import_hook
 
-install_import_hook("lta", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+install_import_hook("lta", "signatures.check")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,11 +5,12 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from lta.inference.checkpoint import load
+from lta.protocols import TrainedClassifier
 
 NAMED = 12
 """Classes that are listed; of more, the number is given."""
@@ -19,7 +20,7 @@ class Network(NamedTuple):
     """`levels` with a map; of these, `acting` are those whose map takes notice of the query; `about` one sentence."""
 
     name: str
-    classifier: Any
+    classifier: TrainedClassifier
     levels: tuple[str, ...]
     acting: tuple[str, ...]
     about: str
@@ -65,7 +66,7 @@ def _load_network(checkpoint: str, name: str, which: str, device: torch.device) 
     return Network(name, classifier, levels, tuple(network.acting_levels), _describe_network(checkpoint, which, classifier))
 
 
-def _describe_network(checkpoint: str, which: str, classifier: Any) -> str:
+def _describe_network(checkpoint: str, which: str, classifier: TrainedClassifier) -> str:
     classes = classifier.class_names
     listed = ": " + ", ".join(map(str, classes)) if len(classes) <= NAMED else ""
     height, width = classifier.hparams["image_size"]

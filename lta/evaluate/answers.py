@@ -20,6 +20,7 @@ import lta
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
 from lta.inference.checkpoint import load, read_checkpoint
 from lta.instantiate import build
+from lta.protocols import Splits, TrainedClassifier
 from lta.runtime import ranks, run_directory
 from lta.runtime.console import format_duration
 from lta.runtime.files import read_json, write_json, write_text
@@ -117,7 +118,7 @@ def evaluate(
     return answer_all(network, asked, classifier, data, config, precision, "lta.evaluate")
 
 
-def _check_size(trained: Sequence[int], data: Any) -> None:
+def _check_size(trained: Sequence[int], data: Splits) -> None:
     if list(data.image_size) != list(trained):
         raise NotApplicable(
             f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
@@ -125,7 +126,7 @@ def _check_size(trained: Sequence[int], data: Any) -> None:
         )
 
 
-def check_all(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -> None:
+def check_all(evaluators: Mapping[str, Evaluator], classifier: TrainedClassifier, data: Splits) -> None:
     """Raises ValueError where one of the questions can't be asked."""
     for evaluator in evaluators.values():
         evaluator.check(classifier, data)
@@ -134,8 +135,8 @@ def check_all(evaluators: Mapping[str, Evaluator], classifier: Any, data: Any) -
 def answer_all(
     network: Network,
     evaluators: Mapping[str, Evaluator],
-    classifier: Any,
-    data: Any,
+    classifier: TrainedClassifier,
+    data: Splits,
     data_config: Mapping[str, Any],
     precision: str = "float32",
     program: str = "lta.run",
@@ -168,7 +169,7 @@ def write_answer(
     result: Result,
     about: dict[str, Any],
     seconds: float,
-    data: Any,
+    data: Splits,
     command: Sequence[str],
 ) -> Path:
     """`evaluations/<name>.json`, `.csv` and pictures. Another question's answer of that name moves to `earlier/`."""

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from lta.protocols import Split, Splits, TrainedClassifier
+
 
 class Result(NamedTuple):
     """`figures`: a nest of plain values; a figure is `{"value", "interval", "n"}`, with its controls beside it.
@@ -34,20 +36,20 @@ class Evaluator(ABC):
 
     name: str
 
-    def check(self, classifier: Any, data: Any) -> None:  # noqa: B027  most questions can be asked of anything
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:  # noqa: B027  most questions can be asked of anything
         pass
 
     @abstractmethod
-    def run(self, classifier: Any, data: Any) -> Result: ...
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result: ...
 
 
-def check_attention(name: str, classifier: Any) -> None:
+def check_attention(name: str, classifier: TrainedClassifier) -> None:
     """Raises NotAsked where the network has no maps."""
     if not classifier.network.levels:
         raise NotApplicable(f"evaluator={name} asks for attention, and this network has none: it has no maps")
 
 
-def check_masks(name: str, data: Any) -> None:
+def check_masks(name: str, data: Splits) -> None:
     """Raises ValueError where the data do not say where the objects are."""
     if data.test.roles is None:
         raise ValueError(
@@ -56,7 +58,7 @@ def check_masks(name: str, data: Any) -> None:
         )
 
 
-def labels_for(classifier: Any, data: Any, split: Any) -> np.ndarray:
+def labels_for(classifier: TrainedClassifier, data: Splits, split: Split) -> np.ndarray:
     """int64 (n,): the split's labels as positions in the classifier's classes, matched by name.
 
     Raises NotAsked where a class of these images is not among them.

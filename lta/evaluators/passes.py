@@ -11,13 +11,15 @@ from torch import Tensor
 from torch.distributed import all_gather_object, get_rank, get_world_size, is_available, is_initialized
 from tqdm import tqdm
 
+from lta.protocols import Split, TrainedClassifier
+
 MeasureBatch = Callable[[UInt8[Tensor, "batch 3 height width"], Int[np.ndarray, " batch"]], dict[str, Tensor]]
 """From uint8 pictures on the network's device and their positions in the split to values, one an image, by name."""
 
 
 @torch.no_grad()
 def run_forward_passes(
-    classifier: Any, split: Any, look: MeasureBatch, batch_size: int, doing: str
+    classifier: TrainedClassifier, split: Split, look: MeasureBatch, batch_size: int, doing: str
 ) -> dict[str, np.ndarray]:
     """What `look` returns of every image, in the split's order, at every process.
 

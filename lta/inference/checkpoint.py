@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from lta.cli.migrate import migrate_config
 from lta.cli.trust import Trust, check_dotted, current_trust
 from lta.instantiate import build
+from lta.protocols import Splits
 from lta.runtime import ranks
 from lta.runtime.run_directory import PREVIOUS, find_checkpoint, find_difference
 from lta.training.classifier import Classifier
@@ -28,7 +29,7 @@ class BrokenCheckpoint(ValueError):
     """A file that is no checkpoint, or no whole one."""
 
 
-def make_hparams(config: dict[str, Any], data: Any) -> dict[str, Any]:
+def make_hparams(config: dict[str, Any], data: Splits) -> dict[str, Any]:
     """What a checkpoint carries beside the weights: enough for `load`."""
     return {
         "format": FORMAT,

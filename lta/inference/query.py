@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,6 +10,7 @@ from torch import Tensor
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
 from lta.pictures.read import read_image
+from lta.protocols import TrainedClassifier
 
 EXAMPLES = 64
 """Of a class: test pictures whose mean global vector is its query."""
@@ -19,7 +19,7 @@ Queries = Mapping[str, Float[Tensor, "1 _"]]
 
 
 def resolve_query(
-    classifier: Any, levels: Sequence[str], query: str | int | None, whose: str
+    classifier: TrainedClassifier, levels: Sequence[str], query: str | int | None, whose: str
 ) -> tuple[Queries, tuple[str, ...]]:
     """What stands in for the network's own queries, {} where `query` is None, and what is to be said of it.
 
@@ -46,7 +46,7 @@ def resolve_query(
     return queries, (said, *(f"level {level} takes no notice of a query" for level in deaf))
 
 
-def _average_class_query(classifier: Any, name: str) -> tuple[Queries, str]:
+def _average_class_query(classifier: TrainedClassifier, name: str) -> tuple[Queries, str]:
     """From the test pictures of the data that it was trained on."""
     data = build(classifier.hparams["config"]["data"])
     data.read()

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from lta.measures.pixel_maps import density
+from lta.protocols import TrainedClassifier
 
 SIDE = 256
 """Cells along the longer side of the maps: levels and windows of different resolution are put together on them."""
@@ -30,7 +31,7 @@ class Seen(NamedTuple):
 
 
 def run_at_scales(
-    classifier: Any,
+    classifier: TrainedClassifier,
     picture: UInt8[Tensor, "3 height width"],
     scales: Sequence[int] = (1,),
     queries: Mapping[str, Float[Tensor, "1 _"]] | None = None,
@@ -60,7 +61,7 @@ def check_scales(key: str, scales: Any) -> None:
 
 
 @torch.inference_mode()
-def _run_at_scale(classifier: Any, image: Image.Image, scale: int, queries: Mapping[str, Tensor]) -> Seen:
+def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int, queries: Mapping[str, Tensor]) -> Seen:
     """What it makes of the windows; probabilities and queries are the first one's."""
     shrink = SIDE / max(image.size)
     cells = (max(1, round(image.height * shrink)), max(1, round(image.width * shrink)))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -58,7 +58,7 @@ class IndependentHead(nn.Module):
         checks.require_choice("head.combine", combine, COMBINE)
         self.combine = combine
         self.blocks = nn.ModuleList(vector_block(c, dropout) for c in channels)
-        self.classifiers = nn.ModuleList(nn.Linear(c, num_classes) for c in channels)
+        self.classifiers = cast("Sequence[nn.Linear]", nn.ModuleList(nn.Linear(c, num_classes) for c in channels))
 
     def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Prediction:
         levels = zip(self.blocks, self.classifiers, descriptors, strict=True)

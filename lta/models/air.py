@@ -6,12 +6,12 @@ trained gain and a GELU: 1.97 M parameters at width 1, 0.24 GFLOP forward for a 
 
 from typing import NamedTuple
 
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
+from lta.models.trunk import StagedTrunk
 from lta.models.whitening import WhitenedConv
 from lta.models.widths import scale_channels
 
@@ -55,14 +55,12 @@ SMALLEST = 9
 """Pixels a side of which something is left after the whitened convolution and three pools."""
 
 
-class AirTrunk(nn.Module):
+class AirTrunk(StagedTrunk):
     """`taps` says where local features are taken, which for 32x32 pictures makes maps of
 
     - "late": 15x15, 7x7 and 3x3: after each group. The source's network, layer by layer.
     - "early": 31x31, 15x15 and 7x7: before the pool of the first two groups, batch norm and GELU before it instead of
       after it; the third group has no pool. Costs a fifth more.
-
-    `forward` returns the features of all levels, `(batch, channels[level], height, width)`.
     """
 
     def __init__(self, style: AirStyle, taps: str = "late"):
@@ -70,7 +68,6 @@ class AirTrunk(nn.Module):
         checks.require_choice("model.taps", taps, TAPS)
         first = WhitenedConv() if style.whiten else BareConv2d(3, 24, 2)
         self.channels = {level: style.channels(base) for level, base in WIDTHS.items()}
-        self.stages = nn.ModuleDict()
         layers: list[nn.Module] = [first, nn.GELU()]
         inputs = 24
         for level, outputs in self.channels.items():
@@ -85,12 +82,6 @@ class AirTrunk(nn.Module):
                 self.stages[level], layers = nn.Sequential(*layers), []
             inputs = outputs
         self.stages["A"].register_forward_pre_hook(_check_size)  # networks with attention go through the stages themselves
-
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
-        feats, x = {}, images
-        for level, stage in self.stages.items():
-            x = feats[level] = stage(x)
-        return feats
 
 
 def global_branch(channels: int) -> nn.Sequential:

@@ -17,10 +17,11 @@ from lta.layers.global_max import GlobalMax
 from lta.layers.heads import ConcatHead
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.air import AirStyle, AirTrunk, global_branch
-from lta.models.assemble import assemble
+from lta.models.assemble import BuildHead, assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import GAPNet, PlainNet
 from lta.models.initialise import initialise_network
+from lta.protocols import Head
 
 Init = Mapping[str, str] | None
 DIRAC = {"conv": "dirac"}
@@ -46,7 +47,7 @@ def air_attention(
     num_classes: int,
     levels: Sequence[str],
     compat: Callable[[int], Compatibility],
-    head: Callable[[Sequence[int], int, float], nn.Module] = ConcatHead,
+    head: BuildHead = ConcatHead,
     normaliser: str | Mapping[str, str] = "softmax",
     query: str = "shared",
     project: str = "query",
@@ -78,12 +79,12 @@ def air_attention(
 
 
 def _build_scaled_head(
-    head: Callable[[Sequence[int], int, float], nn.Module],
+    head: BuildHead,
     scale: float,
     channels: Sequence[int],
     num_classes: int,
     dropout: float,
-) -> nn.Module:
+) -> Head:
     """`head(...)`, its linear layers scaled."""
     built = head(channels, num_classes, dropout)
     for name, module in list(built.named_modules()):

@@ -9,18 +9,23 @@ from lta.layers.attention import Attention
 from lta.layers.compatibility import Compatibility
 from lta.layers.heads import vector_block
 from lta.models.attention_net import AttentionNet
+from lta.models.trunk import StagedTrunk
+from lta.protocols import Head
+
+BuildHead = Callable[[Sequence[int], int, float], Head]
+"""From the channels of the descriptors, the number of classes and the rate of dropout."""
 
 QUERIES = ("shared", "own")
 PROJECT = ("query", "local")
 
 
 def assemble(
-    trunk: nn.Module,
+    trunk: StagedTrunk,
     num_classes: int,
     branch: Callable[[str], nn.Module],
     levels: Sequence[str],
     compat: Callable[[int], Compatibility],
-    head: Callable[[Sequence[int], int, float], nn.Module],
+    head: BuildHead,
     normaliser: str | Mapping[str, str] = "softmax",
     query: str = "shared",
     project: str = "query",
@@ -54,10 +59,11 @@ def assemble(
             f"model.query={query} does not go with model.gates={list(gates)}: what decides a gate must be known before it "
             "is passed, so each level needs its own query (model.query=own)"
         )
-    queries = {level: level if query == "own" else stages[-1] for level in levels}
-    units = {}
+    queries: dict[str, str | None] = {level: level if query == "own" else stages[-1] for level in levels}
+    units: dict[str, Attention] = {}
+    read: dict[str, int] = {}
     for level in levels:
-        width, asked = trunk.channels[level], trunk.channels[queries[level]]
+        width, asked = trunk.channels[level], trunk.channels[level if query == "own" else stages[-1]]
         of_query, of_local, shared_width = None, None, width
         if width != asked:
             of_query = vector_block(asked, query_dropout)
@@ -65,6 +71,7 @@ def assemble(
                 of_local, shared_width = nn.Conv2d(width, asked, 1), asked
             else:
                 of_query.append(nn.Linear(asked, width))
+        read[level] = shared_width
         units[level] = Attention(compat(shared_width), _normaliser(normaliser, level, levels), of_query, of_local)
     if prune_inert_query:
         inert = [level for level in levels if units[level].query_is_inert]
@@ -76,17 +83,12 @@ def assemble(
         for level in inert:
             queries[level] = units[level].project = None
     sources = dict.fromkeys(source for source in queries.values() if source is not None)
-    read = [
-        units[level].project_local.out_channels if units[level].project_local else trunk.channels[level]
-        for level in levels
-        if level not in gates
-    ]
     return AttentionNet(
         trunk,
         {source: branch(source) for source in sources},
         queries,
         units,
-        head(read, num_classes, head_dropout),
+        head([read[level] for level in levels if level not in gates], num_classes, head_dropout),
         gates,
         _divisors(levels, gates, stages, query, sources),
     )

@@ -1,6 +1,7 @@
 """A trunk, attention units on some of its levels, and a head."""
 
 from collections.abc import Collection, Mapping
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 from lta.layers.attention import Attention, gate, pool
 from lta.layers.junction import Junction
 from lta.models.output import NetworkOutput
+from lta.models.trunk import StagedTrunk
+from lta.protocols import ByName, Head
 
 
 class AttentionNet(nn.Module):
@@ -23,18 +26,18 @@ class AttentionNet(nn.Module):
 
     def __init__(
         self,
-        trunk: nn.Module,
+        trunk: StagedTrunk,
         branches: Mapping[str, nn.Module],
         queries: Mapping[str, str | None],
         attention: Mapping[str, Attention],
-        head: nn.Module,
+        head: Head,
         gates: Collection[str] = (),
         divisors: Mapping[str, int] | None = None,
     ):
         super().__init__()
         self.trunk = trunk
         self.branches = nn.ModuleDict(branches)
-        self.attention = nn.ModuleDict(attention)
+        self.attention = cast("ByName[Attention]", nn.ModuleDict(attention))
         self.head = head
         self.queries, self.gates = dict(queries), tuple(gates)
         self.junctions = nn.ModuleDict({name: Junction(divisor) for name, divisor in (divisors or {}).items()})

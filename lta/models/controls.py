@@ -6,14 +6,16 @@ from torch import Tensor, nn
 
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.output import NetworkOutput
+from lta.protocols import Trunk
 
 
 class PlainNet(nn.Module):
     """A trunk whose deepest features go through `classifier`: no attention, no maps."""
 
     levels: tuple[str, ...] = ()
+    acting_levels: tuple[str, ...] = ()
 
-    def __init__(self, trunk: nn.Module, classifier: nn.Module):
+    def __init__(self, trunk: Trunk, classifier: nn.Sequential):
         super().__init__()
         self.trunk = trunk
         self.classifier = classifier
@@ -21,10 +23,12 @@ class PlainNet(nn.Module):
     @property
     def classifiers(self) -> tuple[nn.Linear, ...]:
         """The linear layers that put out the classes; what they read is the picture's feature vector."""
-        return (self.classifier[-1],)
+        last = self.classifier[-1]
+        assert isinstance(last, nn.Linear)
+        return (last,)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        logits = self.classifier(self.trunk(images)["C"])
+        logits = self.classifier(self.trunk.features(images).levels["C"])
         return NetworkOutput(logits, (logits,), {}, {}, {}, {})
 
 
@@ -37,8 +41,10 @@ class GAPNet(nn.Module):
     """
 
     levels: tuple[str, ...] = ("C",)
+    acting_levels: tuple[str, ...] = ()
+    map_kind = "class activation map"
 
-    def __init__(self, trunk: nn.Module, channels: int, num_classes: int, scale: float = 1.0):
+    def __init__(self, trunk: Trunk, channels: int, num_classes: int, scale: float = 1.0):
         super().__init__()
         self.trunk = trunk
         self.scale = scale
@@ -50,7 +56,7 @@ class GAPNet(nn.Module):
         return (self.classifier,)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        feats = self.trunk(images)["C"]
+        feats = self.trunk.features(images).levels["C"]
         pooled = feats.mean((2, 3))
         logits = self.classifier(pooled)
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):

@@ -1,5 +1,7 @@
 """Pre-activation bottleneck ResNet (He et al. 2016b), as in the authors' RESNET folder (author_spec section 8)."""
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -7,11 +9,14 @@ from lta import checks
 from lta.layers.dropout import Layers
 from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
+from lta.models.cells import place_cells
+from lta.models.trunk import StagedTrunk
 from lta.models.vgg import DROPOUT_KINDS, Style
+from lta.protocols import Cells
 
 WIDTHS = {"A": 64, "B": 128, "C": 256}
 """Output channels of the three stages, at strides 1, 2 and 4."""
-RESNET_STYLE = {"bn_eps": 1e-5}
+RESNET_STYLE: dict[str, Any] = {"bn_eps": 1e-5}
 
 
 class Bottleneck(nn.Module):
@@ -39,8 +44,12 @@ class Bottleneck(nn.Module):
         activated = self.preactivate(x)
         return self.residual(activated) + (x if self.shortcut is None else self.shortcut(activated))
 
+    def place_cells(self, cells: Cells) -> Cells:
+        """As `lta.models.cells.place_cells`: both ways read around the same pixels."""
+        return place_cells(self.residual, cells)
 
-class ResNetTrunk(nn.Module):
+
+class ResNetTrunk(StagedTrunk):
     """`depth` = 9 n + 2, with n units in each of three stages; levels A, B, C are the stages' raw sums, before any BN.
 
     `bare_end` is the trunk of `Resnet-att1`: the last unit replaced by two bare 3x3 convolutions, the second of stride 2,
@@ -57,7 +66,6 @@ class ResNetTrunk(nn.Module):
         if bare_end and units < 2:
             raise ValueError(f"model.depth={depth} must be at least 20: the last unit of stage 3 is replaced here")
         inputs = style.channels(16)
-        self.stages, self.channels = nn.ModuleDict(), {}
         layers: list[nn.Module] = [nn.Conv2d(3, inputs, 3, padding=1, bias=False)]
         for level, base in WIDTHS.items():
             outputs = self.channels[level] = style.channels(base)
@@ -72,12 +80,6 @@ class ResNetTrunk(nn.Module):
                     BareConv2d(inputs, inputs, 3, 2, padding=1, bias=False),
                 ]
             self.stages[level], layers = nn.Sequential(*layers), []
-
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
-        feats, x = {}, images
-        for level, stage in self.stages.items():
-            x = feats[level] = stage(x)
-        return feats
 
 
 def average_classifier(channels: int, num_classes: int, style: Style) -> nn.Sequential:

@@ -11,7 +11,7 @@ from torch import nn
 
 from lta.layers.compatibility import Compatibility
 from lta.layers.heads import ConcatHead
-from lta.models.assemble import assemble
+from lta.models.assemble import BuildHead, assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import PlainNet
 from lta.models.initialise import initialise_network
@@ -21,12 +21,12 @@ from lta.models.vgg import Style
 Init = Mapping[str, str] | None
 
 
-def resnet(num_classes: int, depth: int = 164, init: Init = None, **style: Any) -> PlainNet:
+def resnet(num_classes: int, depth: int = 164, init: Init = None, **settings: Any) -> PlainNet:
     """The plain network. 1,703,258 parameters at depth 164 for 10 classes. Its classifier starts without bias."""
-    style = Style(**RESNET_STYLE | style).check()
+    style = Style(**RESNET_STYLE | settings).check()
     trunk = ResNetTrunk(style, depth)
     network = initialise_network(PlainNet(trunk, average_classifier(trunk.channels["C"], num_classes, style)), init)
-    nn.init.zeros_(network.classifier[-1].bias)  # FCinit of wide-residual-networks, which the authors' trunk files call
+    nn.init.zeros_(network.classifiers[0].bias)  # FCinit of wide-residual-networks, which the authors' trunk files call
     return network
 
 
@@ -34,16 +34,16 @@ def resnet_attention(
     num_classes: int,
     levels: Sequence[str],
     compat: Callable[[int], Compatibility],
-    head: Callable[[Sequence[int], int, float], nn.Module] = ConcatHead,
+    head: BuildHead = ConcatHead,
     normaliser: str | Mapping[str, str] = "softmax",
     bare_end: bool = False,
     prune_inert_query: bool = False,
     depth: int = 164,
     init: Init = None,
-    **style: Any,
+    **settings: Any,
 ) -> AttentionNet:
     """`Resnet-att2` with levels B, C; `Resnet-att1` with level C and `bare_end`, which has no dropout anywhere."""
-    style = Style(**RESNET_STYLE | style).check()
+    style = Style(**RESNET_STYLE | settings).check()
     trunk = ResNetTrunk(style, depth, bare_end)
     network = assemble(
         trunk,

@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from lta import checks
 from lta.layers.dropout import Layers
 from lta.layers.global_max import GlobalMax
+from lta.models.trunk import StagedTrunk
 from lta.models.widths import scale_channels
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
@@ -53,15 +53,14 @@ class Style(NamedTuple):
         return nn.Dropout(rate * self.dropout)
 
 
-class VGGTrunk(nn.Module):
+class VGGTrunk(StagedTrunk):
     """The 13 convolutions. `late` pooling (the attention nets): after conv 7 and 10 only, so that level A keeps the
     picture's resolution; early (the baseline): after conv 2, 4, 7, 10. The pool after conv 13 is left to what follows.
 
     `pools` "cub" is for 80x80 (author_spec section 7). Late: 5x5 after conv 7, so that level B is 16x16 and level C 8x8
     as on CIFAR; level A is that map enlarged to 32x32 (nearest), which is what fits the authors' attention unit: their
-    committed file has a pool of 2.5 there and can't have run. Early: one more pool after conv 12.
-
-    `forward` returns the features of all levels, `(batch, channels[level], height, width)`, before any pooling.
+    committed file has a pool of 2.5 there and can't have run. Early: one more pool after conv 12. Features are those before
+    any pool that follows.
     """
 
     def __init__(self, style: Style, late: bool = True, pools: str = "cifar"):
@@ -69,7 +68,6 @@ class VGGTrunk(nn.Module):
         checks.require_choice("model.pools", pools, POOLS)
         enlarged = late and pools == "cub"
         pooled = (7, 10) if late else (2, 4, 7, 10) if pools == "cifar" else (2, 4, 7, 10, 12)
-        self.stages = nn.ModuleDict()
         inputs, layers = 3, []
         for number, (base, rate) in enumerate(zip(WIDTHS, DROPOUT, strict=True), start=1):
             outputs = style.channels(base)
@@ -82,12 +80,6 @@ class VGGTrunk(nn.Module):
                 layers.append(nn.MaxPool2d(2, ceil_mode=True))
             inputs = outputs
         self.channels = {level: style.channels(WIDTHS[number - 1]) for number, level in LEVEL_ENDS.items()}
-
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
-        feats, x = {}, images
-        for level, stage in self.stages.items():
-            x = feats[level] = stage(x)
-        return feats
 
 
 BRANCHES = {"A": (4, 3), "B": (4, 2), "C": (2, 2)}

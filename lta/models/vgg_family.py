@@ -11,7 +11,7 @@ from torch import nn
 
 from lta.layers.compatibility import Compatibility
 from lta.layers.heads import ConcatHead, vector_block
-from lta.models.assemble import assemble
+from lta.models.assemble import BuildHead, assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import GAPNet, PlainNet
 from lta.models.initialise import initialise_network
@@ -20,16 +20,16 @@ from lta.models.vgg import Style, VGGTrunk, baseline_classifier, global_branch
 Init = Mapping[str, str] | None
 
 
-def vgg(num_classes: int, pools: str = "cifar", init: Init = None, **style: Any) -> PlainNet:
+def vgg(num_classes: int, pools: str = "cifar", init: Init = None, **settings: Any) -> PlainNet:
     """The paper's baseline `vgg_bn_drop`: early pooling, two linear layers. 14,991,946 parameters for 10 classes."""
-    style = Style(**style).check()
+    style = Style(**settings).check()
     trunk = VGGTrunk(style, late=False, pools=pools)
     return initialise_network(PlainNet(trunk, baseline_classifier(trunk.channels["C"], num_classes, style)), init)
 
 
-def vgg_late(num_classes: int, pools: str = "cifar", init: Init = None, **style: Any) -> PlainNet:
+def vgg_late(num_classes: int, pools: str = "cifar", init: Init = None, **settings: Any) -> PlainNet:
     """Control: trunk and global branch of the attention nets, the class read from g alone. 19,713,610 parameters."""
-    style = Style(**style).check()
+    style = Style(**settings).check()
     trunk = VGGTrunk(style, pools=pools)
     channels = trunk.channels["C"]
     block = vector_block(channels, 0.5 * style.dropout)
@@ -37,9 +37,9 @@ def vgg_late(num_classes: int, pools: str = "cifar", init: Init = None, **style:
     return initialise_network(PlainNet(trunk, classifier), init)
 
 
-def vgg_gap(num_classes: int, pools: str = "cifar", init: Init = None, **style: Any) -> GAPNet:
+def vgg_gap(num_classes: int, pools: str = "cifar", init: Init = None, **settings: Any) -> GAPNet:
     """Control: the late-pooling trunk with global average pooling; shows class activation maps. 14,728,266 parameters."""
-    trunk = VGGTrunk(Style(**style).check(), pools=pools)
+    trunk = VGGTrunk(Style(**settings).check(), pools=pools)
     return initialise_network(GAPNet(trunk, trunk.channels["C"], num_classes), init)
 
 
@@ -47,7 +47,7 @@ def vgg_attention(
     num_classes: int,
     levels: Sequence[str],
     compat: Callable[[int], Compatibility],
-    head: Callable[[Sequence[int], int, float], nn.Module] = ConcatHead,
+    head: BuildHead = ConcatHead,
     normaliser: str | Mapping[str, str] = "softmax",
     query: str = "shared",
     project: str = "query",
@@ -55,13 +55,13 @@ def vgg_attention(
     prune_inert_query: bool = False,
     pools: str = "cifar",
     init: Init = None,
-    **style: Any,
+    **settings: Any,
 ) -> AttentionNet:
     """Every attention network of author_spec section 3, as its options say (see `assemble`): `levels` among A, B, C.
 
     `compat(channels)` and `head(channels, num_classes, dropout)` build the parts.
     """
-    style = Style(**style).check()
+    style = Style(**settings).check()
     trunk = VGGTrunk(style, pools=pools)
     network = assemble(
         trunk,

@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta.models.cells import place_windows
+from lta.protocols import Cells
+
 
 class WhitenedConv(nn.Module):
     """Each filter and its negative, for the principal directions of the training pictures' patches, scaled to variance 1.
@@ -18,13 +21,14 @@ class WhitenedConv(nn.Module):
         super().__init__()
         self.kernel, self.eps = kernel, eps
         pixels = torch.eye(inputs * kernel**2).view(-1, inputs, kernel, kernel)
+        self.weight: Tensor
         self.register_buffer("weight", torch.cat([pixels, -pixels]))
         self.bias = nn.Parameter(torch.zeros(len(self.weight)))
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Float[Tensor, "_ inputs height width"]]) -> None:
         """`batches` of pictures as the network sees them: preprocessed, not augmented. `eps` is added to the variances."""
-        products, count = 0.0, 0
+        products, count = torch.zeros((), dtype=torch.float64), 0
         for images in batches:
             patches = images.double().unfold(2, self.kernel, 1).unfold(3, self.kernel, 1)
             rows = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, self.weight[0].numel())
@@ -39,6 +43,10 @@ class WhitenedConv(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             return nn.functional.conv2d(images.to(self.weight.dtype), self.weight, self.bias)
 
+    def place_cells(self, cells: Cells) -> Cells:
+        """As `lta.models.cells.place_cells`."""
+        return place_windows(cells, self.kernel)
+
 
 def fit_whitening(network: nn.Module, batches: Callable[[], Iterable[Float[Tensor, "_ 3 height width"]]]) -> None:
     """Measures every whitened convolution of `network`; where there is none, `batches` is not called."""
@@ -51,4 +59,5 @@ def copy_whitening(of: nn.Module, to: nn.Module) -> None:
     """Gives `to` what was measured for `of`, a network of the same configuration."""
     for measured, module in zip(of.modules(), to.modules(), strict=True):
         if isinstance(measured, WhitenedConv):
+            assert isinstance(module, WhitenedConv), "the two are of one configuration"
             module.weight.copy_(measured.weight)

@@ -15,6 +15,7 @@ from lta import checks
 from lta.data.image_cache import describe_error, fit_to_size, open_rgb, to_upright_rgb
 from lta.pictures.find import find_images
 from lta.pictures.read import Picture, read_image
+from lta.protocols import TrainedClassifier
 
 SHOWN = 8
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -40,7 +41,7 @@ class Prediction(NamedTuple):
         return f"Prediction of {count} picture{'s' * (count > 1)}: {shown}{more}; maps {sizes or 'none'}"
 
 
-def predict(classifier: Any, images: Any, size: tuple[int, int], batch_size: int = 64) -> Prediction:
+def predict(classifier: TrainedClassifier, images: Any, size: tuple[int, int], batch_size: int = 64) -> Prediction:
     """See `lta.training.classifier.Classifier.predict`; `size` is the (height, width) that the network takes."""
     checks.require_whole_number("batch_size", batch_size, least=1)
     pictures = [pixels for number, given in enumerate(_as_list(images)) for pixels in _pixels(given, size, number)]

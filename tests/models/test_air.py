@@ -134,7 +134,7 @@ def test_whitened_patches_are_white():
 def test_early_taps_are_before_the_pools():
     for taps, sizes in (("late", (15, 7, 3)), ("early", (31, 15, 7))):
         built = network("model=air_att3", f"model.taps={taps}")
-        feats = built.trunk(torch.randn(2, 3, 32, 32))
+        feats = built.trunk.features(torch.randn(2, 3, 32, 32)).levels
         assert {level: tuple(x.shape) for level, x in feats.items()} == {
             level: (2, channels, size, size) for level, channels, size in zip("ABC", (64, 256, 256), sizes, strict=True)
         }

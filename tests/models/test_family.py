@@ -221,8 +221,8 @@ def test_the_paper_at_80_by_80():
     output = network("model=vgg_att3", "model.pools=cub", *tiny("vgg")).eval()(images)
     assert [tuple(attn.shape[1:]) for attn in output.attn.values()] == [(32, 32), (16, 16), (8, 8)]
     plain = network("model=vgg", "model.pools=cub", *tiny("vgg")).eval()
-    assert plain.trunk(images)["C"].shape[2:] == (3, 3)
-    assert plain.trunk(images)["B"].shape[2:] == (10, 10)
+    assert plain.trunk.features(images).levels["C"].shape[2:] == (3, 3)
+    assert plain.trunk.features(images).levels["B"].shape[2:] == (10, 10)
     assert plain(images).logits.shape == (2, 10)
 
 

@@ -12,6 +12,7 @@ from lta.evaluators.classification.views import VIEWS, average_logits
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.intervals import mean, share
+from lta.protocols import Splits, TrainedClassifier
 
 
 class Classification(Evaluator):
@@ -30,10 +31,10 @@ class Classification(Evaluator):
         checks.require_choice("evaluator.classification.views", views, VIEWS)
         self.bins, self.views = bins, views
 
-    def check(self, classifier: Any, data: Any) -> None:
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         labels_for(classifier, data, data.test)
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         labels = labels_for(classifier, data, data.test)
         names = [str(name) for name in classifier.class_names]
 

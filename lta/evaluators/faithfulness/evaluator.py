@@ -20,6 +20,7 @@ from lta.measures.intervals import means, share
 from lta.measures.pixel_maps import enlarge_map, product
 from lta.measures.pixel_order import centrality, ranks, select_highest, select_lowest, tie_order
 from lta.measures.roles import derangement
+from lta.protocols import Split, Splits, TrainedClassifier
 from lta.viz.colour import overlay
 from lta.viz.sheet import Tile, sheet
 
@@ -70,10 +71,10 @@ class Faithfulness(Evaluator):
         checks.require_whole_number("evaluator.faithfulness.seed", seed)
         self.images, self.areas, self.sigma, self.seed = images, sorted(set(areas)), sigma, seed
 
-    def check(self, classifier: Any, data: Any) -> None:
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         labels_for(classifier, data, data.test)
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         split = data.test.take(balanced_sample(data.test.labels, self.images, self.seed))
         labels = labels_for(classifier, data, split)
 
@@ -109,7 +110,9 @@ class Faithfulness(Evaluator):
         return Result(figures, table(figures), lines, pictures)
 
     @torch.no_grad()
-    def _compute_shuffled_maps(self, classifier: Any, split: Any, batch_size: int) -> dict[str, Float[Tensor, "images _ _"]]:
+    def _compute_shuffled_maps(
+        self, classifier: TrainedClassifier, split: Split, batch_size: int
+    ) -> dict[str, Float[Tensor, "images _ _"]]:
         """By level the map of another image for each; {} where there are no maps, or is no other image."""
         if not classifier.network.levels or len(split.labels) < 2:
             return {}
@@ -123,7 +126,7 @@ class Faithfulness(Evaluator):
 
     @torch.no_grad()
     def _predict_blurred(
-        self, classifier: Any, images: Tensor, index: Int[np.ndarray, " batch"], others: Mapping[str, Tensor]
+        self, classifier: TrainedClassifier, images: Tensor, index: Int[np.ndarray, " batch"], others: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """`probability` (batch, orders, 2, areas) of the class predicted for the sharp picture, and the `classes` predicted;
         2 is for the highest and the lowest pixels of an order blurred."""
@@ -170,7 +173,7 @@ class Faithfulness(Evaluator):
         return {name: ranks(values, ties) for name, values in orders.items()}
 
     @torch.no_grad()
-    def _examples(self, classifier: Any, split: Any, labels: np.ndarray) -> Image.Image:
+    def _examples(self, classifier: TrainedClassifier, split: Split, labels: np.ndarray) -> Image.Image:
         """Pictures with a quarter blurred: what the product of the maps names most, least, and by chance."""
         index = balanced_sample(labels, EXAMPLES, self.seed)
         device = next(classifier.parameters()).device
@@ -202,7 +205,7 @@ class Faithfulness(Evaluator):
         parts = ("map", "right", "wrong") if levels else ("right", "wrong")
         return sheet(list(zip(*columns.values(), strict=True)), list(columns), title, parts)
 
-    def _tiles(self, classifier: Any, images: Tensor, labels: np.ndarray) -> list[Tile]:
+    def _tiles(self, classifier: TrainedClassifier, images: Tensor, labels: np.ndarray) -> list[Tile]:
         confidence, predicted = (part.cpu().numpy() for part in classifier(images).logits.float().softmax(1).max(1))
         pictures = images.permute(0, 2, 3, 1).cpu().numpy()
         return [

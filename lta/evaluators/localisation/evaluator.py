@@ -1,7 +1,6 @@
 """Does attention find the object? Maps against the objects' exact pixels, beside what knows nothing of the picture."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from lta.evaluators.localisation.explanations import EXPLANATIONS, explain, has_
 from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.localisation import halves
+from lta.protocols import Split, Splits, TrainedClassifier
 
 MAIN = 2
 """The object's value in a split's roles."""
@@ -57,7 +57,7 @@ class Localisation(Evaluator):
         self.explanations, self.explanation_images, self.steps = explanations, explanation_images, steps
         self.examples, self.seed = examples, seed
 
-    def check(self, classifier: Any, data: Any) -> None:
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         check_masks(self.name, data)
         object_masks(data.test)
         if not classifier.network.levels and not self._choose_explanations()[0]:
@@ -68,7 +68,7 @@ class Localisation(Evaluator):
         left_out = self.explanations == "auto" and not has_explanation_libraries()
         return [] if left_out else list(EXPLANATIONS) if self.explanations == "auto" else self.explanations, left_out
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         self.check(classifier, data)
         split, levels = data.test, classifier.network.levels
         masks = object_masks(split)
@@ -107,7 +107,7 @@ class Localisation(Evaluator):
         rows = table.rows(answer)
         return Result(answer, rows, table.lines(answer, left_out), sheets)
 
-    def _compute_maps(self, classifier: Any, data: Any) -> tuple[dict[str, np.ndarray], dict[str, Tensor]]:
+    def _compute_maps(self, classifier: TrainedClassifier, data: Splits) -> tuple[dict[str, np.ndarray], dict[str, Tensor]]:
         """What the network says of each image, and its maps by level, each at its own resolution."""
 
         def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
@@ -119,7 +119,7 @@ class Localisation(Evaluator):
         return found, {level: torch.from_numpy(found[f"map {level}"]) for level in classifier.network.levels}
 
 
-def object_masks(split: Any) -> Bool[Tensor, "images height width"]:
+def object_masks(split: Split) -> Bool[Tensor, "images height width"]:
     """Where each image's main object is; raises ValueError where one has none, or masks have another size."""
     if split.roles.shape != split.images.shape[:3]:
         of_masks, of_images = (f"{shape[2]}x{shape[1]}" for shape in (split.roles.shape, split.images.shape))

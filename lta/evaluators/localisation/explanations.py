@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta.evaluators.passes import run_forward_passes
+from lta.protocols import Split, TrainedClassifier
 
 EXPLANATIONS = {
     "gradcam": "Grad-CAM",
@@ -27,7 +27,7 @@ def has_explanation_libraries() -> bool:
 
 
 def explain(
-    classifier: Any, split: Any, names: Sequence[str], steps: int, batch_size: int
+    classifier: TrainedClassifier, split: Split, names: Sequence[str], steps: int, batch_size: int
 ) -> dict[str, Float[np.ndarray, "images rows columns"]]:
     """Maps of the class that the network predicts, by name, non-negative; in float32 also under autocast.
 
@@ -60,7 +60,7 @@ def find_deepest_stage(network: nn.Module) -> nn.Module:
 class _Logits(nn.Module):
     """Pixels in, logits out: what these libraries take. A copy, since they hang hooks and gradients on what they explain."""
 
-    def __init__(self, classifier: Any):
+    def __init__(self, classifier: TrainedClassifier):
         super().__init__()
         self.preprocess = classifier.preprocess
         self.network = copy.deepcopy(classifier.network).eval().requires_grad_(False)

@@ -14,6 +14,7 @@ from lta.evaluators.query.replaced import KINDS, make_stand_ins, readers, run_ow
 from lta.measures.intervals import mean, share
 from lta.measures.map_change import map_change
 from lta.measures.roles import derangement
+from lta.protocols import QueriedNetwork, Splits, TrainedClassifier
 
 INERT, ACTS, WEAK = 1e-5, 1e-3, 1e-2
 """Bars of the verdict, as shares of an image's attention that move. No image's moves by INERT: inert. Some image's by more
@@ -41,7 +42,7 @@ class Query(Evaluator):
             checks.require_whole_number(f"evaluator.query.{name}", value, least)
         self.directions, self.examples, self.seed = directions, examples, seed
 
-    def check(self, classifier: Any, data: Any) -> None:
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         check_attention(self.name, classifier)
         if not hasattr(classifier.network, "queries"):
             raise NotApplicable(
@@ -55,7 +56,7 @@ class Query(Evaluator):
         if has_pairs(data.test) and classifier.network.branches:
             classes_of(classifier, data)
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         self.check(classifier, data)
         network, split, batch_size = classifier.network, data.test, data.eval_batch_size
         levels = {level: _describe_level(network, level) for level in network.levels}
@@ -93,7 +94,7 @@ class Query(Evaluator):
         return Result(figures, table.rows(figures), table.lines(figures, len(split.labels)), sheets)
 
 
-def _describe_level(network: Any, level: str) -> dict[str, Any]:
+def _describe_level(network: QueriedNetwork, level: str) -> dict[str, Any]:
     return {
         "query": network.queries[level],
         "read_by": readers(network).get(network.queries[level], []),

@@ -16,6 +16,7 @@ from lta.evaluators.evaluator import labels_for
 from lta.evaluators.query.replaced import ROLES, run_own_queries
 from lta.measures.intervals import difference, mean
 from lta.measures.roles import coverage
+from lta.protocols import Split, Splits, TrainedClassifier
 
 OTHER = {"main": "side", "side": "main"}
 
@@ -24,18 +25,18 @@ class Donors(NamedTuple):
     """Whose queries each picture is given: by object, positions `chosen` in `split` and `queries` by level; `asked`: which
     pictures have two objects, and donors for both. `said`: what donors are."""
 
-    split: Any
+    split: Split
     said: str
     chosen: dict[str, Int[np.ndarray, " images"]]
     queries: dict[str, dict[str, Float[np.ndarray, "images channels"]]]
     asked: Bool[np.ndarray, " images"]
 
 
-def has_pairs(split: Any) -> bool:
+def has_pairs(split: Split) -> bool:
     return split.side_labels is not None and split.roles is not None
 
 
-def classes_of(classifier: Any, data: Any) -> dict[str, Int[np.ndarray, " images"]]:
+def classes_of(classifier: TrainedClassifier, data: Splits) -> dict[str, Int[np.ndarray, " images"]]:
     """By object, positions in the network's classes (of an image without side object, the main one's); raises ValueError
     where the network does not know one of them."""
     split = data.test
@@ -43,7 +44,7 @@ def classes_of(classifier: Any, data: Any) -> dict[str, Int[np.ndarray, " images
     return {"main": labels_for(classifier, data, split), "side": labels_for(classifier, data, split._replace(labels=sides))}
 
 
-def choose_donors(classifier: Any, data: Any, own: Mapping[str, np.ndarray], seed: int) -> Donors:
+def choose_donors(classifier: TrainedClassifier, data: Splits, own: Mapping[str, np.ndarray], seed: int) -> Donors:
     """Pictures of `data.singles`; or, where data have none, other test images whose main object has that class, of another
     source. Raises ValueError where no picture has donors for both its objects.
     """
@@ -80,7 +81,11 @@ def _draw(rng: np.random.Generator, candidates: np.ndarray | None, key: np.ndarr
 
 
 def summarise_pairs(
-    found: Mapping[str, np.ndarray], classifier: Any, data: Any, donors: Donors, sizes: Mapping[str, tuple[int, int]]
+    found: Mapping[str, np.ndarray],
+    classifier: TrainedClassifier,
+    data: Splits,
+    donors: Donors,
+    sizes: Mapping[str, tuple[int, int]],
 ) -> dict[str, Any]:
     """Of each of the levels in `sizes` (rows and columns of their maps), for `energy` (share of the attention) and
     `pointing` (how often the highest cell has more of one object than of the other): `query` on the object of the query's

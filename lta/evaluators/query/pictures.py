@@ -1,7 +1,6 @@
 """Sheets of the query evaluator: pictures, their maps under several queries, and what has moved."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from PIL import Image
 from lta.evaluators.query.pairs import Donors
 from lta.evaluators.query.replaced import Queries
 from lta.measures.roles import derangement
+from lta.protocols import Split, Splits, TrainedClassifier
 from lta.viz.colour import overlay
 from lta.viz.difference import difference
 from lta.viz.sheet import Tile, sheet
@@ -22,8 +22,8 @@ LEAST = 0.001  # per cent; below lies rounding
 
 @torch.no_grad()
 def sheets(
-    classifier: Any,
-    data: Any,
+    classifier: TrainedClassifier,
+    data: Splits,
     shown: np.ndarray,
     replaced: Mapping[str, Queries],
     found: Mapping[str, np.ndarray],
@@ -97,7 +97,14 @@ def sheets(
 
 
 def _make_donor_tiles(
-    donors: Donors, whose: str, split: Any, attn: np.ndarray, at: int, name: str, found: Mapping[str, np.ndarray], level: str
+    donors: Donors,
+    whose: str,
+    split: Split,
+    attn: np.ndarray,
+    at: int,
+    name: str,
+    found: Mapping[str, np.ndarray],
+    level: str,
 ) -> tuple[Tile, Tile]:
     """The picture that the query is of, and the map under it."""
     main, side = (found[f"{whose} {level} energy {object_}"][at] for object_ in ("main", "side"))

@@ -12,6 +12,7 @@ from lta.evaluators.passes import run_forward_passes
 from lta.measures.map_change import gain, map_change
 from lta.measures.map_statistics import CONSTANT
 from lta.measures.roles import coverage, derangement, role_mass
+from lta.protocols import QueriedNetwork, Split, TrainedClassifier
 
 Queries = Mapping[str, Float[np.ndarray, "images channels"]]
 """One query an image, by the level that it is made from."""
@@ -21,12 +22,12 @@ ROLES = {"main": 2, "side": 1}
 """Objects, as values of a role map."""
 
 
-def readers(network: Any) -> dict[str, list[str]]:
+def readers(network: QueriedNetwork) -> dict[str, list[str]]:
     """By the level that a query is made from: the levels whose attention reads it."""
     return {source: [t for t in network.levels if network.queries[t] == source] for source in network.branches}
 
 
-def run_own_queries(classifier: Any, split: Any, batch_size: int) -> dict[str, np.ndarray]:
+def run_own_queries(classifier: TrainedClassifier, split: Split, batch_size: int) -> dict[str, np.ndarray]:
     """Of each image under its own queries: "g <level>", "map <level>" and "predicted"."""
 
     def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
@@ -66,8 +67,8 @@ def draw_matched_noise(
 
 
 def run_replaced_queries(
-    classifier: Any,
-    split: Any,
+    classifier: TrainedClassifier,
+    split: Split,
     queries: Queries,
     replaced: Mapping[str, Queries],
     directions: int,

@@ -25,6 +25,7 @@ from lta.evaluators.robustness.gradient_masking import UnboundedAttack, masking_
 from lta.evaluators.robustness.pictures import SHOWN, curve, render_before_and_after
 from lta.evaluators.robustness.table import AttackOutcome, AttackResults, lines_of, rows_of, summarise_attacks
 from lta.measures.map_statistics import total_variation
+from lta.protocols import Splits, TrainedClassifier
 
 BATCH = 100
 """Pictures of a batch of PGD, so that processes have something to share, and activations fit."""
@@ -76,12 +77,12 @@ class Robustness(Evaluator):
         self.masking_images, self.source, self.seed = masking_images, source, seed
         self._load = load
 
-    def check(self, classifier: Any, data: Any) -> None:
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         labels_for(classifier, data, data.test)
         if self.source is not None:
             self._load_source(classifier, data)
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         own = _Network(classifier, data)
         other = self._load_source(classifier, data) if self.source is not None else None
         with ExitStack() as stack:
@@ -90,7 +91,7 @@ class Robustness(Evaluator):
                     stack.enter_context(freeze_parameters(network.classifier))
             return self._run_attacks(own, other, data)
 
-    def _run_attacks(self, own: "_Network", other: "_Network | None", data: Any) -> Result:
+    def _run_attacks(self, own: "_Network", other: "_Network | None", data: Splits) -> Result:
         n = len(data.test.labels)
         sample = np.random.default_rng(self.seed).permutation(n)[: self.pgd_images]
         watched = sample[: self.masking_images]
@@ -118,7 +119,7 @@ class Robustness(Evaluator):
         }
         return Result(figures, rows_of(figures), lines_of(figures, asked), pictures)
 
-    def _load_source(self, classifier: Any, data: Any) -> "_Network":
+    def _load_source(self, classifier: TrainedClassifier, data: Splits) -> "_Network":
         other = self._load(self.source).to(next(classifier.parameters()).device).eval()
         size = list(other.hparams["image_size"])
         if size != list(data.image_size):
@@ -131,7 +132,7 @@ class Robustness(Evaluator):
     def _step(self, eps: float) -> float:
         return 2.5 * eps / self.steps if self.step_size is None else self.step_size
 
-    def _fgsm(self, attacked: "_Network", shown: "_Network", data: Any, name: str) -> dict[str, np.ndarray]:
+    def _fgsm(self, attacked: "_Network", shown: "_Network", data: Splits, name: str) -> dict[str, np.ndarray]:
         """One gradient serves every eps; eps 0 is the picture as it is, by the same way."""
 
         def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
@@ -148,7 +149,7 @@ class Robustness(Evaluator):
 
         return run_forward_passes(shown.classifier, data.test, measure_batch, data.eval_batch_size, name.replace("_", " "))
 
-    def _noise_and_pgd(self, own: "_Network", data: Any, sample: np.ndarray) -> dict[str, np.ndarray]:
+    def _noise_and_pgd(self, own: "_Network", data: Splits, sample: np.ndarray) -> dict[str, np.ndarray]:
         def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
             clean, labels = images.float(), own.labels_at(sample[index])
             random = generator(index, self.seed)
@@ -193,7 +194,7 @@ class Robustness(Evaluator):
     ) -> tuple[StrongestAttack, Tensor]:
         return pgd(see, clean, labels, known, eps, self._step(eps), self.steps, perturb_images(clean, start, eps), drop)
 
-    def _run_source_pgd(self, other: "_Network", own: "_Network", data: Any, sample: np.ndarray) -> dict[str, np.ndarray]:
+    def _run_source_pgd(self, other: "_Network", own: "_Network", data: Splits, sample: np.ndarray) -> dict[str, np.ndarray]:
         """All steps at every eps: a picture that barely fools its own network is a weak one for others."""
 
         def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
@@ -212,7 +213,7 @@ class Robustness(Evaluator):
             own.classifier, split, measure_batch, min(BATCH, data.eval_batch_size), "pgd of the source"
         )
 
-    def _run_unbounded(self, own: "_Network", data: Any, watched: np.ndarray) -> UnboundedAttack:
+    def _run_unbounded(self, own: "_Network", data: Splits, watched: np.ndarray) -> UnboundedAttack:
         """The loss over the steps at the middle eps, and the eps, doubled from the largest up to 255, at which each fell."""
         middle = self.eps[len(self.eps) // 2]
         ladder = [self.eps[-1]]
@@ -236,7 +237,7 @@ class Robustness(Evaluator):
         )
         return UnboundedAttack(middle, found["losses"], found["fell"])
 
-    def _sheet(self, own: "_Network", data: Any, seen: Any, sample: np.ndarray) -> Any:
+    def _sheet(self, own: "_Network", data: Splits, seen: Any, sample: np.ndarray) -> Any:
         """Some that were right, and what all steps at one eps make of them; every process draws the same."""
         eps = max((one for one in self.eps if one <= 4), default=self.eps[0])
         order = np.argsort(seen["pgd", 0.0].wrong, kind="stable")[:SHOWN]
@@ -263,7 +264,7 @@ class Robustness(Evaluator):
 class _Network:
     """A classifier that takes floats of 0 to 255, and the labels of the test images among its classes."""
 
-    def __init__(self, classifier: Any, data: Any):
+    def __init__(self, classifier: TrainedClassifier, data: Splits):
         if len(classifier.class_names) < 2:
             raise ValueError("evaluator=robustness needs a network that tells two classes or more apart")
         self.classifier = classifier

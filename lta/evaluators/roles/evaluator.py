@@ -22,6 +22,7 @@ from lta.measures.roles import (
     interval,
     role_mass,
 )
+from lta.protocols import Split, Splits, TrainedClassifier
 
 MARGIN = 0.02
 CHUNK = 500
@@ -43,7 +44,7 @@ class Roles(Evaluator):
         checks.require_whole_number("evaluator.roles.seed", seed)
         self.margin, self.seed = margin, seed
 
-    def check(self, classifier: Any, data: Any) -> None:
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         check_attention(self.name, classifier)
         check_masks(self.name, data)
         if not (data.test.roles == 2).any():
@@ -51,7 +52,7 @@ class Roles(Evaluator):
         if len(np.unique(data.test.sources)) < 2:
             raise ValueError("evaluator=roles needs main objects of two sources or more: intervals are taken over them")
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         self.check(classifier, data)
         found = measure_roles(classifier, data, data.eval_batch_size, self.margin, self.seed)
         for level, of_level in found["levels"].items():
@@ -61,7 +62,9 @@ class Roles(Evaluator):
         return Result(figures, table.rows(found), table.lines(found), {"density": table.plot_densities(found)})
 
 
-def measure_roles(classifier: Any, data: Any, batch_size: int, margin: float = MARGIN, seed: int = 0) -> dict[str, Any]:
+def measure_roles(
+    classifier: TrainedClassifier, data: Splits, batch_size: int, margin: float = MARGIN, seed: int = 0
+) -> dict[str, Any]:
     """Per level the attention density on each role (1 = uniform attention), with its controls, on the test images.
 
     `classifier(images)` returns a NetworkOutput for uint8 images; `data.val` and `data.test` are splits with `roles`
@@ -127,7 +130,7 @@ def _summarise_roles(mass: np.ndarray, area: np.ndarray, drawn: np.ndarray) -> d
     }
 
 
-def _maps(classifier: Any, split: Any, batch_size: int) -> dict[str, Tensor]:
+def _maps(classifier: TrainedClassifier, split: Split, batch_size: int) -> dict[str, Tensor]:
     """All maps of a split, on the CPU, in float32."""
     found = run_forward_passes(classifier, split, lambda images, index: classifier(images).attn, batch_size, "roles")
     return {level: torch.from_numpy(values).float() for level, values in found.items()}

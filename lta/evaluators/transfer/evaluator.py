@@ -19,6 +19,7 @@ from lta.evaluators.evaluator import Evaluator, Result
 from lta.evaluators.sample import balanced_sample, describe_sample
 from lta.evaluators.transfer.features import Features, network_features, pixel_features, pixel_size
 from lta.measures.intervals import difference, share
+from lta.protocols import Splits, TrainedClassifier
 
 OWN = "this network"
 
@@ -70,11 +71,11 @@ class Transfer(Evaluator):
         self.pixel_dims, self.seed = pixel_dims, seed
         self._load, self._untrained = load, untrained
 
-    def check(self, classifier: Any, data: Any) -> None:
+    def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         self._training_images(data)
         self._baselines(classifier, data)
 
-    def run(self, classifier: Any, data: Any) -> Result:
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         baselines = self._baselines(classifier, data)
         train = self._training_images(data)
         test, names = data.test, data.class_names
@@ -126,7 +127,7 @@ class Transfer(Evaluator):
         ]
         return Result(figures, rows, lines)
 
-    def _baselines(self, classifier: Any, data: Any) -> dict[str, Any]:
+    def _baselines(self, classifier: TrainedClassifier, data: Splits) -> dict[str, Any]:
         """Networks by the name that is shown: the path's last part, or all of it where several end alike."""
         last = [Path(path).name for path in self.baseline]
         found = {}
@@ -146,7 +147,7 @@ class Transfer(Evaluator):
             raise ValueError(f"evaluator.transfer.baseline={self.baseline} names a run twice")
         return found
 
-    def _training_images(self, data: Any) -> Any:
+    def _training_images(self, data: Splits) -> Any:
         if data.train is None or not len(data.train.labels):
             raise ValueError(
                 f"evaluator=transfer trains an SVM on the data's training images, and {type(data).__name__} has none here"
@@ -174,7 +175,7 @@ class Transfer(Evaluator):
         return train
 
     def _features(
-        self, classifier: Any, baselines: dict[str, Any], train: Any, data: Any
+        self, classifier: TrainedClassifier, baselines: dict[str, Any], train: Any, data: Splits
     ) -> Iterator[tuple[str, tuple[Features, Features]]]:
         device, batch = next(classifier.parameters()).device, data.eval_batch_size
         networks = {OWN: lambda: classifier}

@@ -1,7 +1,6 @@
 """The frozen features of a picture: the vector that the network's linear classifier reads, or its raw pixels."""
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,12 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lta.evaluators.passes import run_forward_passes
+from lta.protocols import Split, TrainedClassifier
 
 Features = Float[np.ndarray, "_ dimensions"]
 """One row an image."""
 
 
-def network_features(classifier: Any, split: Any, batch_size: int, doing: str) -> Features:
+def network_features(classifier: TrainedClassifier, split: Split, batch_size: int, doing: str) -> Features:
     """What the layers in `network.classifiers` read, joined, in eval mode; float32, in the split's order."""
     read: list[Tensor] = []
     hooks = [
@@ -41,7 +41,9 @@ def pixel_size(size: tuple[int, int], most: int) -> tuple[int, int]:
     return height, max(1, min(int(size[1] * scale + 1e-9), most // (3 * height)))
 
 
-def pixel_features(classifier: Any, split: Any, size: tuple[int, int], batch_size: int, doing: str) -> Features:
+def pixel_features(
+    classifier: TrainedClassifier, split: Split, size: tuple[int, int], batch_size: int, doing: str
+) -> Features:
     """The pictures themselves, 0 to 255, averaged over areas to `size`. Of the classifier the device is used alone."""
 
     def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
