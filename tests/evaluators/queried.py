@@ -11,6 +11,7 @@ from lta.layers.attention import Attention
 from lta.layers.compatibility import DotProduct
 from lta.layers.heads import Prediction
 from lta.models.attention_net import AttentionNet
+from lta.models.trunk import StagedTrunk
 
 CLASSES = ("red", "green")
 
@@ -46,8 +47,8 @@ class Head(nn.Module):
 
 
 def network(compat=None, branch=None, normaliser="softmax"):
-    trunk = nn.Module()
-    trunk.stages = nn.ModuleDict({"C": nn.Identity()})
+    trunk = StagedTrunk()
+    trunk.stages["C"] = nn.Identity()
     unit = Attention(compat or DotProduct(3), normaliser)
     return AttentionNet(trunk, {"C": branch or Branch()}, {"C": "C"}, {"C": unit}, Head()).eval()
 
