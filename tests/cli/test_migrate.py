@@ -15,8 +15,8 @@ from old_runs import CHECKPOINTS, RUNS, read_recorded
 from omegaconf import OmegaConf
 
 import lta
-from lta.cli.commands import CONF
 from lta.cli.migrate import MOVED, migrate_config, read_config
+from lta.cli.plugins import CONF
 from lta.inference.checkpoint import read_checkpoint
 from lta.instantiate import build, plain
 from lta.report.runs import read_runs
@@ -129,7 +129,7 @@ def test_the_gate_is_asked_about_what_a_name_has_become(tmp_path):
     content = torch.load(CHECKPOINTS[0], weights_only=True)
     content["hyper_parameters"]["config"]["preprocess"]["_target_"] = "lta.callbacks.wandb_run.wandb_logger"
     torch.save(content, tmp_path / "sent.ckpt")
-    with pytest.raises(ValueError, match=r"asks for lta\.loggers\.wandb_run\.wandb_logger, which is not a part of"):
+    with pytest.raises(ValueError, match=r"asks for lta\.loggers\.wandb_run\.wandb_logger \(preprocess\): no conf"):
         read_checkpoint(tmp_path / "sent.ckpt")
 
 
