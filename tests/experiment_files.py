@@ -8,6 +8,7 @@ import hydra
 import yaml
 from omegaconf import OmegaConf
 
+import lta.cli.resolvers  # noqa: F401  files of conf/ ask for them
 from lta.cli.plugins import CONF
 
 ROW_OF = yaml.safe_load(Path(__file__).with_name("experiment_rows.yaml").read_text())

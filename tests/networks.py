@@ -6,6 +6,7 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
+import lta.cli.resolvers  # noqa: F401  files of conf/ ask for them
 from lta.cli.plugins import CONF
 from lta.instantiate import build
 

@@ -1,9 +1,12 @@
 """The configuration: every choice composes with every other that it should, and builds what it names."""
 
+import hydra
 import pytest
 import torch
+from commands import assert_refused, lta_run
 from networks import composed
 
+from lta.cli.kinds import list_fitting_data, list_training_data
 from lta.cli.plugins import CONF
 from lta.data.evaluation_data import EvaluationData
 from lta.instantiate import build
@@ -30,26 +33,107 @@ def test_every_model_goes_with_every_recipe(model, recipe):
     assert cfg.data.batch_size == (1024 if recipe == "air" else 64 if small else 128)
 
 
+DIGITS = {"digit_scenes", "svhn"}
+"""Their mirror images mean something else; all other pictures are photographs."""
+
+
 @pytest.mark.parametrize("recipe", ["fast", "author", "air", "muon"])
-@pytest.mark.parametrize("data", choices("data/with_recipe/fast"))
+@pytest.mark.parametrize("data", list_training_data())
 def test_every_data_set_goes_with_both_ends_of_the_ladder(data, recipe):
     root = ["data.root=/pictures"] if data == "image_folder" else []
     cfg, _, _, preprocess, augment = built("model=vgg_att1", f"recipe={recipe}", f"data={data}", *root)
     authors = {"cifar100": "GcnZca", "cub200": "Standardize"}.get(data, "YuvLcn")
-    names = {"fast": "Standardize", "air": "Standardize", "muon": "Standardize", "author": authors}
-    assert type(preprocess).__name__ == names[recipe]
+    assert type(preprocess).__name__ == (authors if recipe == "author" else "Standardize")
+    pictures = torch.arange(6 * 3 * 32 * 32.0).view(6, 3, 32, 32)
+    mirrored = {tuple(changed[0, 16, 8:24].diff().sign().tolist()) for _ in range(20) for changed in augment(pictures)}
+    as_authors = recipe == "author" and data == "svhn"  # who mirrored them
+    assert len(mirrored) == (2 if data not in DIGITS or as_authors else 1)
     if recipe == "author":
-        assert type(augment).__name__ == ("Identity" if data == "digit_scenes" else "HalfFlip")
         assert cfg.data.val_size == 0
         assert cfg.test_each_epoch
+        assert (cfg.recipe.lr, cfg.recipe.epochs) == {"svhn": (0.1, 300), "cub200": (0.1, 320)}.get(data, (1.0, 300))
+    chosen = composed("model=vgg_att1", f"recipe={recipe}", f"data={data}", *root, "preprocess=yuv_lcn", "augment=none")
+    assert (chosen.preprocess._target_, chosen.augment._target_) == (
+        "lta.transforms.yuv_lcn.YuvLcn",
+        "torch.nn.Identity",
+    ), "what is asked for"
 
 
-def test_data_without_a_recipe_are_those_that_are_only_looked_at():
-    without = set(choices("data")) - set(choices("data/with_recipe/fast"))
+def test_data_that_only_are_looked_at_are_not_offered_for_training():
+    without = set(choices("data")) - set(list_training_data())
     assert without == {"mask_folder", "composites", "digit_pairs"}
     for data in without:
         root = [] if data == "digit_pairs" else ["data.root=/pictures"]
         assert isinstance(build(composed(f"data={data}", *root).data), EvaluationData)
+
+
+def test_each_recipe_goes_with_all_data_but_that_of_the_authors_resnets():
+    for recipe in choices("recipe"):
+        known = ["cifar10", "cifar100"] if recipe == "author_resnet" else list_training_data()
+        assert list_fitting_data(recipe) == known
+        for data in known:
+            assert "augment" in composed(f"recipe={recipe}", f"data={data}")
+    assert composed("recipe=author_resnet", "data=cifar100").augment.batch_shift == 4
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A folder of somebody's own, with one file for a data set."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.yaml").write_text(
+        "defaults: [_self_, {/recipe/kind@_global_: '${recipe}/photographs'}]\n"
+        "_target_: my_package.MyData\nval_size: 7\nbatch_size: 128\n"
+    )
+    return tmp_path
+
+
+def composed_with(folder, *overrides):
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("config", [f"hydra.searchpath=[file://{folder}]", *overrides])
+
+
+def test_a_data_set_of_ones_own_needs_one_file(outside):
+    for recipe in ("fast", "muon", "air", "author"):
+        cfg, known = composed_with(outside, "data=mine", f"recipe={recipe}"), composed(f"recipe={recipe}", "data=cifar10")
+        for part in ("preprocess", "augment", "recipe", "model"):
+            assert cfg[part] == known[part], f"as on other photographs: {part} of {recipe}"
+        assert cfg.data._target_ == "my_package.MyData"
+        assert cfg.data.val_size == (0 if recipe == "author" else 7)
+
+
+def test_a_recipe_of_ones_own_needs_a_file_for_each_kind_of_pictures(outside):
+    (outside / "recipe" / "kind" / "mine").mkdir(parents=True)
+    (outside / "recipe" / "mine.yaml").write_text("defaults: [fast, _self_]\nlr: 0.3\n")
+    (outside / "recipe" / "kind" / "mine" / "photographs.yaml").write_text(
+        "defaults: [/recipe/kind/air/photographs@_global_]"
+    )
+    for data in ("mine", "cifar10", "cub200"):
+        cfg = composed_with(outside, f"data={data}", "recipe=mine")
+        assert (cfg.recipe.lr, cfg.augment.alternate) == (0.3, True)
+
+
+def test_a_recipe_of_ones_own_without_such_a_file_is_told_of_it(outside, capsys):
+    (outside / "recipe").mkdir()
+    (outside / "recipe" / "mine.yaml").write_text("defaults: [fast, _self_]\n")
+    ended = lta_run(capsys, ["-cd", str(outside), "recipe=mine", "data=svhn", "--cfg", "job"])
+    missing = "recipe/kind/mine/digits.yaml would be those for digits"
+    assert_refused(ended, f"recipe=mine does not go with data=svhn; it has settings for none: {missing}")
+
+
+def test_a_data_set_of_ones_own_is_offered_and_refused_like_others(outside, capsys):
+    assert "svhn, mine (-cd " in lta_run(capsys, ["--help", "-cd", str(outside)]).out
+    ended = lta_run(capsys, ["-cd", str(outside), "recipe=author_resnet", "data=mine", "--cfg", "job"])
+    assert_refused(ended, "recipe=author_resnet does not go with data=mine; it has settings for cifar10, cifar100")
+
+
+def test_a_data_set_may_choose_preprocessing_and_augmentation_itself(outside):
+    (outside / "data" / "odd.yaml").write_text(
+        "defaults: [_self_, {/preprocess@_global_.preprocess: gcn_zca}, {/augment@_global_.augment: none}]\n_target_: a.B\n"
+    )
+    for recipe in ("fast", "air"):
+        cfg = composed_with(outside, "data=odd", f"recipe={recipe}")
+        assert (cfg.preprocess._target_, cfg.augment._target_) == ("lta.transforms.gcn_zca.GcnZca", "torch.nn.Identity")
+    assert composed_with(outside, "data=odd", "augment=shift").augment.shift == 2
 
 
 def test_recipe_author_is_what_the_authors_did_on_cifar10():

@@ -9,7 +9,8 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from lta.cli.commands import RUN, list_choices, list_groups
-from lta.cli.plugins import CONF, conf_roots
+from lta.cli.kinds import list_fitting_data
+from lta.cli.plugins import conf_roots
 from lta.cli.suggestions import describe_owners, describe_unknown_setting, suggest_choice, suggest_setting
 
 EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
@@ -35,15 +36,15 @@ def describe_error(error: BaseException, config_name: str = RUN) -> str:
         return _describe_second_choice(match[1], match[2])
     if match := re.search(r"(\S+) appears more than once in the final defaults list", text):
         return _describe_second_choice(match[1], "...")
+    if match := re.search(
+        r"In '(?:data|recipe/kind)/([^']+)': Could not find 'recipe/kind/([^'/]+)/(?:on/)?([^'/]+)'", text
+    ):
+        return _describe_unfit_data(match[2], *match.group(1, 3))
     if match := re.search(r"Could not find '([^']+)/([^'/]*)'\s+Available options in '[^']+':\s*((?:\n?\t[^\n]+)+)", text):
         group, choice, listed = match[1], match[2], match[3].split()
         if choice in EXTRAS:
             return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
         return f"{group}={choice} is unknown{suggest_choice(choice, listed)}; choose one of {', '.join(listed)}"
-    if match := re.search(r"Could not find 'data/with_recipe/([^'/]+)/([^'/]+)'", text):
-        recipe, data = match.groups()
-        fitting = sorted(path.stem for path in (CONF / "data" / "with_recipe" / recipe).glob("*.yaml"))
-        return f"recipe={recipe} does not go with data={data}; it has settings for {', '.join(fitting) or 'no data set'}"
     if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
         return _describe_unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):
@@ -113,6 +114,14 @@ def _find_added_key(name: str, text: str) -> str | None:
 
 def _describe_second_choice(group: str, choice: str) -> str:
     return f"+{group}={choice} adds a second choice; {group}={choice} takes the place of the one that is there"
+
+
+def _describe_unfit_data(recipe: str, asking: str, missing: str) -> str:
+    """`asking`: the data set, whose kind is `missing`, or the recipe's file for a kind, where it is the data set."""
+    data, kind = (missing, asking.rpartition("/")[2]) if "/" in asking else (asking, missing)
+    fitting = list_fitting_data(recipe)
+    known = ", ".join(fitting) if fitting else f"none: recipe/kind/{recipe}/{kind}.yaml would be those for {kind}"
+    return f"recipe={recipe} does not go with data={data}; it has settings for {known}"
 
 
 def _find_swept_groups() -> list[str]:

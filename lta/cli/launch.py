@@ -15,8 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 import lta
 import lta.cli.resolvers  # registers what conf/config.yaml asks for
 from lta.checks import RunError
-from lta.cli.commands import RUN, groups_of, label_choices, list_choices
+from lta.cli.commands import RUN, groups_of, label_choices
 from lta.cli.errors import describe_error, is_user_error
+from lta.cli.kinds import list_training_data
 from lta.cli.plugins import CONF, check_distinct_choices, complaints, conf_roots, root_of, use_config_dirs
 from lta.cli.search_path import register_with_hydra
 from lta.cli.trust import check_dotted, trust_in, use_trust
@@ -202,8 +203,8 @@ def _render_help(config_name: str) -> str:
     text = (CONF / f"{config_name}_help.txt").read_text()
     listed = {group: label_choices(group) for group in groups_of(config_name)}
     if config_name == RUN:  # there are other data, without training images, to look at
-        trained_on = list_choices("data/with_recipe/fast")
-        listed["data"] = {name: label for name, label in listed["data"].items() if label or name in trained_on}
+        trained_on = list_training_data()
+        listed["data"] = {name: label for name, label in listed["data"].items() if name in trained_on}
     shown = (f"{group}: {', '.join(map(_mark_origin, names.items()))}" for group, names in listed.items())
     return text.replace("GROUPS", "\n    ".join(shown)).rstrip()
 

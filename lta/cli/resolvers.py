@@ -1,4 +1,4 @@
-"""Where runs and sweeps lie, which conf/config.yaml asks for by resolvers (`${lta.run_dir:...}`). Imports no torch."""
+"""What files of conf/ ask for by resolvers (`${lta.run_dir:...}`): mostly where runs and sweeps lie. Imports no torch."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -92,6 +92,11 @@ def _job_directory(overrides: Sequence[str], sweep: Mapping[str, Any]) -> str:
     return job_name({key: value for key, _, value in pairs if key not in sweep["constant"]})
 
 
+def _choose_own_or(name: str, known: Sequence[str], other: str) -> str:
+    """Of files of which some names have their own and all others share one."""
+    return name if name in known else other
+
+
 for _name, _resolver, _cached in (
     ("run_dir", _run_directory, False),
     ("log_name", ranks.log_name, False),
@@ -99,5 +104,6 @@ for _name, _resolver, _cached in (
     ("of_sweep", _split_sweep, True),  # cached: a job, which varies nothing itself, has what its sweep has found
     ("sweep_dir", _sweep_directory, False),
     ("job_dir", _job_directory, False),
+    ("own_or", _choose_own_or, False),
 ):
     OmegaConf.register_new_resolver(f"lta.{_name}", _resolver, replace=True, use_cache=_cached)

@@ -12,7 +12,7 @@ import yaml
 from lta.cli.commands import RUN, groups_of
 from lta.cli.plugins import ConfRoot, conf_roots
 
-NOT_SETTINGS = ("with_recipe", "author")
+NOT_SETTINGS = ("kind", "author")
 """Folders below a group's own whose files set what others have."""
 
 LIKE, VERY_LIKE = 0.7, 0.85

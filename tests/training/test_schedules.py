@@ -1,6 +1,7 @@
 """Learning rates against the authors' tables (author_spec section 5), as the configuration composes them."""
 
 import pytest
+from networks import composed
 from omegaconf import OmegaConf
 
 from lta.cli.plugins import CONF
@@ -12,9 +13,8 @@ STEPS = 390  # of an epoch of 50,000 images in batches of 128
 
 def authors(data):
     """The schedule and the base rate of recipe=author on that data set."""
-    chosen = OmegaConf.load(CONF / "data" / "with_recipe" / "author" / f"{data}.yaml").author
-    config = OmegaConf.create({"schedule": OmegaConf.load(CONF / "schedule" / "author.yaml"), "author": chosen})
-    return build(config.schedule), chosen.lr, chosen.epochs
+    config = composed("recipe=author", f"data={data}")
+    return build(config.schedule), config.recipe.lr, config.recipe.epochs
 
 
 @pytest.mark.parametrize("data", ["cifar10", "cifar100"])
