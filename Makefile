@@ -31,7 +31,8 @@ reproduce: install  ## every row of one of the paper's tables, with seeds: TABLE
 lint: install  ## ruff
 	$(BIN)/ruff check .
 
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
+# Python may keep what it has compiled, whatever the shell says: each process would compile all tests again.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test: lint  ## the fast tests, a process on each core
 	$(PYTEST) -m 'not slow'

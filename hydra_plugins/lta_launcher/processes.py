@@ -154,7 +154,7 @@ def find_program(task: TaskFunction) -> list[str]:
         if main.__spec__ is None:
             return [sys.executable, main.__file__]
         module = main.__spec__.name
-    return [sys.executable, "-m", module]
+    return [sys.executable, "-m", module.removesuffix(".__main__")]
 
 
 def select_config_flags(arguments: Sequence[str]) -> list[str]:

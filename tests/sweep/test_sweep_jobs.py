@@ -132,7 +132,7 @@ if ignored:
 before = signal.getsignal(signal.SIGTERM)
 all_jobs = [jobs.Job(str(i), where / str(i), ["sh", "-c", script]) for i, script in enumerate(scripts)]
 try:
-    jobs.run(all_jobs, [Slot()] * 2, os.environ)
+    jobs.run_jobs(all_jobs, [Slot()] * 2, os.environ)
 except SystemExit as stop:
     print(stop, flush=True)
     raise
