@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run reproduce test test-slow test-all lint bench bench-compare
+.PHONY: help install run reproduce test test-slow test-all lint docs bench bench-compare
 
 TABLES := cifar10 cifar100 svhn cub200 ladder control air small
 SEEDS ?= 0,1,2
@@ -28,8 +28,12 @@ run: install  ## train vgg_att3 (pc) on digit_scenes and show what it attends to
 reproduce: install  ## every row of one of the paper's tables, with seeds: TABLE=cifar10 [SEEDS=0,1,2] [ARGS='recipe.epochs=30']
 	$(BIN)/python -m lta.run -m 'experiment=glob($(TABLE)_*)' 'seed=choice($(SEEDS))' $(ARGS)
 
-lint: install  ## ruff
+lint: install  ## ruff: what it finds wrong, and the format
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+docs: install  ## the documentation, in docs/_build/html: offline, and a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 
 # Python may keep what it has compiled, whatever the shell says: each process would compile all tests again.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal

@@ -7,7 +7,7 @@ softmax cancels what it adds. Layers, widths, dropout rates and the order of the
 import torch
 from torch import Tensor, nn
 
-from lta.models.vgg import BRANCHES, DROPOUT, LEVEL_ENDS, WIDTHS
+from lta.models.vgg_trunk import BRANCHES, DROPOUT, LEVEL_ENDS, WIDTHS
 
 
 class TextbookAttention(nn.Module):

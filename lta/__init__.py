@@ -6,6 +6,10 @@ __all__ = ["load"]
 __version__ = "0.2.0.dev0"
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     # Imported when asked for: torch costs seconds, and `lta.run --help` needs none of it.
     if name == "load":

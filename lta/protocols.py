@@ -21,6 +21,22 @@ if TYPE_CHECKING:  # layers and models import this module
     from lta.models.output import NetworkOutput
 
 
+__all__ = [
+    "AttentionUnit",
+    "ByName",
+    "Cells",
+    "Features",
+    "Head",
+    "Images",
+    "Network",
+    "QueriedNetwork",
+    "Scores",
+    "Split",
+    "Splits",
+    "TrainedClassifier",
+    "Trunk",
+]
+
 T_co = TypeVar("T_co", covariant=True)
 
 

@@ -1,6 +1,6 @@
 """What happens during training, and when: pictures of maps, telemetry, the epochs' rows, checkpoints, progress."""
 
-from lta.callbacks.attention_maps import AttentionMaps
+from lta.callbacks.attention_maps import AttentionMaps, Panel
 from lta.callbacks.checkpoints import RunCheckpoint
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.epoch_send import EpochSend
@@ -15,6 +15,7 @@ __all__ = [
     "EpochLines",
     "EpochLog",
     "EpochSend",
+    "Panel",
     "RunCheckpoint",
     "Stopping",
 ]

@@ -8,9 +8,10 @@ from lta.data.cub200 import CUB200
 from lta.data.digit_pairs import DigitPairs
 from lta.data.digit_scenes import DigitScenes
 from lta.data.errors import DataError
-from lta.data.evaluation_data import EvaluationData
+from lta.data.evaluation_data import EvaluationData, FolderToLookAt
 from lta.data.image_folder import ImageFolder
 from lta.data.mask_folder import MaskFolder
+from lta.data.rows import Rows
 from lta.data.stl10 import STL10
 from lta.data.svhn import SVHN
 
@@ -24,8 +25,10 @@ __all__ = [
     "DigitPairs",
     "DigitScenes",
     "EvaluationData",
+    "FolderToLookAt",
     "ImageData",
     "ImageFolder",
     "MaskFolder",
+    "Rows",
     "Split",
 ]

@@ -19,6 +19,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     # Imported when asked for: they need scikit-learn, matplotlib and more, and a run asks few of them.
     if name in __all__:

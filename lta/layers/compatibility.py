@@ -43,7 +43,7 @@ class Compatibility(nn.Module, ABC):
 
 
 class DotProduct(Compatibility):
-    """`dp`: <l_i, g>, no parameters, no scale (paper, eq. 4). `scaled` divides by sqrt(channels): not in the paper."""
+    """`dp`: <l_i, g>, no parameters, no scale (paper, equation 4). `scaled` divides by sqrt(channels): not in the paper."""
 
     separable = False
 
@@ -57,7 +57,7 @@ class DotProduct(Compatibility):
 
 
 class Parametrised(Compatibility):
-    """`pc`: <u, l_i + g> + b (paper, eq. 3; the authors' 1x1 convolution has the bias b).
+    """`pc`: <u, l_i + g> + b (paper, equation 3; the authors' 1x1 convolution has the bias b).
 
     Written as <u, l_i> + (<u, g> + b), which is the same number without the sum l_i + g in memory. The second term is
     one constant per image, so that a softmax over positions cancels it: with softmax this score ignores the query.

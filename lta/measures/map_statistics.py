@@ -67,7 +67,7 @@ def agreement(
 def total_variation(
     attn: Float[Tensor, "batch height width"], previous: Float[Tensor, "batch height width"]
 ) -> Float[Tensor, " batch"]:
-    """The share of attention that lies elsewhere than before, 0 to 1: half the sum of |differences|."""
+    """The share of attention that lies elsewhere than before, 0 to 1: half the sum of absolute differences."""
     return (distribution(attn) - distribution(previous)).abs().sum((1, 2)) / 2
 
 

@@ -1,4 +1,4 @@
-"""Networks on the compact trunk of lta.models.air: the source's own, its control, and attention on any of its levels.
+"""Networks on the compact trunk of lta.models.air_trunk: the source's own, its control, and attention on any of its levels.
 
 Every builder takes `num_classes`, the fields of `AirStyle` (`width`, `whiten`, `bn_gain`, `bn_momentum`, `bn_eps`), `taps`
 (see `AirTrunk`), `init` (see `initialise`; `conv` "dirac" is the source's) and `output_scale`, which multiplies logits (1/9
@@ -16,7 +16,7 @@ from lta.layers.compatibility import Compatibility
 from lta.layers.global_max import GlobalMax
 from lta.layers.heads import ConcatHead
 from lta.layers.scaled_linear import ScaledLinear
-from lta.models.air import AirStyle, AirTrunk, global_branch
+from lta.models.air_trunk import AirStyle, AirTrunk, global_branch
 from lta.models.assemble import BuildHead, assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import GAPNet, PlainNet

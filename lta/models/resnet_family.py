@@ -15,8 +15,8 @@ from lta.models.assemble import BuildHead, assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import PlainNet
 from lta.models.initialise import initialise_network
-from lta.models.resnet import RESNET_STYLE, ResNetTrunk, average_classifier, global_branch
-from lta.models.vgg import Style
+from lta.models.resnet_trunk import RESNET_STYLE, ResNetTrunk, average_classifier, global_branch
+from lta.models.vgg_trunk import Style
 
 Init = Mapping[str, str] | None
 

@@ -15,7 +15,7 @@ from lta.models.assemble import BuildHead, assemble
 from lta.models.attention_net import AttentionNet
 from lta.models.controls import GAPNet, PlainNet
 from lta.models.initialise import initialise_network
-from lta.models.vgg import Style, VGGTrunk, baseline_classifier, global_branch
+from lta.models.vgg_trunk import Style, VGGTrunk, baseline_classifier, global_branch
 
 Init = Mapping[str, str] | None
 

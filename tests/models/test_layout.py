@@ -6,7 +6,7 @@ from networks import network
 from torch import nn
 
 from lta.layers.global_max import GlobalMax
-from lta.models.resnet import Bottleneck
+from lta.models.resnet_trunk import Bottleneck
 
 
 def layout(module):

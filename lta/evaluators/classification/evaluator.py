@@ -19,7 +19,7 @@ class Classification(Evaluator):
     """Error in percent with Wilson's interval, over all and per class; confusion matrix; NLL; calibration.
 
     `ece` is the expected calibration error (Guo et al. 2017), 0 to 1, over `bins` bins of equal width: the mean, weighted
-    by images, of |accuracy - confidence| in a bin. `views`: test-time augmentation, see
+    by images, of the absolute difference of accuracy and confidence in a bin. `views`: test-time augmentation, see
     `lta.evaluators.classification.views`; the names of figures then end in it (`error_shifted`), so that no such figure is
     taken for one of the pictures as they are.
     """

@@ -11,7 +11,7 @@ from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
 from lta.models.cells import place_cells
 from lta.models.trunk import StagedTrunk
-from lta.models.vgg import DROPOUT_KINDS, Style
+from lta.models.vgg_trunk import DROPOUT_KINDS, Style
 from lta.protocols import Cells
 
 WIDTHS = {"A": 64, "B": 128, "C": 256}
