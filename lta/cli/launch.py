@@ -236,9 +236,7 @@ def _move_flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
         if argument == "hydra.run.dir=":
             raise RunError("hydra.run.dir= must name a directory")
         if flag.lstrip("+~").startswith("hydra") and ("_target_" in argument or "()" in argument):
-            raise RunError(
-                f"{argument}: code that Hydra itself calls is chosen by yaml files alone, not on the command line"
-            )
+            raise RunError(f"{argument}: code that Hydra itself calls is chosen by yaml files alone")
         (flags if flag.startswith("-") or of_flag else settings_given).append(argument)
     return [*flags, *settings_given]
 
