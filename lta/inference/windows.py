@@ -81,7 +81,8 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
     outputs = []
     for batch in batches:
         given = {source: g.to(device).expand(len(batch), -1) for source, g in queries.items()}
-        outputs.append(classifier.network(classifier.preprocess(batch.to(device)), given))
+        others = [given] if given else []  # networks whose query can't be replaced take pictures alone
+        outputs.append(classifier.network(classifier.preprocess(batch.to(device)), *others))
     maps = {
         level: _mix_maps(density(torch.cat([output.attn[level].cpu() for output in outputs]), size), windows, cells)
         for level in outputs[0].attn
