@@ -166,15 +166,6 @@ def test_it_is_exported(run, installed, capsys, tmp_path, shapes_unchecked):
     assert "gives logits, probabilities, map_top: float32" in ended.out
 
 
-def test_the_report_calls_it_by_its_own_names(run, tmp_path):
-    from lta.report.__main__ import main
-
-    assert main([str(run), "--out", str(tmp_path)]) == 0
-    page = (tmp_path / "report.md").read_text()
-    assert "one_level cosine" in page
-    assert "stripes" in page
-
-
 def test_without_the_package_nothing_of_it_is_called(run, capsys):
     with pytest.raises(ValueError, match=r"asks for my_attention\.\S+ \(model.*add trust=my_attention\."):
         lta.load(run)

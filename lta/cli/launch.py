@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,9 +20,11 @@ from lta.cli.commands import RUN, groups_of, label_choices
 from lta.cli.errors import describe_error, is_user_error
 from lta.cli.kinds import list_training_data
 from lta.cli.plugins import CONF, check_distinct_choices, complaints, conf_roots, root_of, use_config_dirs
+from lta.cli.resolvers import is_directory_given
 from lta.cli.search_path import register_with_hydra
-from lta.cli.trust import check_dotted, trust_in, use_trust
+from lta.cli.trust import Trust, check_dotted, trust_in, use_trust
 from lta.runtime import ranks
+from lta.runtime.run_directory import remove_unbegun
 from lta.runtime.signals import Stopped, requeue, signals
 
 ENVIRONMENT: dict[str, str] = {}
@@ -89,8 +92,7 @@ def launch(
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _run_foreign_job(task, cfg)
         else:
-            with _print_errors(failed, config_name):
-                _check_trust(cfg)
+            with _print_errors(failed, config_name), use_trust(_check_trust(cfg)):
                 task(cfg)
 
     ENVIRONMENT.clear()
@@ -110,18 +112,24 @@ def launch(
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(run_task)()
         finally:
             _restore("HYDRA_FULL_ERROR", full_error)
+            use_config_dirs([])
     if failed:
         sys.exit(1)
 
 
-def _check_trust(cfg: DictConfig) -> None:
-    """Raises ValueError where the composed configuration names code that this command has no reason to trust."""
+def _check_trust(cfg: DictConfig) -> Trust:
+    """What the command trusts; raises ValueError where the composed configuration names other code."""
     sources = HydraConfig.get().runtime.config_sources  # in a job of submitit there is no command line to ask
     folders = [source.path for source in sources if source.provider == "command-line"]
     use_config_dirs(folders)
-    trust = trust_in(tuple(conf_roots())).also(check_dotted(cfg.get("trust")))
-    use_trust(trust)
-    trust.check(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
+    try:
+        trust = trust_in(conf_roots()).also(check_dotted(cfg.get("trust")))
+        trust.check(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
+    except ValueError:
+        if ranks.is_first() and HydraConfig.get().job.config_name == RUN and not is_directory_given():
+            remove_unbegun(Path(HydraConfig.get().runtime.output_dir))
+        raise
+    return trust
 
 
 def find_config_dirs(arguments: Sequence[str]) -> list[str]:
@@ -164,8 +172,7 @@ def _print_to_whoever_reads(text: str) -> None:
 def _run_foreign_job(task: Callable[[DictConfig], None], cfg: DictConfig) -> None:
     """In this process or, by submitit, in another: such launchers collect what their jobs raise, without its cause."""
     try:
-        with signals.catch():
-            _check_trust(cfg)
+        with signals.catch(), use_trust(_check_trust(cfg)):
             task(cfg)
     except Exception as error:
         if is_user_error(error):

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,9 +102,15 @@ def trust_in(roots: Sequence[ConfRoot], groups: frozenset[str] = frozenset()) ->
 _current: list[Trust] = []
 
 
-def use_trust(trust: Trust) -> None:
-    """From now on `current_trust` is this: that of the command that runs."""
+@contextmanager
+def use_trust(trust: Trust) -> Iterator[None]:
+    """Inside, `current_trust` is this: that of the command that runs."""
+    before = _current[:]
     _current[:] = [trust]
+    try:
+        yield
+    finally:
+        _current[:] = before
 
 
 def current_trust() -> Trust:

@@ -68,7 +68,7 @@ def lock_directory(directory: Path, own: bool = False) -> Iterator[None]:
                 yield
             except BaseException:
                 if own:
-                    _remove_unbegun(directory)
+                    remove_unbegun(directory)
                 raise
     except Timeout as error:
         raise ValueError(f"{directory} is being run by another process (which holds its .lock)") from error
@@ -86,8 +86,8 @@ def is_being_run(directory: Path) -> bool:
         return True
 
 
-def _remove_unbegun(directory: Path) -> None:
-    """Where there are logs only (`processes.log_name`)."""
+def remove_unbegun(directory: Path) -> None:
+    """Of a run that ended before it began: where there are logs only (`ranks.log_name`)."""
     with suppress(OSError):  # another process of the run may still write there
         made = list(directory.iterdir())
         if all(path.name == ".lock" or re.fullmatch(r"run(_node\d+)?(_rank\d+)?\.log", path.name) for path in made):

@@ -1,7 +1,5 @@
 """What a configuration may have called."""
 
-import os
-
 import pytest
 
 from lta.checks import RunError
@@ -139,7 +137,6 @@ def test_later_commands_are_told_what_this_one_was(tmp_path, lta, monkeypatch):
     monkeypatch.setattr(trust, "_current", [])
     monkeypatch.setattr(plugins, "_config_dirs", [])
     assert repeat_own_code() == ""
-    use_trust(lta.also(["c.D", "a.B"]))
-    plugins.use_config_dirs([tmp_path / "with space"])
-    assert repeat_own_code() == f" -cd '{tmp_path}/with space' trust=a.B,c.D"
-    assert os.sep in repeat_own_code()
+    with use_trust(lta.also(["c.D", "a.B"])):
+        plugins.use_config_dirs([tmp_path / "with space"])
+        assert repeat_own_code() == f" -cd '{tmp_path}/with space' trust=a.B,c.D"
