@@ -10,7 +10,7 @@ Importing this costs torch and NumPy, and no other part of lta.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeGuard, TypeVar
 
 import numpy as np
 import torch
@@ -108,18 +108,15 @@ class ByName(Protocol[T_co]):
 class Network(Protocol):
     """An `nn.Module` from preprocessed pictures to a `NetworkOutput`, whose `attn` is keyed by `levels`.
 
-    `levels`: those that have a map, shallow to deep, () for a network without maps. `acting_levels`: of these, those whose
-    map can depend on a query; only a `QueriedNetwork` has any. `classifiers`: the linear layers that put out the classes;
-    joined, what they read is the picture's feature vector.
+    `levels`: those that have a map, shallow to deep, () for a network without maps. `classifiers`: the linear layers that
+    put out the classes; joined, what they read is the picture's feature vector.
 
-    A network whose maps are no attention says what they are in `map_kind`, which need not be there.
+    Need not be there: `map_kind`, in words, where the maps are no attention; `trunk.stages`, the parts of a `StagedTrunk`,
+    by whose last one Grad-CAM explains; and what a `QueriedNetwork` has.
     """
 
     @property
     def levels(self) -> tuple[str, ...]: ...
-
-    @property
-    def acting_levels(self) -> tuple[str, ...]: ...
 
     @property
     def classifiers(self) -> Sequence[nn.Linear]: ...
@@ -158,8 +155,9 @@ class QueriedNetwork(Network, Protocol):
     """A network whose maps are made with queries that can be replaced.
 
     `branches[s]` makes the query of level s; `queries[t]` names the one that level t is attended with, None where it was
-    left out. `attention[t]` is the unit of level t. `inert_levels` are those whose map provably ignores the query,
-    `pruned_levels` those of them whose query was left out, `inert_parameters` counts what acts on nothing.
+    left out. `attention[t]` is the unit of level t. `acting_levels` are those whose map can depend on the query,
+    `inert_levels` those whose map provably ignores it, `pruned_levels` those of them whose query was left out;
+    `inert_parameters` counts what acts on nothing.
     """
 
     @property
@@ -170,6 +168,9 @@ class QueriedNetwork(Network, Protocol):
 
     @property
     def attention(self) -> ByName[AttentionUnit]: ...
+
+    @property
+    def acting_levels(self) -> tuple[str, ...]: ...
 
     @property
     def inert_levels(self) -> tuple[str, ...]: ...
@@ -185,7 +186,6 @@ class QueriedNetwork(Network, Protocol):
         images: Tensor,
         global_feats: Mapping[str, Tensor] | None = None,
         kept: dict[str, Tensor] | None = None,
-        /,
     ) -> NetworkOutput:
         """`global_feats` (batch, channels) by the level that the query is made from, in the place of the network's own. The
         same `kept`, empty at first, given with the same pictures again saves computing what no query has a part in."""
@@ -308,6 +308,11 @@ class Splits(Protocol):
 def list_missing(given: object, contract: type) -> list[str]:
     """Members of `contract` that `given`, a class or an object, has not."""
     return [name for name in _list_members(contract) if not hasattr(type(given), name) and not hasattr(given, name)]
+
+
+def takes_queries(network: Network) -> TypeGuard[QueriedNetwork]:
+    """Whether the network's queries can be replaced."""
+    return not list_missing(network, QueriedNetwork)
 
 
 def _list_members(contract: type) -> Iterable[str]:

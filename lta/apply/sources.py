@@ -38,7 +38,7 @@ def from_network(checkpoint: str, which: str, device: torch.device, attention: M
 
     check_scales("attention.scales", attention["scales"])
     classifier = load(checkpoint, which).to(device)
-    levels = choose_levels(attention["levels"], getattr(classifier.network, "levels", ()), f"checkpoint={checkpoint}")
+    levels = choose_levels(attention["levels"], classifier.network.levels, f"checkpoint={checkpoint}")
     queries, of_query = resolve_query(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
 
     def compute_attention(picture: Picture) -> Attended:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from lta.inference.checkpoint import load
-from lta.protocols import TrainedClassifier
+from lta.protocols import TrainedClassifier, takes_queries
 
 NAMED = 12
 """Classes that are listed; of more, the number is given."""
@@ -60,10 +60,10 @@ def merge_levels(networks: Sequence[Network]) -> tuple[str, ...]:
 def _load_network(checkpoint: str, name: str, which: str, device: torch.device) -> Network:
     classifier = load(checkpoint, which).to(device)
     network = classifier.network
-    levels = tuple(getattr(network, "levels", ()))
-    if not levels:
+    if not network.levels:
         raise ValueError(f"checkpoint={checkpoint} is of a network without attention maps")
-    return Network(name, classifier, levels, tuple(network.acting_levels), _describe_network(checkpoint, which, classifier))
+    acting = network.acting_levels if takes_queries(network) else ()
+    return Network(name, classifier, network.levels, acting, _describe_network(checkpoint, which, classifier))
 
 
 def _describe_network(checkpoint: str, which: str, classifier: TrainedClassifier) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from lta.protocols import Split, Splits, TrainedClassifier
+from lta.protocols import Splits, TrainedClassifier
 
 
 class Result(NamedTuple):
@@ -58,18 +58,18 @@ def check_masks(name: str, data: Splits) -> None:
         )
 
 
-def labels_for(classifier: TrainedClassifier, data: Splits, split: Split) -> np.ndarray:
-    """int64 (n,): the split's labels as positions in the classifier's classes, matched by name.
+def labels_for(classifier: TrainedClassifier, data: Splits, labels: np.ndarray) -> np.ndarray:
+    """int64 (n,): `labels`, positions in the data's classes, as positions in the classifier's classes, matched by name.
 
     Raises NotAsked where a class of these images is not among them.
     """
     if tuple(data.class_names) == tuple(classifier.class_names):
-        return split.labels
+        return labels
     known = {name: number for number, name in enumerate(classifier.class_names)}
-    present = sorted({data.class_names[label] for label in np.unique(split.labels)})
+    present = sorted({data.class_names[label] for label in np.unique(labels)})
     if unknown := [name for name in present if name not in known]:
         raise NotApplicable(
             f"the data have the class {unknown[0]}, which this network does not know; it knows "
             f"{', '.join(map(str, classifier.class_names))}"
         )
-    return np.array([known.get(name, -1) for name in data.class_names], np.int64)[split.labels]
+    return np.array([known.get(name, -1) for name in data.class_names], np.int64)[labels]

@@ -10,7 +10,7 @@ from torch import Tensor
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
 from lta.pictures.read import read_image
-from lta.protocols import TrainedClassifier
+from lta.protocols import TrainedClassifier, takes_queries
 
 EXAMPLES = 64
 """Of a class: test pictures whose mean global vector is its query."""
@@ -29,6 +29,8 @@ def resolve_query(
     if query is None:
         return {}, ()
     network = classifier.network
+    if not takes_queries(network):
+        raise ValueError(f"attention.query={query}: {whose} has maps that are made without a query")
     deaf = [level for level in levels if level not in network.acting_levels]
     if len(deaf) == len(levels):
         raise ValueError(

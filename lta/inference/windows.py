@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from lta.measures.pixel_maps import density
-from lta.protocols import TrainedClassifier
+from lta.protocols import TrainedClassifier, takes_queries
 
 SIDE = 256
 """Cells along the longer side of the maps: levels and windows of different resolution are put together on them."""
@@ -77,12 +77,16 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
         for top, left in windows
     ]
     device = next(classifier.parameters()).device
-    batches = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2).split(BATCH)
-    outputs = []
+    batches = torch.from_numpy(np.stack([np.asarray(one) for one in seen])).permute(0, 3, 1, 2).split(BATCH)
+    network, outputs = classifier.network, []
     for batch in batches:
-        given = {source: g.to(device).expand(len(batch), -1) for source, g in queries.items()}
-        others = [given] if given else []  # networks whose query can't be replaced take pictures alone
-        outputs.append(classifier.network(classifier.preprocess(batch.to(device)), *others))
+        pictures = classifier.preprocess(batch.to(device))
+        if queries:
+            assert takes_queries(network)
+            given = {source: g.to(device).expand(len(batch), -1) for source, g in queries.items()}
+            outputs.append(network(pictures, given))
+        else:
+            outputs.append(network(pictures))
     maps = {
         level: _mix_maps(density(torch.cat([output.attn[level].cpu() for output in outputs]), size), windows, cells)
         for level in outputs[0].attn

@@ -13,7 +13,6 @@ class PlainNet(nn.Module):
     """A trunk whose deepest features go through `classifier`: no attention, no maps."""
 
     levels: tuple[str, ...] = ()
-    acting_levels: tuple[str, ...] = ()
 
     def __init__(self, trunk: Trunk, classifier: nn.Sequential):
         super().__init__()
@@ -41,7 +40,6 @@ class GAPNet(nn.Module):
     """
 
     levels: tuple[str, ...] = ("C",)
-    acting_levels: tuple[str, ...] = ()
     map_kind = "class activation map"
 
     def __init__(self, trunk: Trunk, channels: int, num_classes: int, scale: float = 1.0):

@@ -3,15 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 from lta.inference.checkpoint import read_checkpoint
+from lta.protocols import Splits, takes_queries
 from lta.runtime.console import format_duration
+from lta.training.classifier import Classifier
 
 
-def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[str, Any] | None) -> dict[str, Any]:
+def collect(
+    trainer: pl.Trainer, classifier: Classifier, data: Splits, tested: Path, roles: dict[str, Any] | None
+) -> dict[str, Any]:
     """Everything `render_text` prints, as JSON-ready data."""
     network = classifier.network
+    asked = network if takes_queries(network) else None
     log = next((c for c in trainer.callbacks if hasattr(c, "rows")), None)
     history = log.rows if log else []
     return {
@@ -30,10 +36,10 @@ def collect(trainer: Any, classifier: Any, data: Any, tested: Path, roles: dict[
         "history": history,
         "parameters": sum(p.numel() for p in network.parameters()),
         "levels": list(network.levels),
-        "inert_levels": list(getattr(network, "inert_levels", ())),
-        "pruned_levels": list(getattr(network, "pruned_levels", ())),
-        "query_read": any(unit.compat.reads_query for unit in getattr(network, "attention", {}).values()),
-        "inert_parameters": getattr(network, "inert_parameters", 0),
+        "inert_levels": list(asked.inert_levels if asked else ()),
+        "pruned_levels": list(asked.pruned_levels if asked else ()),
+        "query_read": asked is not None and any(unit.compat.reads_query for unit in asked.attention.values()),
+        "inert_parameters": asked.inert_parameters if asked else 0,
         "coding": getattr(data, "coding", None),
         "test_each_epoch": data.test_each_epoch,
         "average_gradients": classifier.recipe.average_gradients,

@@ -15,6 +15,7 @@ from torchmetrics import MetricCollection
 
 from lta.models.output import NetworkOutput
 from lta.models.whitening import copy_whitening, fit_whitening
+from lta.protocols import Network, list_missing
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
 from lta.training.metrics import ErrorRate, MeanLoss
@@ -43,7 +44,7 @@ class Classifier(pl.LightningModule):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         preprocess: nn.Module,
         augment: nn.Module,
         recipe: Recipe,
@@ -52,6 +53,10 @@ class Classifier(pl.LightningModule):
         hparams: dict[str, Any] | None = None,
     ):
         super().__init__()
+        missing = list_missing(network, Network)
+        if missing or not isinstance(network, nn.Module):
+            lacks = f"has no {', '.join(missing)}" if missing else "is no nn.Module"
+            raise ValueError(f"{type(network).__name__} {lacks}: a network needs what lta.protocols.Network says")
         if hparams is not None:
             self.save_hyperparameters(hparams, logger=False)  # the entry point sends the configuration to the loggers
         # Channels last: convolutions are faster, and the attention's (batch, positions, channels) view needs no copy.

@@ -32,10 +32,10 @@ class Classification(Evaluator):
         self.bins, self.views = bins, views
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
-        labels_for(classifier, data, data.test)
+        labels_for(classifier, data, data.test.labels)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
-        labels = labels_for(classifier, data, data.test)
+        labels = labels_for(classifier, data, data.test.labels)
         names = [str(name) for name in classifier.class_names]
 
         def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:

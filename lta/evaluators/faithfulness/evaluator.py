@@ -72,11 +72,11 @@ class Faithfulness(Evaluator):
         self.images, self.areas, self.sigma, self.seed = images, sorted(set(areas)), sigma, seed
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
-        labels_for(classifier, data, data.test)
+        labels_for(classifier, data, data.test.labels)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         split = data.test.take(balanced_sample(data.test.labels, self.images, self.seed))
-        labels = labels_for(classifier, data, split)
+        labels = labels_for(classifier, data, split.labels)
 
         levels, batch_size = classifier.network.levels, min(BATCH, data.eval_batch_size)
         others = self._compute_shuffled_maps(classifier, split, batch_size)

@@ -10,11 +10,17 @@ from torch import Tensor
 from lta import checks
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_masks
 from lta.evaluators.localisation import pictures, table
-from lta.evaluators.localisation.explanations import EXPLANATIONS, explain, has_explanation_libraries
+from lta.evaluators.localisation.explanations import (
+    EXPLANATIONS,
+    OF_STAGES,
+    explain,
+    has_explanation_libraries,
+    has_stages,
+)
 from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.localisation import halves
-from lta.protocols import Split, Splits, TrainedClassifier
+from lta.protocols import Network, Split, Splits, TrainedClassifier
 
 MAIN = 2
 """The object's value in a split's roles."""
@@ -44,36 +50,53 @@ class Localisation(Evaluator):
         seed: int = 0,
     ):
         key = f"evaluator.{self.name}."
-        if explanations != "auto":
-            explanations = [explanations] if isinstance(explanations, str) else list(explanations or [])
-            for name in explanations:
+        asked = [explanations] if isinstance(explanations, str) else list(explanations or [])
+        if asked != ["auto"]:
+            for name in asked:
                 checks.require_choice(f"{key}explanations", name, EXPLANATIONS)
-            if explanations and not has_explanation_libraries():
-                raise ValueError(f"{key}explanations={','.join(explanations)} needs: pip install lta[explain]")
+            if asked and not has_explanation_libraries():
+                raise ValueError(f"{key}explanations={','.join(asked)} needs: pip install lta[explain]")
         if explanation_images is not None:
             checks.require_whole_number(f"{key}explanation_images", explanation_images, least=2)
         for name, value, least in (("steps", steps, 1), ("examples", examples, 0), ("seed", seed, 0)):
             checks.require_whole_number(f"{key}{name}", value, least)
-        self.explanations, self.explanation_images, self.steps = explanations, explanation_images, steps
+        self.explanations = "auto" if asked == ["auto"] else asked
+        self.explanation_images, self.steps = explanation_images, steps
         self.examples, self.seed = examples, seed
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         check_masks(self.name, data)
         object_masks(data.test)
-        if not classifier.network.levels and not self._choose_explanations()[0]:
+        network = classifier.network
+        explanations, _ = self._choose_explanations(network)
+        if not has_stages(network) and (unfit := [name for name in explanations if name in OF_STAGES]):
+            raise NotApplicable(
+                f"evaluator.localisation.explanations={unfit[0]} looks at the last of trunk.stages, which "
+                f"{type(network).__name__} has not"
+            )
+        if not network.levels and not explanations:
             raise NotApplicable(f"evaluator={self.name}: this network has no maps, and no explanations are computed")
 
-    def _choose_explanations(self) -> tuple[list[str], bool]:
-        """The explanations, and whether all are left out because their libraries are missing."""
-        left_out = self.explanations == "auto" and not has_explanation_libraries()
-        return [] if left_out else list(EXPLANATIONS) if self.explanations == "auto" else self.explanations, left_out
+    def _choose_explanations(self, network: Network) -> tuple[list[str], str]:
+        """The explanations, and a line on those that are left out."""
+        if isinstance(self.explanations, list):
+            return self.explanations, ""
+        if not has_explanation_libraries():
+            return [], "explanations are left out: captum and grad-cam are not installed (pip install lta[explain])"
+        if has_stages(network):
+            return list(EXPLANATIONS), ""
+        left_out = " and ".join(EXPLANATIONS[name] for name in OF_STAGES)
+        return (
+            [name for name in EXPLANATIONS if name not in OF_STAGES],
+            f"{left_out} are left out: they look at the last of trunk.stages, which {type(network).__name__} has not",
+        )
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         self.check(classifier, data)
         split, levels = data.test, classifier.network.levels
         masks = object_masks(split)
         half = halves(len(masks), split.sources, self.seed)
-        asked, left_out = self._choose_explanations()
+        asked, left_out = self._choose_explanations(classifier.network)
 
         said, maps = self._compute_maps(classifier, data)
         images = choose_explained_images(half, self.explanation_images, self.seed) if asked else np.arange(0)
@@ -84,7 +107,7 @@ class Localisation(Evaluator):
         check_numbers(maps | explained)
 
         objects = Objects.from_masks(masks, half, split.sources)
-        kind = "attention" if getattr(classifier.network, "attention", None) is not None else "class activation map"
+        kind = getattr(classifier.network, "map_kind", "attention")
         found = score_maps(maps, objects, np.arange(len(masks)), kind, combined=True, seed=self.seed)
         found |= score_maps(explained, objects, images, "explanation", combined=False, seed=self.seed)
         answer = summarise_scores(found, objects)
@@ -121,6 +144,7 @@ class Localisation(Evaluator):
 
 def object_masks(split: Split) -> Bool[Tensor, "images height width"]:
     """Where each image's main object is; raises ValueError where one has none, or masks have another size."""
+    assert split.roles is not None, "check_masks comes first"
     if split.roles.shape != split.images.shape[:3]:
         of_masks, of_images = (f"{shape[2]}x{shape[1]}" for shape in (split.roles.shape, split.images.shape))
         raise ValueError(f"evaluator=localisation: masks of {of_masks} pixels do not fit images of {of_images}")

@@ -10,7 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta.evaluators.passes import run_forward_passes
-from lta.protocols import Split, TrainedClassifier
+from lta.protocols import Network, Split, TrainedClassifier
+
+OF_STAGES = ("gradcam", "gradcam_pp")
+"""Those that look at the trunk's deepest features."""
 
 EXPLANATIONS = {
     "gradcam": "Grad-CAM",
@@ -52,9 +55,18 @@ def explain(
     return run_forward_passes(classifier, split, explain_batch, max(1, min(batch_size, PIXELS // size)), "explanations")
 
 
+def has_stages(network: Network) -> bool:
+    """Whether there is a `find_deepest_stage`."""
+    return bool(getattr(getattr(network, "trunk", None), "stages", None))
+
+
 def find_deepest_stage(network: nn.Module) -> nn.Module:
     """The trunk's last stage, level C: what every network of lta attends, pools or makes its query from."""
-    return list(network.trunk.stages.values())[-1]
+    trunk = network.trunk
+    assert isinstance(trunk, nn.Module)
+    stages = trunk.stages
+    assert isinstance(stages, nn.ModuleDict)
+    return list(stages.values())[-1]
 
 
 class _Logits(nn.Module):
@@ -63,7 +75,9 @@ class _Logits(nn.Module):
     def __init__(self, classifier: TrainedClassifier):
         super().__init__()
         self.preprocess = classifier.preprocess
-        self.network = copy.deepcopy(classifier.network).eval().requires_grad_(False)
+        network = copy.deepcopy(classifier.network)
+        assert isinstance(network, nn.Module)
+        self.network = network.eval().requires_grad_(False)
 
     def forward(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
         return self.network(self.preprocess(pixels)).logits

@@ -12,7 +12,7 @@ from PIL import Image
 from lta.evaluators.localisation.table import display_name
 from lta.viz.panel import Example, panel
 
-STYLES = {"attention": "-", "class activation map": "-", "combination": "--", "explanation": ":"}
+STYLES = {"combination": "--", "explanation": ":"}
 
 
 def sheet(
@@ -39,8 +39,8 @@ def curves(figures: Mapping[str, Any]) -> Image.Image:
     at = np.linspace(0, 1, len(found["threshold"]))
     for number, (name, curve) in enumerate(found["maps"].items()):
         one = figures["maps"][name]
-        axes.plot(at, curve, STYLES[one["kind"]], color=colours(number % 10), label=display_name(name, one))
-        axes.plot(at, found["shuffled"][name], STYLES[one["kind"]], color=colours(number % 10), lw=0.7, alpha=0.5)
+        axes.plot(at, curve, STYLES.get(one["kind"], "-"), color=colours(number % 10), label=display_name(name, one))
+        axes.plot(at, found["shuffled"][name], STYLES.get(one["kind"], "-"), color=colours(number % 10), lw=0.7, alpha=0.5)
     axes.plot(at, found["uniform"], color="black", lw=1, label="uniform")
     axes.plot(at, found["centre_prior"], color="black", lw=2, label="centre prior")
     axes.plot([], [], color="grey", lw=0.7, alpha=0.8, label="thin: the map of another image")

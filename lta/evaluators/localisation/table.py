@@ -26,8 +26,8 @@ def rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     return table
 
 
-def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
-    """`left_out`: whether explanations are missing for want of their libraries."""
+def lines(figures: Mapping[str, Any], left_out: str) -> list[str]:
+    """`left_out`: which explanations are missing, and why."""
     found, area = figures["maps"], figures["area"]
     explained = next((one["iou"]["n"] for one in found.values() if one["kind"] == "explanation"), figures["images"])
     some = f", {explained:,} of them explained" if explained < figures["images"] else ""
@@ -65,7 +65,7 @@ def lines(figures: Mapping[str, Any], left_out: bool) -> list[str]:
         said.append("! the lowest or the highest of them: the lowest takes all but a map's minimum, whatever the map says")
     said.append("* above every control, with a 95 % interval that excludes 0")
     if left_out:
-        said.append("explanations are left out: captum and grad-cam are not installed (pip install lta[explain])")
+        said.append(left_out)
     return said
 
 

@@ -14,7 +14,7 @@ from lta.evaluators.query.replaced import KINDS, make_stand_ins, readers, run_ow
 from lta.measures.intervals import mean, share
 from lta.measures.map_change import map_change
 from lta.measures.roles import derangement
-from lta.protocols import QueriedNetwork, Splits, TrainedClassifier
+from lta.protocols import QueriedNetwork, Splits, TrainedClassifier, list_missing, takes_queries
 
 INERT, ACTS, WEAK = 1e-5, 1e-3, 1e-2
 """Bars of the verdict, as shares of an image's attention that move. No image's moves by INERT: inert. Some image's by more
@@ -44,21 +44,23 @@ class Query(Evaluator):
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         check_attention(self.name, classifier)
-        if not hasattr(classifier.network, "queries"):
+        network = classifier.network
+        if not takes_queries(network):
+            missing = ", ".join(list_missing(network, QueriedNetwork))
             raise NotApplicable(
-                f"evaluator=query replaces the query, and {type(classifier.network).__name__} has none: its maps are made "
-                "without one"
+                f"evaluator=query replaces the query, and {type(network).__name__} has none that can be: it has no {missing}"
             )
         if len(data.test.labels) < 2:
             raise ValueError(
                 f"evaluator=query gives each image another's query: {len(data.test.labels)} test image is too few"
             )
-        if has_pairs(data.test) and classifier.network.branches:
+        if has_pairs(data.test) and network.branches:
             classes_of(classifier, data)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         self.check(classifier, data)
         network, split, batch_size = classifier.network, data.test, data.eval_batch_size
+        assert takes_queries(network)
         levels = {level: _describe_level(network, level) for level in network.levels}
         figures: dict[str, Any] = {"levels": levels, "predictions": {}, "pairs": None}
         sheets = {}

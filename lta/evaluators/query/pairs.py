@@ -40,8 +40,9 @@ def classes_of(classifier: TrainedClassifier, data: Splits) -> dict[str, Int[np.
     """By object, positions in the network's classes (of an image without side object, the main one's); raises ValueError
     where the network does not know one of them."""
     split = data.test
+    assert split.side_labels is not None, "has_pairs comes first"
     sides = np.where(split.side_labels < 0, split.labels, split.side_labels)
-    return {"main": labels_for(classifier, data, split), "side": labels_for(classifier, data, split._replace(labels=sides))}
+    return {"main": labels_for(classifier, data, split.labels), "side": labels_for(classifier, data, sides)}
 
 
 def choose_donors(classifier: TrainedClassifier, data: Splits, own: Mapping[str, np.ndarray], seed: int) -> Donors:

@@ -9,7 +9,7 @@ from PIL import Image
 from lta.evaluators.query.pairs import Donors
 from lta.evaluators.query.replaced import Queries
 from lta.measures.roles import derangement
-from lta.protocols import Split, Splits, TrainedClassifier
+from lta.protocols import Split, Splits, TrainedClassifier, takes_queries
 from lta.viz.colour import overlay
 from lta.viz.difference import difference
 from lta.viz.sheet import Tile, sheet
@@ -32,6 +32,7 @@ def sheets(
 ) -> dict[str, Image.Image]:
     """By level `replaced_<level>` and, with `donors`, `pairs_<level>`, of the images `shown` (positions)."""
     network, split = classifier.network, data.test
+    assert takes_queries(network)
     device = next(classifier.parameters()).device
     images = torch.from_numpy(np.ascontiguousarray(split.images[shown])).permute(0, 3, 1, 2).to(device)
     partner = derangement(len(split.labels), seed).numpy()[shown]

@@ -12,7 +12,7 @@ from lta.evaluators.passes import run_forward_passes
 from lta.measures.map_change import gain, map_change
 from lta.measures.map_statistics import CONSTANT
 from lta.measures.roles import coverage, derangement, role_mass
-from lta.protocols import QueriedNetwork, Split, TrainedClassifier
+from lta.protocols import QueriedNetwork, Split, TrainedClassifier, takes_queries
 
 Queries = Mapping[str, Float[np.ndarray, "images channels"]]
 """One query an image, by the level that it is made from."""
@@ -83,6 +83,7 @@ def run_replaced_queries(
     of the attention), "<whose> <level> pointing <role>" (`score_pointing`), "<whose> predicted"; the same of "own".
     """
     network = classifier.network
+    assert takes_queries(network)
     rng = np.random.default_rng((seed, 2))
     along = {source: rng.standard_normal((directions, *g.shape), np.float32) for source, g in queries.items()}
 

@@ -78,7 +78,7 @@ class Robustness(Evaluator):
         self._load = load
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
-        labels_for(classifier, data, data.test)
+        labels_for(classifier, data, data.test.labels)
         if self.source is not None:
             self._load_source(classifier, data)
 
@@ -268,7 +268,7 @@ class _Network:
         if len(classifier.class_names) < 2:
             raise ValueError("evaluator=robustness needs a network that tells two classes or more apart")
         self.classifier = classifier
-        self.labels = torch.from_numpy(np.asarray(labels_for(classifier, data, data.test), np.int64))
+        self.labels = torch.from_numpy(np.asarray(labels_for(classifier, data, data.test.labels), np.int64))
         self.device = next(classifier.parameters()).device
 
     def run_forward_pass(self, pictures: Tensor) -> Any:
