@@ -78,7 +78,7 @@ class Head(Protocol):
     put out the classes."""
 
     @property
-    def classifiers(self) -> Sequence[nn.Linear]: ...
+    def classifiers(self) -> Iterable[nn.Linear]: ...
 
     def __call__(self, descriptors: Sequence[Tensor], /) -> Prediction: ...
 
@@ -225,11 +225,24 @@ class TrainedClassifier(Protocol):
     def to(self, device: torch.device, /) -> Self: ...
 
 
+class Effect(Protocol):
+    """A picture, and how much each of its pixels is attended, to another picture, perhaps of another size."""
+
+    def __call__(self, picture: Tensor, attention: Tensor, alpha: Tensor | None = None, /) -> Tensor:
+        """`picture` uint8 (3, height, width), `attention` float (height, width), 0 to 1, `alpha` uint8 (height, width), the
+        picture's own, None where it is opaque; returns uint8 (3 or 4, rows, columns). It says that its results are
+        transparent by four channels for an opaque picture."""
+        ...
+
+
 class Images(Protocol):
     """An array of pictures, uint8 (n, height, width, 3), or what can be indexed like one."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype: ...
 
     def __len__(self) -> int: ...
 

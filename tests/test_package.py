@@ -57,6 +57,7 @@ MAY_IMPORT = {
         "runtime",
         "training",
     },
+    "testing": {"evaluators", "layers", "models"},
 }
 """By folder (or module at the top), what its files may import, beside the contracts: folders, and of one a single module.
 

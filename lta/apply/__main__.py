@@ -36,7 +36,8 @@ def apply(composed: DictConfig) -> None:
     transparency.check(effects)
     pictures = find_images(cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]])
     out = Path(cfg["out"])
-    files = {effect: name_out(out, pictures, effect, transparency.choose_suffix(effect)) for effect in effects}
+    suffixes = {effect: transparency.choose_suffix(function) for effect, function in effects.items()}
+    files = {effect: name_out(out, pictures, effect, suffix) for effect, suffix in suffixes.items()}
     sheets = name_out(out, pictures, "sheet", ".png")
     results = itertools.chain(*files.values(), sheets if len(effects) > 1 else ())
     checks.require_absent(results, cfg["overwrite"], "out=FOLDER")

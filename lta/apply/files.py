@@ -11,9 +11,10 @@ from torch import Tensor
 
 from lta.apply.sources import Source
 from lta.effects.heatmap import heatmap
-from lta.effects.transparency import Effect, apply_effect
+from lta.effects.transparency import apply_effect
 from lta.pictures.read import Picture, read_image
 from lta.pictures.write import write_image
+from lta.protocols import Effect
 from lta.viz.sheet import Tile, sheet
 
 TILE = 256

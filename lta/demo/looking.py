@@ -14,11 +14,12 @@ from lta.apply.sources import Attended, choose_levels, make_mask
 from lta.demo.limits import Limits, decode_image, make_preview
 from lta.demo.networks import Network, merge_levels
 from lta.demo.visits import Given, Visit
-from lta.effects.transparency import Effect, apply_effect, check, choose_suffix
+from lta.effects.transparency import apply_effect, check, choose_suffix
 from lta.inference.windows import Seen, check_scales, run_at_scales
 from lta.pictures.find import name_out
 from lta.pictures.read import Picture
 from lta.pictures.write import write_image
+from lta.protocols import Effect
 
 OWN, OTHER = "this picture", "the other picture"
 """Whose query the networks are asked with."""
@@ -86,7 +87,8 @@ class Workshop(NamedTuple):
         """The effect on all of the picture's pixels, in a file named as lta.apply names it, in a folder of its own."""
         picture = decode_image(given.name, given.content, self.most)
         pixels = self._apply_effect(picture, self._make_mask(number, seen, picture, asked), asked)
-        (file,) = name_out(self.folder / token_hex(16), [Path(given.name)], asked.effect, choose_suffix(asked.effect))
+        suffix = choose_suffix(self.effects[asked.effect])
+        (file,) = name_out(self.folder / token_hex(16), [Path(given.name)], asked.effect, suffix)
         write_image(file, pixels, picture)
         return file
 

@@ -28,6 +28,8 @@ class Network(NamedTuple):
     @property
     def query_note(self) -> str:
         """Where a query acts, in words."""
+        if not takes_queries(self.classifier.network):
+            return "These maps are made without a query."
         if not self.acting:
             return "These maps provably ignore the query: it adds the same to all of a picture's scores, or nothing."
         deaf = [level for level in self.levels if level not in self.acting]

@@ -1,15 +1,12 @@
 """Effects on pictures with transparency, and results that have some."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-Effect = Callable[..., UInt8[Tensor, "channels rows columns"]]
-
-TRANSPARENT = ("cutout",)
-"""Effects whose results not every picture's own format can keep: they are PNG."""
+from lta.protocols import Effect
 
 
 def apply_effect(
@@ -32,6 +29,7 @@ def check(effects: Mapping[str, Effect]) -> None:
             raise ValueError(f"effect.{name}.{error}") from error
 
 
-def choose_suffix(effect: str) -> str | None:
-    """That the name of a result must have; None where the picture's own will do."""
-    return ".png" if effect in TRANSPARENT else None
+def choose_suffix(effect: Effect) -> str | None:
+    """That the name of a result must have: PNG where an opaque picture becomes transparent, which not every format can keep.
+    None where the picture's own will do."""
+    return ".png" if effect(torch.zeros(3, 8, 8, dtype=torch.uint8), torch.zeros(8, 8), None).shape[0] == 4 else None

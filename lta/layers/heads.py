@@ -1,7 +1,7 @@
 """From the attention-pooled descriptors of the levels to class logits (paper, section 2.2)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -58,7 +58,7 @@ class IndependentHead(nn.Module):
         checks.require_choice("head.combine", combine, COMBINE)
         self.combine = combine
         self.blocks = nn.ModuleList(vector_block(c, dropout) for c in channels)
-        self.classifiers = cast("Sequence[nn.Linear]", nn.ModuleList(nn.Linear(c, num_classes) for c in channels))
+        self.classifiers = cast("Iterable[nn.Linear]", nn.ModuleList(nn.Linear(c, num_classes) for c in channels))
 
     def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Prediction:
         levels = zip(self.blocks, self.classifiers, descriptors, strict=True)

@@ -33,6 +33,10 @@ def test_where_the_query_acts(tmp_path):
     pan = untrained_run(tmp_path / "pan", "model=vgg_pan", "model.init.scorer=author")
     (gated,) = load_networks([str(pan)], "last", torch.device("cpu"))
     assert gated.query_note == "The query acts at B, not at C."
+    gap = untrained_run(tmp_path / "gap", "model=vgg_gap")
+    (pooled,) = load_networks([str(gap)], "last", torch.device("cpu"))
+    assert (pooled.levels, pooled.acting) == (("C",), ())
+    assert pooled.query_note == "These maps are made without a query."
     assert merge_levels([dp, gated]) == ("A", "B", "C")
 
 

@@ -127,3 +127,10 @@ def test_a_query_that_changes_nothing_or_is_nowhere_is_refused(network, tmp_path
     with pytest.raises(ValueError, match=r"query=tower is neither a file nor a class of the network: 0, 1, .*, 9$"):
         resolve_query(network, "ABC", "tower", "RUN")
     assert resolve_query(deaf, "BC", None, "RUN") == ({}, ())
+
+
+def test_a_network_whose_maps_are_made_without_a_query(tmp_path, flower):
+    network = load(untrained_run(tmp_path / "run", "model=vgg_gap", image_size=SIZE, names="{}"))
+    assert list(run_at_scales(network, flower, [1, 2]).maps) == ["C"]
+    with pytest.raises(ValueError, match=r"^attention\.query=3: RUN has maps that are made without a query$"):
+        resolve_query(network, "C", 3, "RUN")

@@ -163,6 +163,7 @@ def test_a_gpu_that_is_not_there_is_named():
 
 def test_processes_agree_on_running_statistics_before_they_validate_and_at_the_epochs_end():
     network = torch.nn.Sequential(torch.nn.BatchNorm2d(2))
+    network.levels, network.classifiers = (), ()
     recipe = Mock(spec=Recipe, average_gradients=False)
     identity = torch.nn.Identity()
     classifier = Classifier(network, identity, identity, recipe, class_names=("a", "b"))
