@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install run reproduce test test-slow test-all lint docs bench bench-compare
+.PHONY: help install run reproduce test test-slow test-all coverage lint docs bench bench-compare
 
 TABLES := cifar10 cifar100 svhn cub200 ladder control air small
 SEEDS ?= 0,1,2
@@ -35,8 +35,9 @@ lint: install  ## ruff: what it finds wrong, and the format
 docs: install  ## the documentation, in docs/_build/html: offline, and a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 
+TESTS := -m pytest -q -n auto --dist worksteal
 # Python may keep what it has compiled, whatever the shell says: each process would compile all tests again.
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python $(TESTS)
 
 test: lint  ## the fast tests, a process on each core
 	$(PYTEST) -m 'not slow'
@@ -46,6 +47,12 @@ test-slow: lint  ## the slow tests alone
 
 test-all: lint  ## the fast and the slow tests
 	$(PYTEST)
+
+coverage: install  ## which lines and branches of lta all tests together run, and each of them
+	$(BIN)/python -m coverage erase
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run $(TESTS)
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --skip-covered
 
 BENCHMARKS := start dropout step muon attention_share precision memory framework panel processes resident input_pipeline preprocess sweep
 

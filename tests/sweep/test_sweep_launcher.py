@@ -27,7 +27,7 @@ def test_each_job_is_a_single_run_of_the_same_module(capsys, pretended, tmp_path
             "-m",
             "lta.run",
             "--config-dir",
-            "mine",
+            str(tmp_path / "mine"),
             f"seed={seed}",
             "model=vgg",
             "hydra.verbose=false",
