@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
-from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from lta.callbacks.attention_maps import AttentionMaps, Panel
 from lta.callbacks.epoch_log import EpochLog
-from lta.loggers import tensorboard
-from lta.loggers.logged import NOTHING, LoggedRows
-from lta.loggers.wandb_logger import RunLogger
+from lta.loggers.logged import LoggedRows
+from lta.loggers.rows import read_logged_rows, send_row
 
 Rows = Sequence[dict[str, float]]
 
@@ -69,34 +66,6 @@ class EpochSend(Checkpoint):
             epochs = frozenset(int(row["epoch"]) for row in before)
             self._held = [read_logged_rows(logger, epochs) for logger in trainer.loggers]
         return self._held
-
-
-def read_logged_rows(logger: Logger, before: frozenset[int]) -> LoggedRows:
-    """What the logger has of this run; where nobody can tell, the epochs `before` this start."""
-    if isinstance(logger, RunLogger):
-        return logger.read_logged_rows() or LoggedRows(before, tested=False)
-    if isinstance(logger, TensorBoardLogger):
-        return tensorboard.read_logged_rows(logger)
-    return NOTHING._replace(epochs=before)
-
-
-def send_row(logger: Logger, epoch: int, metrics: dict[str, float], panel: Panel | None = None) -> None:
-    """One row; `panel` joins it."""
-    if isinstance(logger, WandbLogger):
-        # W&B numbers rows itself and draws over `epoch`; other loggers take the epoch as their step.
-        pictures = {}
-        if panel is not None:
-            import wandb
-
-            pictures = {"attention/panel": [wandb.Image(strip, caption=caption) for strip, caption in panel.strips()]}
-        logger.log_metrics({**metrics, **pictures, "epoch": epoch})
-        return
-    logger.log_metrics(metrics, step=epoch)
-    if isinstance(logger, TensorBoardLogger):
-        if panel is not None:
-            sheet = np.asarray(panel.sheet)
-            logger.experiment.add_image("attention/panel", sheet, global_step=epoch, dataformats="HWC")
-        logger.experiment.flush()
 
 
 def _find_epoch_log(trainer: pl.Trainer) -> EpochLog:

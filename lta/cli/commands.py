@@ -26,6 +26,7 @@ PARTS = {
     "logger",
     "callbacks",
     "evaluator",
+    "default_evaluators",
 }
 """What the configuration of a run consists of."""
 

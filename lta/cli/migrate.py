@@ -17,6 +17,10 @@ MOVED = {  # version 0.1
 """Functions and classes that a configuration may name, by the name they had when it was written."""
 
 
+ADDED = {"default_evaluators": {"roles": {"_target_": "lta.evaluators.roles.Roles"}}}
+"""Settings of a run that there were not always, with what runs did before."""
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """A run's saved configuration, migrated; raises ValueError in one line where the file can't be read."""
     try:
@@ -30,7 +34,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def migrate_config(config: dict[str, Any]) -> dict[str, Any]:
     """A run's resolved configuration as today's version would have composed it from the same command; `config` is kept."""
-    return _migrate_targets(config)
+    return {**ADDED, **_migrate_targets(config)}
 
 
 def _migrate_targets(node: Any) -> Any:

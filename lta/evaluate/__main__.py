@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from lta.cli.launch import launch
 from lta.cli.settings import settings_of
-from lta.instantiate import build, plain
+from lta.instantiate import build_each, plain
 
 
 def evaluate(composed: DictConfig) -> None:
@@ -21,14 +21,13 @@ def evaluate(composed: DictConfig) -> None:
 
     from lta import checks
     from lta.evaluate import answers
-    from lta.loggers.reopen import reopen_loggers
-    from lta.loggers.wandb_evaluation import send_answers
+    from lta.loggers.reopen import reopen_session
     from lta.training.devices import bfloat16_is_faster, choose_device
 
     checks.require_whole_number("seed", cfg.seed)
     checks.require_choice("precision", cfg.precision, ("float32", "bf16"))
     checks.require_flag("wandb", cfg.wandb)
-    evaluators = {name: build(node) for name, node in cfg.evaluator.items()}
+    evaluators = build_each(cfg.evaluator)
     device = choose_device(cfg.device)
     if cfg.precision == "bf16" and not bfloat16_is_faster(
         {"cuda": "gpu"}.get(device.type, device.type), [device.index or 0]
@@ -40,8 +39,8 @@ def evaluate(composed: DictConfig) -> None:
         answered = False
         for network in found:
             results = answers.evaluate(network, evaluators, device, settings["data"], cfg.precision)
-            with reopen_loggers(network.directory, wanted=cfg.wandb and bool(results)) as loggers:
-                send_answers(loggers, results)
+            with reopen_session(network.directory, wanted=cfg.wandb and bool(results)) as session:
+                session.send_answers(results)
             answered = answered or bool(results)
     if not answered:
         raise ValueError(f"checkpoint={settings['checkpoint']}: none of {len(found)} networks can be asked this")

@@ -8,8 +8,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ import torch
 
 import lta
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
-from lta.inference.checkpoint import load, read_checkpoint
+from lta.inference.checkpoint import read_checkpoint, restore_classifier
 from lta.instantiate import build
 from lta.protocols import Splits, TrainedClassifier
 from lta.runtime import ranks, run_directory
@@ -100,7 +100,7 @@ def evaluate(
     """
     content = read_checkpoint(network.checkpoint)
     hparams = content["hyper_parameters"]
-    classifier = load(network.checkpoint).to(device)
+    classifier = restore_classifier(content).to(device)
     config = data_config or hparams["config"]["data"]
     data = build(config)
     data.read()
@@ -113,9 +113,9 @@ def evaluate(
         except NotApplicable as error:
             if not network.of_pattern:
                 raise
-            if ranks.is_first():
-                print(f"left out: {name} of {network.directory}: {error}", flush=True)
-    return answer_all(network, asked, classifier, data, config, precision, "lta.evaluate")
+            print_left_out(name, network, error)
+    question = describe_question(network, content["epoch"], config, precision)
+    return answer_all(network, asked, classifier, data, question, program="lta.evaluate")
 
 
 def _check_size(trained: Sequence[int], data: Splits) -> None:
@@ -132,34 +132,63 @@ def check_all(evaluators: Mapping[str, Evaluator], classifier: TrainedClassifier
         evaluator.check(classifier, data)
 
 
+def select_possible(evaluators: Mapping[str, Evaluator], classifier: TrainedClassifier, data: Splits) -> dict[str, Evaluator]:
+    """Those that can be asked of this network on these data."""
+    possible = {}
+    for name, evaluator in evaluators.items():
+        with suppress(ValueError):
+            evaluator.check(classifier, data)
+            possible[name] = evaluator
+    return possible
+
+
+def describe_question(
+    network: Network, epoch: int, data_config: Mapping[str, Any], precision: str = "float32"
+) -> dict[str, Any]:
+    """What all evaluators of one command are asked about: the checkpoint, which was written after `epoch`, and the data."""
+    return {
+        "checkpoint": network.checkpoint.name,
+        "epoch": epoch,
+        "data": {key: value for key, value in data_config.items() if key not in NOT_ASKED},
+        "precision": precision,
+    }
+
+
 def answer_all(
     network: Network,
     evaluators: Mapping[str, Evaluator],
     classifier: TrainedClassifier,
     data: Splits,
-    data_config: Mapping[str, Any],
-    precision: str = "float32",
+    question: Mapping[str, Any],
     program: str = "lta.run",
+    silent: Collection[str] = (),
 ) -> dict[str, Result]:
     """Asks each evaluator about `classifier`, which holds the checkpoint's weights; the first process writes and prints.
 
-    `program` is the module that was started, for the record."""
-    about = {
-        "checkpoint": network.checkpoint.name,
-        "epoch": read_checkpoint(network.checkpoint)["epoch"],
-        "data": {key: value for key, value in data_config.items() if key not in NOT_ASKED},
-        "precision": precision,
-    }
+    Of the `silent` ones, which nobody asked for, no answer is printed, and one that can't be given is left out, which is
+    said. `program` is the module that was started, for the record."""
     command = ["python", "-m", program, *sys.argv[1:]]
     results = {}
     for name, evaluator in evaluators.items():
         start = time.monotonic()
-        results[name] = evaluator.run(classifier, data)
+        try:
+            results[name] = evaluator.run(classifier, data)
+        except NotApplicable as error:
+            if name not in silent:
+                raise
+            print_left_out(name, network, error)
+            continue
         seconds = time.monotonic() - start
         if ranks.is_first():
-            path = write_answer(network.directory, name, evaluator, results[name], about, seconds, data, command)
-            print(_text(name, results[name], network.directory, path, seconds), flush=True)
+            path = write_answer(network.directory, name, evaluator, results[name], question, seconds, data, command)
+            if name not in silent:
+                print(_text(name, results[name], network.directory, path, seconds), flush=True)
     return results
+
+
+def print_left_out(name: str, network: Network, error: NotApplicable) -> None:
+    if ranks.is_first():
+        print(f"left out: {name} of {network.directory}: {error}", flush=True)
 
 
 def write_answer(
@@ -167,7 +196,7 @@ def write_answer(
     name: str,
     evaluator: Evaluator,
     result: Result,
-    about: dict[str, Any],
+    about: Mapping[str, Any],
     seconds: float,
     data: Splits,
     command: Sequence[str],
@@ -176,7 +205,7 @@ def write_answer(
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
-    question = _to_plain(
+    question = to_plain(
         {
             **about,
             "settings": {name: value for name, value in vars(evaluator).items() if name[0] != "_"},
@@ -191,7 +220,7 @@ def write_answer(
             "evaluator": name,
             "question": question,
             "coding": getattr(data, "coding", None),
-            "figures": _to_plain(result.figures),
+            "figures": to_plain(result.figures),
             "command": list(command),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 1),
@@ -229,14 +258,14 @@ def _text(name: str, result: Result, directory: Path, path: Path, seconds: float
     return "\n".join(["", f"== {name} of {directory} ({format_duration(seconds)})", *result.lines, f"{'':16}{path}"])
 
 
-def _to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """For JSON: numpy's values as Python's, NaN and infinity as null, objects as their name."""
     if isinstance(value, Mapping):
-        return {str(key): _to_plain(one) for key, one in value.items()}
+        return {str(key): to_plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_to_plain(one) for one in value]
+        return [to_plain(one) for one in value]
     if hasattr(value, "tolist"):
-        return _to_plain(value.tolist())
+        return to_plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (bool, int, str)) else type(value).__name__

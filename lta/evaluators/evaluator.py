@@ -1,6 +1,7 @@
 """What all evaluators share: a question is asked of a trained network, and the answer is figures, rows and pictures."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,10 @@ class Evaluator(ABC):
 
     @abstractmethod
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result: ...
+
+    def summarise(self, figures: Mapping[str, Any]) -> list[str]:
+        """Lines of `figures` for the summary of a run that asks this by default; most questions have none there."""
+        return []
 
 
 def check_attention(name: str, classifier: TrainedClassifier) -> None:

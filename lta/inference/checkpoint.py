@@ -6,7 +6,7 @@ import pickle
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from omegaconf import OmegaConf
@@ -27,6 +27,13 @@ FORMAT = 2
 
 class BrokenCheckpoint(ValueError):
     """A file that is no checkpoint, or no whole one."""
+
+
+class Checkpoint(NamedTuple):
+    """A file that was read, and its content (`read_checkpoint`)."""
+
+    path: Path
+    content: dict[str, Any]
 
 
 def make_hparams(config: dict[str, Any], data: Splits) -> dict[str, Any]:
@@ -58,9 +65,12 @@ def load(
     path = Path(path)
     if path.is_dir():
         path = find_checkpoint(path, which)
-    content = read_checkpoint(path, current_trust().also(check_dotted(trust), config_dir))
-    hparams = content["hyper_parameters"]
-    classifier = _build_classifier(hparams)
+    return restore_classifier(read_checkpoint(path, current_trust().also(check_dotted(trust), config_dir)))
+
+
+def restore_classifier(content: dict[str, Any]) -> Classifier:
+    """The classifier of a checkpoint that was read, in eval mode on the CPU."""
+    classifier = _build_classifier(content["hyper_parameters"])
     classifier.load_state_dict(content["state_dict"])
     return classifier.eval()
 
@@ -90,7 +100,7 @@ def _build_classifier(hparams: dict[str, Any]) -> Classifier:
     )
 
 
-def find_resume_checkpoint(directory: Path) -> Path | None:
+def find_resume_checkpoint(directory: Path) -> Checkpoint | None:
     """The newest readable checkpoint of a run; None before its first epoch's end.
 
     A last one that can't be read is set aside as `last.ckpt.broken`, said in one line, and the one before it is taken;
@@ -100,10 +110,9 @@ def find_resume_checkpoint(directory: Path) -> Path | None:
     previous = last.with_name(PREVIOUS[last.name])
     try:
         if last.is_file():
-            read_checkpoint(last)
-            return last
+            return Checkpoint(last, read_checkpoint(last))
         if previous.is_file():
-            return previous
+            return Checkpoint(previous, read_checkpoint(previous))
         if _count_epochs(directory) > 1:  # the first one's row is written before its checkpoint
             raise ValueError(
                 f"{directory} has trained {_count_epochs(directory)} epochs and keeps no {last.name} to go on from "
@@ -113,11 +122,11 @@ def find_resume_checkpoint(directory: Path) -> Path | None:
     except BrokenCheckpoint as error:
         if not previous.is_file():
             raise
-        read_checkpoint(previous)
+        content = read_checkpoint(previous)
         log.warning("%s; going on from %s, an epoch earlier", error, previous.name)
         if ranks.is_first():
             os.replace(last, last.with_name(last.name + ".broken"))
-        return previous
+        return Checkpoint(previous, content)
 
 
 def _count_epochs(directory: Path) -> int:
@@ -125,9 +134,9 @@ def _count_epochs(directory: Path) -> int:
     return max(0, len(rows.read_text().splitlines()) - 1) if rows.is_file() else 0
 
 
-def check_belongs(path: Path, config: dict[str, Any], class_names: Sequence[str]) -> None:
+def check_belongs(checkpoint: Checkpoint, config: dict[str, Any], class_names: Sequence[str]) -> None:
     """Raises ValueError where the checkpoint was written under another configuration of what is computed."""
-    hparams = read_checkpoint(path)["hyper_parameters"]
+    path, hparams = checkpoint.path, checkpoint.content["hyper_parameters"]
     if hparams["class_names"] != list(class_names):
         raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
     computed = ("model", "data", "preprocess", "augment", "recipe", "seed")

@@ -82,13 +82,6 @@ def wandb_logger(
     return logger
 
 
-def finish_runs(loggers: Sequence[Any], failed: bool) -> None:
-    """Ends the W&B run: the next job of a sweep in this process is a run of its own. Never raises, never hangs."""
-    for logger in loggers:
-        if isinstance(logger, RunLogger):
-            logger.finish(failed)
-
-
 def run_id(directory: Path) -> str:
     """The W&B id of this run directory, made up at its first use; raises ValueError where the file holds none."""
     path = directory / "wandb_id"

@@ -16,6 +16,7 @@ from lta.cli.launch import launch
 from lta.cli.resolvers import is_directory_given
 from lta.cli.settings import resolve_settings
 from lta.cli.trust import repeat_own_code
+from lta.instantiate import build_each
 from lta.runtime import run_directory
 from lta.runtime.signals import add_hint
 
@@ -30,9 +31,8 @@ def run(composed: DictConfig) -> None:
         if cfg.resume and (finished := run_directory.read_finished_results(directory)):
             from lta.run import summary
 
-            print(
-                summary.render_text(finished, directory), "\n\nthis run is complete: there is nothing to go on with", sep=""
-            )
+            text = summary.render_text(finished, directory, build_each(cfg.default_evaluators))
+            print(text, "\n\nthis run is complete: there is nothing to go on with", sep="")
         else:
             from lta.run.train import train
 

@@ -1,21 +1,23 @@
 """The end of a run: its results as plain data, and as the text a person reads."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from lta.inference.checkpoint import read_checkpoint
+from lta.evaluators.evaluator import Evaluator
 from lta.protocols import Splits, takes_queries
 from lta.runtime.console import format_duration
 from lta.training.classifier import Classifier
 
 
 def collect(
-    trainer: pl.Trainer, classifier: Classifier, data: Splits, tested: Path, roles: dict[str, Any] | None
+    trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoint: str, epoch: int
 ) -> dict[str, Any]:
-    """Everything `render_text` prints, as JSON-ready data."""
+    """What `render_text` prints of a run that was tested with the `checkpoint` of that `epoch`, as JSON-ready data; the
+    figures of evaluators that are asked by default join it, by the evaluators' names."""
     network = classifier.network
     asked = network if takes_queries(network) else None
     log = next((c for c in trainer.callbacks if hasattr(c, "rows")), None)
@@ -25,8 +27,8 @@ def collect(
             key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")
         },
         "test_images": len(data.test.labels),
-        "test_checkpoint": tested.stem,
-        "tested_epochs": read_checkpoint(tested)["epoch"] + 1,
+        "test_checkpoint": checkpoint,
+        "tested_epochs": epoch + 1,
         "epochs": trainer.max_epochs,
         "device": str(trainer.strategy.root_device),
         "processes": trainer.world_size,
@@ -43,11 +45,11 @@ def collect(
         "coding": getattr(data, "coding", None),
         "test_each_epoch": data.test_each_epoch,
         "average_gradients": classifier.recipe.average_gradients,
-        "roles": roles,
     }
 
 
-def render_text(results: dict[str, Any], directory: Path) -> str:
+def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[str, Evaluator]) -> str:
+    """`evaluators`: those that were asked by default."""
     test = results["test"]
     lines = ["", "== summary"]
     top5 = f", top-5 {test['error_top5']:.2f} %" if "error_top5" in test else ""
@@ -63,8 +65,9 @@ def render_text(results: dict[str, Any], directory: Path) -> str:
     if results["average_gradients"]:
         lines.append("gradient        averaged at junctions, as the authors' code does: not the gradient of the loss")
     lines += _describe_query(results)
-    if results["roles"]:
-        lines += ["", *_describe_roles(results["roles"])]
+    for name, evaluator in evaluators.items():
+        if results.get(name) and (summarised := evaluator.summarise(results[name])):
+            lines += ["", *summarised]
     lines += ["", *_list_paths(directory, results["test_checkpoint"])]
     return "\n".join(lines)
 
@@ -85,24 +88,6 @@ def _describe_query(results: dict[str, Any]) -> list[str]:
     where = "" if not acts else f" (at {', '.join(acts)} it acts)"
     why = "softmax cancels u.g, so the map ignores g" if results["query_read"] else "all scores are the same"
     return [f"query           inert at {', '.join(inert)}{where}: {why}; {dead}"]
-
-
-def _describe_roles(roles: dict[str, Any]) -> list[str]:
-    lines = [
-        "where attention lies: density on a role, uniform attention = 1",
-        f"(95 % intervals over {roles['sources']} source digits, {roles['images']:,} test images; "
-        f"* = level chosen on {roles['chosen_on']})",
-        f"{'':10}{'main object':>20}{'side objects':>14}{'background':>12}{'shuffled maps':>16}{'centre prior':>14}",
-    ]
-    for level, found in roles["levels"].items():
-        main, side, background = (found["density"][role] for role in ("main", "side", "background"))
-        name = f"{'*' if level == roles['level'] else ' '} {level} {found['map'][0]}x{found['map'][1]}"
-        low, high = main["interval"]
-        lines.append(
-            f"{name:10}{main['value']:7.2f} ({low:.2f}-{high:.2f}){side['value']:12.2f}{background['value']:12.2f}"
-            f"{found['shuffled']['main']['value']:16.2f}{found['centre_prior']['main']['value']:14.2f}"
-        )
-    return lines
 
 
 def _list_paths(directory: Path, tested: str) -> list[str]:

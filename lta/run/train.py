@@ -1,12 +1,13 @@
 """One run: train, test once, answer, send."""
 
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lta.cli.settings import check_settings
-from lta.instantiate import build, plain
+from lta.instantiate import build, build_each, plain
 from lta.runtime import run_directory
 
 
@@ -16,17 +17,17 @@ def train(cfg: DictConfig, directory: Path) -> None:
     import torch
 
     from lta.callbacks.stopping import Stopping
-    from lta.evaluate.answers import Network, answer_all, check_all
-    from lta.evaluators.roles.evaluator import measure_roles
+    from lta.evaluate import answers
     from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, make_hparams
-    from lta.loggers import wandb_artifacts, wandb_evaluation, wandb_run
+    from lta.loggers.session import open_session
     from lta.run import summary
     from lta.training.classifier import Classifier
     from lta.training.trainer import end_processes
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
     check_settings(cfg)
-    evaluators = {name: build(node) for name, node in (cfg.get("evaluator") or {}).items()}
+    evaluators = build_each(cfg.evaluator)
+    defaults = build_each(cfg.default_evaluators)
     recipe = build(cfg.recipe)
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)
@@ -48,35 +49,48 @@ def train(cfg: DictConfig, directory: Path) -> None:
         seed=cfg.seed,
         hparams=make_hparams(plain(cfg), data),
     )
-    check_all(evaluators, classifier, data)
+    answers.check_all(evaluators, classifier, data)
+    possible = answers.select_possible(defaults, classifier, data)
+    defaults = {name: evaluators.get(name, evaluator) for name, evaluator in possible.items()}
     classifier.fit_input(data.train.images)
-    checkpoint = find_resume_checkpoint(directory)
-    if checkpoint:
+    resumed_from = None
+    if checkpoint := find_resume_checkpoint(directory):
         check_belongs(checkpoint, plain(cfg), data.class_names)
+        resumed_from, checkpoint = checkpoint.path, None  # Lightning reads it again, and its content takes memory
     if trainer.is_global_zero:
         run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, bool(cfg.resume), trainer.precision)
-    complete = False
-    try:
-        for node in filter(None, cfg.logger.values()):
-            trainer.loggers = [*trainer.loggers, build(node, directory=str(directory))]
-            trainer.loggers[-1].log_hyperparams(plain(cfg))
-        trainer.fit(classifier, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        tested = run_directory.find_checkpoint(directory, cfg.test_checkpoint)
-        trainer.test(classifier, datamodule=data, ckpt_path=tested, weights_only=True, verbose=False)
-        classifier.to(trainer.strategy.root_device)
-        known = data.test.roles is not None and classifier.network.levels
-        roles = measure_roles(classifier, data, data.eval_batch_size) if known else None
-        if trainer.is_global_zero:
-            results = summary.collect(trainer, classifier, data, tested, roles)
-            run_directory.write_results(directory, results, complete=False)
-            print(summary.render_text(results, directory))
-        answers = answer_all(Network(directory, tested), evaluators, classifier, data, plain(cfg.data))
-        wandb_evaluation.send_answers(trainer.loggers, answers)
-        wandb_artifacts.send_checkpoints(trainer.loggers)
-        complete = True
-    finally:
-        if not complete:
+    with open_session(cfg.logger.values(), directory, plain(cfg)) as session:
+        trainer.loggers = session.loggers
+        try:
+            trainer.fit(classifier, datamodule=data, ckpt_path=resumed_from, weights_only=True)
+            network = answers.Network(directory, run_directory.find_checkpoint(directory, cfg.test_checkpoint))
+            epoch = _load_weights(classifier, network.checkpoint)
+            trainer.test(classifier, datamodule=data, verbose=False)
+            classifier.to(trainer.strategy.root_device)
+            results = summary.collect(trainer, classifier, data, cfg.test_checkpoint, epoch)
+            if trainer.is_global_zero:
+                run_directory.write_results(directory, results, complete=False)
+            question = answers.describe_question(network, epoch, plain(cfg.data))
+            found = answers.answer_all(network, defaults, classifier, data, question, silent=set(defaults) - set(evaluators))
+            results |= {name: answers.to_plain(result.figures) for name, result in found.items()}
+            if trainer.is_global_zero:
+                run_directory.write_results(directory, results, complete=False)
+                print(summary.render_text(results, directory, defaults))
+            others = {name: evaluator for name, evaluator in evaluators.items() if name not in defaults}
+            found |= answers.answer_all(network, others, classifier, data, question)
+            session.send_answers(found)
+            session.send_checkpoints()
+        except BaseException:
             end_processes(trainer)
-        wandb_run.finish_runs(trainer.loggers, failed=not complete)
+            raise
     if trainer.is_global_zero:
         run_directory.write_results(directory, results, complete=True)
+
+
+def _load_weights(classifier: Any, path: Path) -> int:
+    """Those of a checkpoint; returns the epoch, from 0, after which it was written."""
+    from lta.inference.checkpoint import read_checkpoint
+
+    content = read_checkpoint(path)
+    classifier.load_state_dict(content["state_dict"])
+    return content["epoch"]

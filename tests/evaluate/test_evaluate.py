@@ -14,7 +14,7 @@ from untrained_run import untrained_run
 
 from lta.evaluate.__main__ import evaluate
 from lta.evaluate.answers import find_networks
-from lta.loggers.reopen import WANDB, reopen_loggers
+from lta.loggers.reopen import WANDB, reopen_session
 
 
 def asked(capsys, *arguments):
@@ -24,7 +24,7 @@ def asked(capsys, *arguments):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     directory = tmp_path_factory.mktemp("evaluate") / "run"
-    tiny = (*TINY, "trainer.precision=32-true")  # in which lta.evaluate asks
+    tiny = (*TINY, "trainer.precision=32-true", "default_evaluators=null")  # lta.evaluate asks in float32
     subprocess.run(command(*tiny, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
     return directory
 
@@ -206,8 +206,8 @@ def test_of_a_pattern_a_wrong_setting_is_no_fault_of_the_network(tmp_path, capsy
 
 def test_the_w_and_b_run_of_a_run_that_goes_on_is_left_to_it(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text(f"logger:\n  wandb:\n    _target_: {WANDB}\n")
-    with FileLock(tmp_path / ".lock"), reopen_loggers(tmp_path, wanted=True) as loggers:
-        assert loggers == []
+    with FileLock(tmp_path / ".lock"), reopen_session(tmp_path, wanted=True) as session:
+        assert session.loggers == []
     assert f"since {tmp_path} is still being run" in capsys.readouterr().out
 
 

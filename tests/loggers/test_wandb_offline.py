@@ -158,13 +158,14 @@ def test_the_next_run_of_a_process_has_a_service_again(tmp_path):
     script = f"""
 import os, signal, sys
 from wandb.sdk import wandb_setup
-from lta.loggers.wandb_run import finish_runs, wandb_logger
+from lta.loggers.session import Session
+from lta.loggers.wandb_run import wandb_logger
 first = wandb_logger({str(tmp_path / "first")!r}, mode="offline")
 os.kill(wandb_setup.singleton()._connection._proc._process.pid, signal.SIGKILL)
-finish_runs([first], failed=False)
+Session([first]).finish(failed=False)
 second = wandb_logger({str(tmp_path / "second")!r}, mode="offline")
 second.log_metrics({{"train/loss": 1.0, "epoch": 0}})
-finish_runs([second], failed=False)
+Session([second]).finish(failed=False)
 """
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120

@@ -73,8 +73,9 @@ def test_tags_given_by_hand_survive_a_resume(tmp_path):
     server, directory = Server(), tmp_path / "run"
     script = f"""
 from pathlib import Path
-from lta.loggers.wandb_run import finish_runs, wandb_logger
-finish_runs([wandb_logger({str(directory)!r}, mode="online", choices={{"model": "vgg"}}, tags=["mine"])], failed=False)
+from lta.loggers.session import Session
+from lta.loggers.wandb_run import wandb_logger
+Session([wandb_logger({str(directory)!r}, mode="online", choices={{"model": "vgg"}}, tags=["mine"])]).finish(failed=False)
 """
     directory.mkdir()
     expected = ["vgg", "mine"]

@@ -51,7 +51,7 @@ def saved(tmp_path):
 def test_the_checkpoint_before_the_last_is_kept(saved):
     assert sorted(path.name for path in (saved / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt", "previous.ckpt"]
     assert read_checkpoint(saved / "checkpoints" / "previous.ckpt")["epoch"] == 0
-    assert find_resume_checkpoint(saved) == saved / "checkpoints" / "last.ckpt"
+    assert find_resume_checkpoint(saved).path == saved / "checkpoints" / "last.ckpt"
 
 
 def cut(path):
@@ -80,19 +80,19 @@ def test_a_spoilt_last_checkpoint_is_set_aside(saved, caplog, spoil):
     last = saved / "checkpoints" / "last.ckpt"
     spoil(last)
     spoilt = last.read_bytes()
-    assert find_resume_checkpoint(saved) == last.with_name("previous.ckpt")
+    assert find_resume_checkpoint(saved).path == last.with_name("previous.ckpt")
     assert "last.ckpt is no readable checkpoint" in caplog.text
     assert "going on from previous.ckpt, an epoch earlier" in caplog.text
     assert last.with_name("last.ckpt.broken").read_bytes() == spoilt
-    assert find_resume_checkpoint(saved) == last.with_name("previous.ckpt"), "also after the next cut"
+    assert find_resume_checkpoint(saved).path == last.with_name("previous.ckpt"), "also after the next cut"
     WholeFiles(run_directory.PREVIOUS).save_checkpoint(checkpoint(1), last)
-    assert find_resume_checkpoint(saved) == last
+    assert find_resume_checkpoint(saved).path == last
     assert read_checkpoint(last.with_name("previous.ckpt"))["epoch"] == 0, "the broken one takes nobody's place"
 
 
 def test_cut_off_between_the_two_renamings(saved):
     (saved / "checkpoints" / "last.ckpt").rename(saved / "checkpoints" / "last.ckpt.part")
-    assert find_resume_checkpoint(saved).name == "previous.ckpt"
+    assert find_resume_checkpoint(saved).path.name == "previous.ckpt"
 
 
 def test_both_spoilt_is_said(saved):

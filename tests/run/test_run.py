@@ -55,6 +55,9 @@ def test_the_directory_holds_all_that_a_run_leaves(finished):
     results = json.loads((directory / "results.json").read_text())
     assert 0 <= results["test"]["error"] <= 100
     assert set(results["roles"]["levels"]) == {"A", "B", "C"}
+    answer = json.loads((directory / "evaluations" / "roles.json").read_text())
+    assert answer["figures"] == results["roles"], "roles is an evaluator like any other, asked by default"
+    assert answer["question"]["epoch"] == 2
     rows = read_rows(directory)
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     assert results["history"][-1]["val/error"] == pytest.approx(float(rows[-1]["val/error"]), rel=1e-5)
@@ -76,6 +79,7 @@ def test_the_summary_says_what_matters(finished):
     assert "centre prior" in out
     assert str(directory / "checkpoints" / "last.ckpt") in out
     assert "wandb sync" in out
+    assert "== roles of" not in out, "nobody asked for the long answer"
     for line in ("results", "metrics", "checkpoint", "pictures", "W&B offline run"):
         path = next(row.split(maxsplit=line.count(" ") + 1)[-1] for row in out.splitlines() if row.startswith(line))
         assert os.path.exists(path), path
@@ -94,6 +98,7 @@ def test_the_offline_wandb_run_read_back(finished):
     assert len(pictures) == 3 * 16
     (tested,) = [row for row in rows if "test/error" in row]
     assert tested["epoch"] == 2
+    assert any("evaluation/roles._type" in row or "evaluation/roles" in row for row in rows)
 
 
 def test_checkpoints_hold_plain_containers_only(finished):

@@ -1,5 +1,6 @@
 """Where attention lies, on data whose objects are known: main object, side objects, background."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lta import checks
-from lta.evaluators.evaluator import Evaluator, Result, check_attention, check_masks
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_attention, check_masks
 from lta.evaluators.passes import run_forward_passes
 from lta.evaluators.roles import table
 from lta.measures.role_verdicts import APART, PREFERS, decide_separation, preference
@@ -57,9 +58,14 @@ class Roles(Evaluator):
         found = measure_roles(classifier, data, data.eval_batch_size, self.margin, self.seed)
         for level, of_level in found["levels"].items():
             if np.isnan(of_level["density"]["main"]["value"]):
-                raise ValueError(f"evaluator=roles: maps of {level} hold values that are no numbers: has training diverged?")
+                raise NotApplicable(
+                    f"evaluator=roles: maps of {level} hold values that are no numbers: has training diverged?"
+                )
         figures = {"rules": {"prefers": PREFERS, "apart": APART}} | found
         return Result(figures, table.rows(found), table.lines(found), {"density": table.plot_densities(found)})
+
+    def summarise(self, figures: Mapping[str, Any]) -> list[str]:
+        return table.summary_lines(figures)
 
 
 def measure_roles(

@@ -60,6 +60,27 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     return [*text, f"{'levels show roles apart':24}{claim['words']}: {claim['why']}{share}"]
 
 
+def summary_lines(found: Mapping[str, Any]) -> list[str]:
+    """The densities alone, a line a level, for the summary of a run; "-" for a role that no image has."""
+    chosen = f"; * = level chosen on {found['chosen_on']}" if found["level"] else ""
+    text = [
+        "where attention lies: density on a role, uniform attention = 1",
+        f"(95 % intervals over {found['sources']} source digits, {found['images']:,} test images{chosen})",
+        f"{'':10}{'main object':>20}{'side objects':>14}{'background':>12}{'shuffled maps':>16}{'centre prior':>14}",
+    ]
+    for level, of_level in found["levels"].items():
+        main = of_level["density"]["main"]
+        name = f"{'*' if level == found['level'] else ' '} {level} {of_level['map'][0]}x{of_level['map'][1]}"
+        low, high = main["interval"]
+        others = (of_level["density"][role] for role in ("side", "background"))
+        text.append(
+            f"{name:10}{main['value']:7.2f} ({low:.2f}-{high:.2f})"
+            + "".join(f"{other['value']:12.2f}" if other else f"{'-':>12}" for other in others)
+            + f"{of_level['shuffled']['main']['value']:16.2f}{of_level['centre_prior']['main']['value']:14.2f}"
+        )
+    return text
+
+
 def _verdict(of_level: Mapping[str, Any], margin: float) -> str:
     verdict = of_level["verdict"]
     leading, (next_role, (low, high)) = verdict["leading"], min(verdict["ahead_of"].items(), key=lambda item: item[1][0])

@@ -1,0 +1,54 @@
+"""The loggers of one run: begun together, told the same things, finished together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+
+from lta.instantiate import build
+from lta.loggers.wandb_artifacts import send_checkpoints
+from lta.loggers.wandb_evaluation import send_answers
+from lta.loggers.wandb_logger import RunLogger
+
+
+class Session:
+    """`loggers` go to the trainer, which hands them what `EpochSend` sends; the rest of a run talks to the session."""
+
+    def __init__(self, loggers: Iterable[Logger] = ()):
+        self.loggers = list(loggers)
+
+    def send_answers(self, answers: Mapping[str, Any]) -> None:
+        """An evaluator's Result by its name; to loggers that have a place for tables and pictures of no epoch."""
+        send_answers(self.loggers, answers)
+
+    def send_checkpoints(self) -> None:
+        """The files that a logger was told to keep (`logger.wandb.checkpoints`), when they change no more."""
+        send_checkpoints(self.loggers)
+
+    def finish(self, failed: bool) -> None:
+        """Ends the W&B run: the next job of a sweep in this process is a run of its own. Never raises, never hangs.
+
+        Lightning finishes other loggers itself.
+        """
+        for logger in self.loggers:
+            if isinstance(logger, RunLogger):
+                logger.finish(failed)
+
+
+@contextmanager
+def open_session(nodes: Iterable[Any], directory: Path, config: Mapping[str, Any] | None = None) -> Iterator[Session]:
+    """The loggers of `nodes` (null ones are left out), which write below `directory`; each gets the run's `config`, where
+    it is given. However the block ends, they are finished."""
+    session = Session()
+    complete = False
+    try:
+        for node in filter(None, nodes):
+            session.loggers.append(build(node, directory=str(directory)))
+            if config is not None:
+                session.loggers[-1].log_hyperparams(dict(config))
+        yield session
+        complete = True
+    finally:
+        session.finish(failed=not complete)
