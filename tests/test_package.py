@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "demo": {"apply", "checks", "effects", "inference", "measures", "pictures", "viz"},
     "evaluate": {"evaluators", "inference", "instantiate", "runtime"},
     "export": {"runtime"},
-    "report": {"cli.migrate"},
+    "report": {"cli.migrate", "runtime.run_directory"},
     "run": {
         "callbacks",
         "cli",

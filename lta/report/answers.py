@@ -31,7 +31,7 @@ class Table(NamedTuple):
 
 def build_tables(groups: Sequence[Group]) -> list[Table]:
     asked = {
-        (name, _data(answer), _key(answer)): None
+        (name, _data(run, answer), _key(answer)): None
         for group in groups
         for run in group.runs
         for name, answer in run.answers.items()
@@ -39,8 +39,11 @@ def build_tables(groups: Sequence[Group]) -> list[Table]:
     return [_build_table(name, data, key, groups) for name, data, key in sorted(asked)]
 
 
-def _data(answer: Mapping[str, Any]) -> str:
-    return names_of({"model": {}, "data": answer["question"]["data"]}).data
+def _data(run: Run, answer: Mapping[str, Any]) -> str:
+    """The data's name; that of a class from elsewhere is known where the run was trained on it too."""
+    data = answer["question"]["data"]
+    choices = {"data": run.choices.get("data")} if data["_target_"] == run.config["data"].get("_target_") else {}
+    return names_of({"model": {}, "data": data}, choices).data
 
 
 def _key(answer: Mapping[str, Any]) -> str:
@@ -64,7 +67,7 @@ def _build_table(evaluator: str, data: str, key: str, groups: Sequence[Group]) -
         values: dict[str, list[tuple[Run, Any]]] = {}
         for run in group.runs:
             answer = run.answers.get(evaluator)
-            if answer is not None and _data(answer) == data and _key(answer) == key:
+            if answer is not None and _data(run, answer) == data and _key(answer) == key:
                 for name, value in _iter_values(answer["figures"]):
                     if any(matches_pattern(name, pattern) for pattern in patterns):
                         values.setdefault(name, []).append((run, value))

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lta.report.deviations import Deviation, find_deviations
-from lta.report.names import Names, names_of, shorten_target
+from lta.report.names import Names, shorten_target
 from lta.report.published import Published, find_published
 from lta.report.runs import LeftOut, Run
 from lta.report.statistics import Summary, summarise_values
 from lta.report.verdict import Verdict, judge_reproduction
+from lta.runtime.run_directory import is_free
 
 PARTS = ("model", "data", "preprocess", "augment", "recipe", "test_checkpoint")
 """What decides about the error; `compat`, `head` and `schedule` stand in these too. The rest is where it ran and logged."""
@@ -26,24 +27,6 @@ RECIPE = ("recipe.", "augment.", "preprocess.", "trainer.", "data.batch_size", "
 
 TIE = object()
 """No value is the usual one."""
-
-
-WHERE = {
-    "_target_",
-    "accelerator",
-    "devices",
-    "num_nodes",
-    "strategy",
-    "sync_batchnorm",
-    "precision",
-    "compile",
-    "profiler",
-    "benchmark",
-    "deterministic",
-    "detect_anomaly",
-    "log_every_n_steps",
-}
-"""Of the trainer's: where and how it was computed. How precise that was stands in the results; any other is a setting."""
 
 
 class Group(NamedTuple):
@@ -66,7 +49,7 @@ def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
     left_out = []
     for run in sorted(runs, key=lambda run: str(run.starts[0].get("time", "")) if run.starts else ""):
         try:  # a configuration of another program, or changed by hand, may hold anything
-            find_deviations(run, names_of(run.config))
+            find_deviations(run, run.names)
             key = json.dumps(settings_of(run), sort_keys=True, default=str)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             left_out.append(LeftOut(run.path, f"its config.yaml is none of lta's: {error}"))
@@ -87,7 +70,8 @@ def settings_of(run: Run) -> dict[str, Any]:
     leaves = {name: value for part in PARTS if part in run.config for name, value in _leaves(run.config[part], part)}
     apart = ELSEWHERE - {"data.root"} if shorten_target(run.config["data"].get("_target_")) in FOLDERS else ELSEWHERE
     leaves = {name: value for name, value in leaves.items() if name not in apart and not name.endswith("_partial_")}
-    trainer = {f"trainer.{name}": value for name, value in (run.config.get("trainer") or {}).items() if name not in WHERE}
+    trainer = {f"trainer.{name}": value for name, value in (run.config.get("trainer") or {}).items()}
+    trainer = {name: value for name, value in trainer.items() if not is_free(name)}
     seen = {name: run.results[name] for name in ("coding", "precision", "test_images") if run.results.get(name)}
     return leaves | trainer | seen
 
@@ -123,7 +107,7 @@ def select_best_recipes(groups: Sequence[Group]) -> list[Group]:
 
 def _build_group(runs: Sequence[Run], label: str) -> Group:
     first = runs[0]
-    names = names_of(first.config)
+    names = first.names
     errors = summarise_values([run.error for run in runs])
     found, figures = find_deviations(first, names), find_published(names)
     last = [run.val_error for run in runs if run.val_error is not None]
@@ -136,7 +120,7 @@ def _build_group(runs: Sequence[Run], label: str) -> Group:
 def _make_labels(members: Sequence[Sequence[Run]]) -> list[str]:
     """The network's name, followed by the settings in which it differs from most of its name."""
     all_settings = [settings_of(runs[0]) for runs in members]
-    all_names = [names_of(runs[0].config) for runs in members]
+    all_names = [runs[0].names for runs in members]
     differing: dict[Names, dict[str, Any]] = {}
     for names in set(all_names):
         others = [one for one, of in zip(all_settings, all_names, strict=True) if of == names]

@@ -1,6 +1,6 @@
-"""What a run trained, by the project's names: told from its configuration, not from what it was called."""
+"""What a run trained, by names: of lta's own parts by their settings, of others' by what was chosen from conf/."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -71,9 +71,12 @@ DATA = {
     "DigitPairs": "digit_pairs",
 }
 
+NAMED_DATA = ("cifar10", "cifar100")
+"""Data that say their name themselves: one class has several."""
+
 
 class Names(NamedTuple):
-    """`compat` and `head` are None for networks without attention; what has no name is called by its class."""
+    """`compat` and `head` are None for networks without attention; what nobody named is called by its class."""
 
     model: str
     compat: str | None
@@ -89,23 +92,50 @@ def shorten_target(target: Any) -> str:
     return str(target).rpartition(".")[2]
 
 
-def names_of(config: Mapping[str, Any]) -> Names:
-    """Of a run's configuration, which holds `model` and `data`."""
-    model = dict(config["model"], _target_=shorten_target(config["model"].get("_target_")))
-    fits = [name for name, says in MODELS.items() if all(model.get(key) == value for key, value in says.items())]
-    compat, head = (_find_name(model.get(part), table) for part, table in (("compat", COMPATIBILITIES), ("head", HEADS)))
+def names_of(config: Mapping[str, Any], choices: Mapping[str, Any] | None = None) -> Names:
+    """Of a run's configuration, which holds `model` and `data`; `choices` by group, where the run recorded them.
+
+    A part of lta's is what its settings say, whatever was chosen first: `model=vgg_att3 model.levels=[B,C]` is a vgg_att2.
+    A part from elsewhere has the name of the file that it was chosen by.
+    """
+    choices = choices or {}
+    model = config["model"]
+    compat, head = (
+        _find_name(model.get(part), table, choices.get(part))
+        for part, table in (("compat", COMPATIBILITIES), ("head", HEADS))
+    )
     if compat == "dp" and model["compat"].get("scaled"):
         compat = "scaled_dp"
     if head == "concat" and len(model.get("levels") or ()) == 1:
         head = "single"
     data = config["data"]
-    of = data["name"] if isinstance(data.get("name"), str) else _find_name(data, DATA)
+    named = isinstance(data.get("name"), str) and _is_own(data.get("_target_"))
+    of = data["name"] if named else _find_name(data, DATA, choices.get("data"), NAMED_DATA)
     if of in ("image_folder", "mask_folder") and data.get("root"):  # two folders are two data sets
         of = f"{of} {PurePath(str(data['root'])).name}"
-    return Names(fits[0] if fits else model["_target_"], compat, head, str(of))
+    return Names(_find_model(model, choices.get("model")), compat, head, str(of))
 
 
-def _find_name(node: Any, table: Mapping[str, str]) -> str | None:
+def _find_model(node: Mapping[str, Any], choice: Any) -> str:
+    model = dict(node, _target_=shorten_target(node.get("_target_")))
+    fits = [name for name, says in MODELS.items() if all(model.get(key) == value for key, value in says.items())]
+    if _is_own(node.get("_target_")) and fits:
+        return choice if choice in fits else fits[0]
+    return _choose_name(node.get("_target_"), MODELS, choice)
+
+
+def _find_name(node: Any, table: Mapping[str, str], choice: Any = None, taken: Collection[str] = frozenset()) -> str | None:
     if not isinstance(node, Mapping) or "_target_" not in node:
         return None
-    return table.get(shorten_target(node["_target_"]), shorten_target(node["_target_"]))
+    target = node["_target_"]
+    known = table.get(shorten_target(target)) if _is_own(target) else None
+    return known or _choose_name(target, {*table.values(), *taken}, choice)
+
+
+def _choose_name(target: Any, taken: Collection[str], choice: Any) -> str:
+    """What was chosen, unless that is lta's name of something else (`compat=pc compat._target_=a.B`): else the class."""
+    return choice if isinstance(choice, str) and choice not in taken and not _is_own(target) else shorten_target(target)
+
+
+def _is_own(target: Any) -> bool:
+    return str(target).startswith("lta.")

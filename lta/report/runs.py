@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from lta.cli.migrate import migrate_config
 from lta.report.files import Unusable, read_json_mapping, read_yaml_mapping
 from lta.report.history import clean_history, is_number
+from lta.report.names import Names, names_of
 from lta.report.places import list_files, walk_folders
 
 MARKS = ("config.yaml", "run.json")
@@ -27,6 +28,15 @@ class Run(NamedTuple):
     history: Sequence[Mapping[str, float]]
     answers: Mapping[str, Mapping[str, Any]]
     panels: Sequence[Path]
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """By group of conf/, what was chosen when it began; {} of versions that did not record it."""
+        return self.starts[0].get("choices", {}) if self.starts else {}
+
+    @property
+    def names(self) -> Names:
+        return names_of(self.config, self.choices)
 
     @property
     def seed(self) -> int | None:
@@ -170,6 +180,8 @@ def _parse_start(start: Mapping[str, Any]) -> dict[str, Any]:
     """As begun by lta.run; raises TypeError where it is not."""
     git = start.get("git") or {}
     if not isinstance(start.get("command"), list) or not isinstance(git, dict):
+        raise TypeError
+    if not isinstance(start.get("choices", {}), dict):
         raise TypeError
     return {**start, "git": {**git, "commit": str(git.get("commit", "unknown"))}}
 

@@ -58,7 +58,10 @@ def train(cfg: DictConfig, directory: Path) -> None:
         check_belongs(checkpoint, plain(cfg), data.class_names)
         resumed_from, checkpoint = checkpoint.path, None  # Lightning reads it again, and its content takes memory
     if trainer.is_global_zero:
-        run_directory.begin(directory, plain(cfg), HydraConfig.get().overrides.task, bool(cfg.resume), trainer.precision)
+        asked = HydraConfig.get()
+        run_directory.begin(
+            directory, plain(cfg), asked.overrides.task, bool(cfg.resume), trainer.precision, asked.runtime.choices
+        )
     with open_session(cfg.logger.values(), directory, plain(cfg)) as session:
         trainer.loggers = session.loggers
         try:

@@ -96,11 +96,20 @@ def remove_unbegun(directory: Path) -> None:
             directory.rmdir()
 
 
-def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], resumed: bool, precision: str) -> None:
+def begin(
+    directory: Path,
+    config: dict[str, Any],
+    overrides: Sequence[str],
+    resumed: bool,
+    precision: str,
+    choices: Mapping[str, Any],
+) -> None:
     """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit, machine, precision.
 
-    `overrides` are what was asked for on the command line. Raises ValueError where the directory already holds a run
-    and this is no resume: nothing is overwritten. To be called by the process that holds the directory's lock.
+    `overrides` are what was asked for on the command line; `choices`, what was chosen from each group of conf/, are recorded
+    with the first start: a resumed run keeps its configuration, whatever its command would have chosen. Raises ValueError
+    where the directory already holds a run and this is no resume: nothing is overwritten. To be called by the process that
+    holds the directory's lock.
     """
     from importlib.metadata import version  # here, as it takes its time
 
@@ -115,6 +124,7 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
         {
             "command": ["python", "-m", "lta.run", *sys.argv[1:]],
             "overrides": list(overrides),
+            **({} if resumed else {"choices": _select_choices(choices)}),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "lta": lta.__version__,
             **source_state(),
@@ -125,6 +135,11 @@ def begin(directory: Path, config: dict[str, Any], overrides: Sequence[str], res
         }
     )
     write_json(directory / "run.json", {"starts": starts})
+
+
+def _select_choices(choices: Mapping[str, Any]) -> dict[str, str]:
+    """Those of one file, of lta's groups and not of Hydra's own or of a folder below a group's."""
+    return {group: choice for group, choice in choices.items() if isinstance(choice, str) and not set("/@") & set(group)}
 
 
 def find_saved_precision(directory: Path) -> str | None:

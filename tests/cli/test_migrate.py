@@ -15,7 +15,7 @@ from old_runs import CHECKPOINTS, RUNS, read_recorded
 from omegaconf import OmegaConf
 
 import lta
-from lta.cli.migrate import MOVED, migrate_config, read_config
+from lta.cli.migrate import ADDED, MOVED, migrate_config, read_config
 from lta.cli.plugins import CONF
 from lta.inference.checkpoint import read_checkpoint
 from lta.instantiate import build, plain
@@ -150,4 +150,4 @@ def test_a_saved_configuration_is_read_as_it_was_written(tmp_path):
     """YAML 1.1 of the standard library writes and reads it: `1e-4` in quotes or not is the same text."""
     config = {"recipe": {"lr": 1e-5, "name": "1e-4"}, "model": {"levels": ["A"]}, "resume": None}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    assert read_config(tmp_path / "config.yaml") == config
+    assert read_config(tmp_path / "config.yaml") == config | ADDED

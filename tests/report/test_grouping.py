@@ -6,9 +6,8 @@ import pytest
 from made_runs import figure, make_run
 
 from lta.report.answers import build_tables
-from lta.report.groups import WHERE, find_differences, find_most_common, group_runs, select_best_recipes
+from lta.report.groups import find_differences, find_most_common, group_runs, select_best_recipes
 from lta.report.runs import read_runs
-from lta.runtime import run_directory
 
 
 def groups_of(place):
@@ -140,10 +139,6 @@ def test_other_questions_of_one_name_are_other_tables(tmp_path):
     answer = run / "evaluations" / "classification.json"
     answer.write_text(answer.read_text().replace('"images": 9', '"images": 8'))
     assert [len(table.rows["error"][0].runs) for table in build_tables(groups_of(tmp_path)[0])] == [1, 1]
-
-
-def test_what_makes_no_other_run_makes_no_other_row():
-    assert run_directory.WHERE | {"_target_"} == WHERE
 
 
 def test_runs_of_another_precision_or_trainer_are_another_row(tmp_path):

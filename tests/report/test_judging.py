@@ -42,6 +42,36 @@ def test_choices_are_told_from_the_classes_that_they_name():
     assert names_of(config_of("model=vgg_att3", "model.levels=[A,B]")).model == "vgg_attention"
 
 
+def from_elsewhere(compat="my_attention.compat.DotProduct", model="my_attention.nets.vgg", data="my_attention.data.Shapes"):
+    config = config_of("model=vgg_att2")
+    config["model"] |= {"_target_": model, "compat": {"_target_": compat}}
+    return config | {"data": {"_target_": data, "name": "anything"}}
+
+
+def test_parts_from_elsewhere_are_called_by_what_was_chosen():
+    """Also where their class is called as one of lta's."""
+    chosen = {"model": "two_eyes", "compat": "cosine", "head": "concat", "data": "shapes"}
+    assert names_of(from_elsewhere(), chosen) == Names("two_eyes", "cosine", "concat", "shapes")
+    run = Run(None, from_elsewhere(), {}, [{"choices": chosen}, {"choices": {"model": "vgg_att3"}}], [], {}, [])
+    assert run.names == Names("two_eyes", "cosine", "concat", "shapes"), "a resume chooses nothing"
+    assert find_deviations(run, run.names) is not None
+    assert not find_published(run.names)
+
+
+def test_parts_from_elsewhere_that_nobody_named_are_called_by_their_class():
+    found = Names("vgg", "DotProduct", "concat", "Shapes")
+    assert names_of(from_elsewhere()) == found
+    assert names_of(from_elsewhere(), {"model": "vgg_att2", "compat": "dp", "data": "cifar10"}) == found, (
+        "by compat=dp compat._target_=..., lta's own is chosen and replaced"
+    )
+
+
+def test_of_ltas_own_networks_the_settings_count_whatever_was_chosen():
+    chosen = {"model": "vgg_att3", "compat": "pc", "head": "concat", "data": "cifar10"}
+    assert names_of(config_of("model=vgg_att3", "model.levels=[B,C]", "data=cifar10"), chosen).model == "vgg_att2"
+    assert names_of(config_of("model=vgg_att3", "data=cifar10"), chosen) == Names("vgg_att3", "pc", "concat", "cifar10")
+
+
 def test_every_deviation_is_found_with_both_values():
     run = run_of("model=vgg_att3", "data=cifar10", "recipe=fast", "model.width=0.125", coding="JPEG, quality 95")
     found = {one.setting: one for one in find_deviations(run, names_of(run.config))}

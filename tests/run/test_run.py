@@ -52,6 +52,8 @@ def test_the_directory_holds_all_that_a_run_leaves(finished):
     assert f"hydra.run.dir={directory}" in begin["command"]
     assert begin["libraries"]["torch"] == torch.__version__.split("+")[0]
     assert {"git", "machine", "python", "time"} <= set(begin)
+    chosen = {"model": "vgg_att3", "compat": "pc", "head": "concat", "data": "digit_scenes", "experiment": "quickstart"}
+    assert chosen.items() <= begin["choices"].items()
     results = json.loads((directory / "results.json").read_text())
     assert 0 <= results["test"]["error"] <= 100
     assert set(results["roles"]["levels"]) == {"A", "B", "C"}
