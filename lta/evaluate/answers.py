@@ -132,7 +132,9 @@ def check_all(evaluators: Mapping[str, Evaluator], classifier: TrainedClassifier
         evaluator.check(classifier, data)
 
 
-def select_possible(evaluators: Mapping[str, Evaluator], classifier: TrainedClassifier, data: Splits) -> dict[str, Evaluator]:
+def select_possible(
+    evaluators: Mapping[str, Evaluator], classifier: TrainedClassifier, data: Splits
+) -> dict[str, Evaluator]:
     """Those that can be asked of this network on these data."""
     possible = {}
     for name, evaluator in evaluators.items():

@@ -75,6 +75,13 @@ def restore_classifier(content: dict[str, Any]) -> Classifier:
     return classifier.eval()
 
 
+def load_weights(classifier: Classifier, path: Path) -> int:
+    """Those of a checkpoint, into a classifier of the same configuration; returns the epoch, from 0, that it ended."""
+    content = read_checkpoint(path)
+    classifier.load_state_dict(content["state_dict"])
+    return content["epoch"]
+
+
 def build_untrained(classifier: Classifier, seed: int = 0) -> Classifier:
     """The same network with the random weights that training begins from, in eval mode on the same device.
 

@@ -13,9 +13,7 @@ from lta.runtime.console import format_duration
 from lta.training.classifier import Classifier
 
 
-def collect(
-    trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoint: str, epoch: int
-) -> dict[str, Any]:
+def collect(trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoint: str, epoch: int) -> dict[str, Any]:
     """What `render_text` prints of a run that was tested with the `checkpoint` of that `epoch`, as JSON-ready data; the
     figures of evaluators that are asked by default join it, by the evaluators' names."""
     network = classifier.network

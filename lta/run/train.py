@@ -1,7 +1,6 @@
 """One run: train, test once, answer, send."""
 
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -18,7 +17,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
 
     from lta.callbacks.stopping import Stopping
     from lta.evaluate import answers
-    from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, make_hparams
+    from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, load_weights, make_hparams
     from lta.loggers.session import open_session
     from lta.run import summary
     from lta.training.classifier import Classifier
@@ -67,7 +66,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         try:
             trainer.fit(classifier, datamodule=data, ckpt_path=resumed_from, weights_only=True)
             network = answers.Network(directory, run_directory.find_checkpoint(directory, cfg.test_checkpoint))
-            epoch = _load_weights(classifier, network.checkpoint)
+            epoch = load_weights(classifier, network.checkpoint)
             trainer.test(classifier, datamodule=data, verbose=False)
             classifier.to(trainer.strategy.root_device)
             results = summary.collect(trainer, classifier, data, cfg.test_checkpoint, epoch)
@@ -88,12 +87,3 @@ def train(cfg: DictConfig, directory: Path) -> None:
             raise
     if trainer.is_global_zero:
         run_directory.write_results(directory, results, complete=True)
-
-
-def _load_weights(classifier: Any, path: Path) -> int:
-    """Those of a checkpoint; returns the epoch, from 0, after which it was written."""
-    from lta.inference.checkpoint import read_checkpoint
-
-    content = read_checkpoint(path)
-    classifier.load_state_dict(content["state_dict"])
-    return content["epoch"]

@@ -24,7 +24,7 @@ def asked(capsys, *arguments):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     directory = tmp_path_factory.mktemp("evaluate") / "run"
-    tiny = (*TINY, "trainer.precision=32-true", "default_evaluators=null")  # lta.evaluate asks in float32
+    tiny = (*TINY, "trainer.precision=32-true", "default_evaluators=none")  # lta.evaluate asks in float32
     subprocess.run(command(*tiny, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
     return directory
 

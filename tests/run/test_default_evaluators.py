@@ -39,7 +39,7 @@ def test_one_that_is_asked_for_too_is_asked_once_as_it_was_told(capsys, tmp_path
 
 
 def test_none_is_asked_where_there_are_none(capsys, tmp_path):
-    ended = lta_run(capsys, [*TINY, "default_evaluators=null", f"hydra.run.dir={tmp_path / 'run'}"])
+    ended = lta_run(capsys, [*TINY, "default_evaluators=none", f"hydra.run.dir={tmp_path / 'run'}"])
     assert ended.status == 0, ended.err
     assert HEADING not in ended.out
     assert not (tmp_path / "run" / "evaluations").exists()
@@ -96,4 +96,4 @@ def test_a_run_from_before_there_was_the_setting_is_the_same_run(tmp_path):
     before = {key: value for key, value in config.items() if key != "default_evaluators"}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(before))
     assert find_difference(read_config(tmp_path / "config.yaml"), config) is None
-    assert find_difference(read_config(tmp_path / "config.yaml"), {**config, "default_evaluators": None}) is not None
+    assert find_difference(read_config(tmp_path / "config.yaml"), {**config, "default_evaluators": {}}) is not None
