@@ -1,5 +1,6 @@
 """`lta COMMAND ...`, the console script, and `python -m lta COMMAND ...`: what `python -m lta.COMMAND ...` does."""
 
+import os
 import sys
 
 
@@ -7,6 +8,8 @@ def main() -> int:
     """Runs the command that the first word names, with the others; the exit status. Without a word, says what there is."""
     from lta.cli.safe_path import clean_import_path
 
+    if __name__ != "__main__" and not sys.flags.safe_path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` has done, for own code that the command names
     clean_import_path(sys.argv[1:])  # before anything else is imported
     import runpy
 

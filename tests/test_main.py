@@ -68,43 +68,52 @@ def test_a_command_that_fails_gives_its_status(tmp_path):
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("program", [BY_MODULE, BY_SCRIPT], ids=["python -m lta", "lta"])
+def test_a_module_in_the_current_folder_is_not_taken_for_a_library(tmp_path, program):
+    (tmp_path / "hydra.py").write_text("print('taken')")
+    ended = start(program, "run", "--help", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "taken" not in ended.stdout
+
+
 def results(directory):
     return json.loads((directory / "results.json").read_text())
-
-
-@pytest.fixture
-def own_conf(tmp_path):
-    """A folder of a user's own, with one more choice, in which all that a job has of it is seen."""
-    (tmp_path / "my conf" / "compat").mkdir(parents=True)
-    yaml = "_target_: lta.layers.compatibility.Frozen\n_partial_: true\nscale: 1.25\n"
-    (tmp_path / "my conf" / "compat" / "mine.yaml").write_text(yaml)
-    return tmp_path / "my conf"
 
 
 TWO = [argument for argument in TINY if argument != "trainer=cpu"] + ["trainer=ddp", "trainer.accelerator=cpu"]
 
 
+@pytest.fixture
+def own_code(tmp_path):
+    """A module in the current directory, and a folder of yaml whose `compat=mine` names it."""
+    (tmp_path / "mine.py").write_text("from lta.layers import Uniform\n\n\nclass Even(Uniform):\n    pass\n")
+    (tmp_path / "my conf" / "compat").mkdir(parents=True)
+    (tmp_path / "my conf" / "compat" / "mine.yaml").write_text("_target_: mine.Even\n_partial_: true\n")
+    return tmp_path / "my conf"
+
+
+def is_trained_with_own_code(directory, processes):
+    assert results(directory)["processes"] == processes
+    return "_target_: mine.Even" in (directory / "config.yaml").read_text()
+
+
 @pytest.mark.slow
-def test_a_run_of_two_processes_by_its_name_with_a_folder_of_ones_own(tmp_path, own_conf):
-    options = [*TWO, "trainer.devices=2", "compat=mine", "-cd", str(own_conf), "hydra.run.dir=alone"]
+def test_a_run_of_two_processes_by_its_name_with_code_of_ones_own(tmp_path, own_code):
+    options = [*TWO, "trainer.devices=2", "compat._target_=mine.Even", "trust=mine.Even", "hydra.run.dir=alone"]
     ended = start(BY_SCRIPT, "run", *options, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert results(tmp_path / "alone")["processes"] == 2
+    assert is_trained_with_own_code(tmp_path / "alone", 2)
     assert (tmp_path / "alone" / "run_rank1.log").is_file()
-    assert "scale: 1.25" in (tmp_path / "alone" / "config.yaml").read_text()
-    assert {path.name for path in tmp_path.iterdir()} == {"alone", "my conf"}
 
 
 @pytest.mark.slow
-def test_a_sweep_by_its_name_with_a_folder_of_ones_own(tmp_path, own_conf):
-    options = [*TWO, "trainer.devices=1,2", "compat=mine", "-cd", str(own_conf), "hydra.sweep.dir=sweep"]
+def test_a_sweep_by_its_name_with_a_folder_of_ones_own(tmp_path, own_code):
+    options = [*TWO, "trainer.devices=1,2", "compat=mine", "-cd", "my conf", "hydra.sweep.dir=sweep"]
     ended = start(BY_SCRIPT, "run", "-m", *options, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     for devices in (1, 2):
-        job = tmp_path / "sweep" / f"trainer.devices-{devices}"
-        assert results(job)["processes"] == devices
-        assert "scale: 1.25" in (job / "config.yaml").read_text()
-    assert {path.name for path in tmp_path.iterdir()} == {"sweep", "my conf"}
+        assert is_trained_with_own_code(tmp_path / "sweep" / f"trainer.devices-{devices}", devices)
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"sweep", "mine.py", "my conf"}
 
 
 @pytest.mark.slow
