@@ -3,6 +3,7 @@
 Imports no torch.
 """
 
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,15 +49,20 @@ def call_within(seconds: float, call: Callable[[], Any]) -> Any:
     return outcome["value"]
 
 
+def find_service_process() -> subprocess.Popen | None:
+    """The service that this process has started; None where it has none, or another program's (WANDB_SERVICE)."""
+    from wandb.sdk import wandb_setup
+
+    # No public name leads to the process: a test holds these, which a later W&B may change.
+    connection = getattr(wandb_setup.singleton(), "_connection", None)
+    return getattr(getattr(connection, "_proc", None), "_process", None)
+
+
 def abandon() -> None:
     """Ends the service without waiting for it: neither this program's end nor the next run of a sweep meets it."""
     import wandb
-    from wandb.sdk import wandb_setup
 
-    # No public name leads to the process. A service that is another program's (WANDB_SERVICE) is left alone.
-    connection = getattr(wandb_setup.singleton(), "_connection", None)
-    process = getattr(getattr(connection, "_proc", None), "_process", None)
-    if process is not None:
+    if (process := find_service_process()) is not None:
         process.kill()
     with suppress(Exception):  # the connection is broken: what matters is that it is forgotten
         call_within(5, wandb.teardown)
