@@ -14,14 +14,15 @@ def main() -> int:
     import runpy
 
     import lta
+    from lta.runtime.console import print_to_reader
 
     name, *settings = sys.argv[1:] or ["--help"]
     commands = find_commands()
     if name in ("--help", "-h"):
-        print(render_overview(commands))
+        print_to_reader(render_overview(commands))
         return 0
     if name == "--version":
-        print(f"lta {lta.__version__}")
+        print_to_reader(f"lta {lta.__version__}")
         return 0
     if name not in commands:
         from lta.cli.suggestions import suggest_choice

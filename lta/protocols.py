@@ -25,6 +25,7 @@ __all__ = [
     "AttentionUnit",
     "ByName",
     "Cells",
+    "Effect",
     "Features",
     "Head",
     "Images",

@@ -178,11 +178,12 @@ def test_help_and_cfg_take_under_a_second(tmp_path, flag):
     assert any(is_quick() for _ in range(3))
 
 
-def test_a_reader_who_has_enough_of_the_help_ends_it_quietly(tmp_path):
+@pytest.mark.parametrize("module", ["lta", "lta.run", "lta.dashboard"])
+def test_a_reader_who_has_enough_of_the_help_ends_it_quietly(tmp_path, module):
     read, write = os.pipe()
     os.close(read)
     ended = subprocess.run(
-        [sys.executable, "-m", "lta.run", "--help"], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", module, "--help"], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True
     )
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -24,6 +24,7 @@ from lta.cli.resolvers import is_directory_given
 from lta.cli.search_path import register_with_hydra
 from lta.cli.trust import Trust, check_dotted, trust_in, use_trust
 from lta.runtime import ranks
+from lta.runtime.console import print_to_reader
 from lta.runtime.run_directory import remove_unbegun
 from lta.runtime.signals import Stopped, requeue, signals
 
@@ -78,10 +79,10 @@ def launch(
     sys.argv[1:] = _make_config_dir_absolute(sys.argv[1:])
     use_config_dirs(find_config_dirs(sys.argv[1:]))
     if {"--help", "-h"} & set(sys.argv[1:]):
-        _print_to_whoever_reads(_render_help(config_name))
+        print_to_reader(_render_help(config_name))
         return
     if "--version" in sys.argv[1:]:
-        _print_to_whoever_reads(f"lta {lta.__version__}, Hydra {hydra.__version__}")
+        print_to_reader(f"lta {lta.__version__}, Hydra {hydra.__version__}")
         return
     full_error = os.environ.get("HYDRA_FULL_ERROR")
     failed = []
@@ -159,14 +160,6 @@ def _flags_with_values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield before, argument
         elif flag in TAKE_WORDS and equals:
             yield flag, value
-
-
-def _print_to_whoever_reads(text: str) -> None:
-    """`... --help | head` reads a part of it."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more when it ends
 
 
 def _run_foreign_job(task: Callable[[DictConfig], None], cfg: DictConfig) -> None:

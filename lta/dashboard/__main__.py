@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from lta.checks import RunError
 from lta.cli.errors import describe_error, is_user_error
 from lta.cli.plugins import CONF
+from lta.runtime.console import print_to_reader
 
 DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lta"}
 FLAGS = ("--dry-run", "--json", "--help", "-h")
@@ -39,7 +40,7 @@ def parse_settings(arguments: Sequence[str]) -> dict[str, str | None]:
 
 def dashboard(arguments: Sequence[str]) -> None:
     if {"--help", "-h"} & set(arguments):
-        print((CONF / "dashboard_help.txt").read_text().rstrip())
+        print_to_reader((CONF / "dashboard_help.txt").read_text().rstrip())
         return
     settings = parse_settings(arguments)
     # Imported here: `--help` needs none of it.

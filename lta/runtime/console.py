@@ -1,6 +1,7 @@
 """What a person reads on the screen: lines that a progress bar does not break, durations. Imports no torch."""
 
 import logging
+import os
 import sys
 
 
@@ -11,6 +12,14 @@ class ConsoleHandler(logging.Handler):
         from tqdm import tqdm
 
         tqdm.write(self.format(record), file=sys.stdout)
+
+
+def print_to_reader(text: str) -> None:
+    """`... --help | head` reads a part of it."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more when it ends
 
 
 def format_duration(seconds: float) -> str:
