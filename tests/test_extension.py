@@ -15,6 +15,7 @@ from PIL import Image
 
 import lta
 from lta.cli import plugins
+from lta.runtime.provenance import code_version
 
 EXAMPLE = Path(lta.__file__).resolve().parents[1] / "examples" / "my_attention"
 
@@ -112,6 +113,9 @@ def test_a_run_says_what_it_was_made_of(run):
     assert config["model"]["_target_"] == "my_attention.network.OneLevel"
     assert config["model"]["compat"]["_target_"] == "my_attention.compat.Cosine"
     assert "trust" not in config
+    (start,) = json.loads((run / "run.json").read_text())["starts"]
+    assert start["choices"]["compat"] == "cosine"
+    assert start["code"] != code_version(), "the package's own files count too"
     assert json.loads((run / "results.json").read_text())["complete"]
     assert set(json.loads((run / "evaluations" / "centre.json").read_text())["figures"]["middle"]) == {"top"}
 
@@ -164,6 +168,15 @@ def test_it_is_exported(run, installed, capsys, tmp_path, shapes_unchecked):
     ended = lta_run(capsys, arguments, *task_of("export"))
     assert ended.status == 0, ended.err
     assert "gives logits, probabilities, map_top: float32" in ended.out
+
+
+def test_the_report_calls_it_by_its_own_names(run, tmp_path):
+    from lta.report.__main__ import main
+
+    assert main([str(run), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "report.md").read_text()
+    assert r"one\_level cosine" in page
+    assert "stripes" in page
 
 
 def test_without_the_package_nothing_of_it_is_called(run, capsys):

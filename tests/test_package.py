@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "data": {"checks", "runtime", "transforms"},
     "training": {"checks", "data", "layers", "models", "pictures", "runtime"},
     "callbacks": {"checks", "loggers", "measures", "models", "runtime", "viz"},
-    "loggers": {"checks", "cli.migrate", "instantiate", "runtime"},
+    "loggers": {"checks", "cli.migrate", "cli.trust", "instantiate", "runtime"},
     "evaluators": {"checks", "effects", "measures", "transforms", "viz"},
     "sweep": {"checks", "cli.migrate", "runtime"},
     "cli": {"checks", "instantiate", "runtime", "sweep"},
@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "apply": {"checks", "effects", "inference", "measures", "pictures", "viz"},
     "dashboard": {"loggers"},
     "demo": {"apply", "checks", "effects", "inference", "measures", "pictures", "viz"},
-    "evaluate": {"evaluators", "inference", "instantiate", "runtime"},
+    "evaluate": {"cli.plugins", "evaluators", "inference", "instantiate", "runtime"},
     "export": {"runtime"},
     "report": {"cli.migrate", "runtime.run_directory"},
     "run": {

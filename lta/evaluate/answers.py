@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 import lta
+from lta.cli.plugins import find_own_code
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
 from lta.inference.checkpoint import read_checkpoint, restore_classifier
 from lta.instantiate import build
@@ -227,7 +228,7 @@ def write_answer(
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 1),
             "lta": lta.__version__,
-            "code": code_version(),
+            "code": code_version(find_own_code([question, {"_target_": f"{type(evaluator).__module__}.{name}"}])),
         },
     )
     write_text(folder / f"{name}.csv", _table(result.rows))

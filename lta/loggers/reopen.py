@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lta.cli.migrate import read_config
+from lta.cli.trust import current_trust
 from lta.loggers.session import Session, open_session
 from lta.runtime import ranks, run_directory
 
@@ -22,5 +23,7 @@ def reopen_session(directory: Path, wanted: bool) -> Iterator[Session]:
         if ranks.is_first():
             print(f"W&B: nothing is sent, since {directory} is still being run: ask again when it has ended")
         node = None
+    if node is not None:
+        current_trust().check({"logger": {"wandb": node}}, path)
     with open_session([node], directory) as session:
         yield session

@@ -5,6 +5,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from lta.cli.plugins import find_own_code
 from lta.cli.settings import check_settings
 from lta.instantiate import build, build_each, plain
 from lta.runtime import run_directory
@@ -59,7 +60,13 @@ def train(cfg: DictConfig, directory: Path) -> None:
     if trainer.is_global_zero:
         asked = HydraConfig.get()
         run_directory.begin(
-            directory, plain(cfg), asked.overrides.task, bool(cfg.resume), trainer.precision, asked.runtime.choices
+            directory,
+            plain(cfg),
+            asked.overrides.task,
+            bool(cfg.resume),
+            trainer.precision,
+            asked.runtime.choices,
+            find_own_code(plain(cfg)),
         )
     with open_session(cfg.logger.values(), directory, plain(cfg)) as session:
         trainer.loggers = session.loggers

@@ -103,13 +103,14 @@ def begin(
     resumed: bool,
     precision: str,
     choices: Mapping[str, Any],
+    own_code: Sequence[Path] = (),
 ) -> None:
     """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit, machine, precision.
 
     `overrides` are what was asked for on the command line; `choices`, what was chosen from each group of conf/, are recorded
-    with the first start: a resumed run keeps its configuration, whatever its command would have chosen. Raises ValueError
-    where the directory already holds a run and this is no resume: nothing is overwritten. To be called by the process that
-    holds the directory's lock.
+    with the first start: a resumed run keeps its configuration, whatever its command would have chosen. `own_code`:
+    files and folders beside lta's that the version of the code is of. Raises ValueError where the directory already holds
+    a run and this is no resume: nothing is overwritten. To be called by the process that holds the directory's lock.
     """
     from importlib.metadata import version  # here, as it takes its time
 
@@ -127,7 +128,7 @@ def begin(
             **({} if resumed else {"choices": _select_choices(choices)}),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "lta": lta.__version__,
-            **source_state(),
+            **source_state(own_code),
             "python": platform.python_version(),
             "libraries": {name: version(name) for name in LIBRARIES},
             "machine": describe_machine(),
