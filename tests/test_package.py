@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "demo": {"apply", "checks", "effects", "inference", "measures", "pictures", "viz"},
     "evaluate": {"cli.plugins", "evaluators", "inference", "instantiate", "runtime"},
     "export": {"runtime"},
-    "report": {"cli.migrate", "runtime.run_directory"},
+    "report": {"cli.migrate", "runtime.files", "runtime.run_directory"},
     "run": {
         "callbacks",
         "cli",
