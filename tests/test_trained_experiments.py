@@ -117,6 +117,7 @@ def test_one_step_of_training(name, measured, tmp_path):
         build(cfg.preprocess, **({"cache": measured} if "cache" in cfg.preprocess else {})),
         build(cfg.augment),
         build(cfg.recipe),
+        build(cfg.loss),
         data.class_names,
     )
     classifier.fit_input(data.train.images)
