@@ -94,7 +94,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
                 print(summary.render_text(results, directory, defaults))
             others = {name: evaluator for name, evaluator in evaluators.items() if name not in defaults}
             found |= answers.answer_all(network, others, classifier, data, question)
-            session.send_answers(found)
+            session.send_answers({name: result for name, result in found.items() if name in evaluators})
             session.send_checkpoints()
         except BaseException:
             end_processes(trainer)
