@@ -4,7 +4,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help install run reproduce test test-slow test-all coverage lint docs bench bench-compare
 
-TABLES := $(shell sed -n '/^tables:/,/^rows:/s/^  \([a-z0-9]*\):.*/\1/p' experiments/rows.yaml)
+TABLES := cifar10 cifar100 svhn cub200 ladder control air small
 SEEDS ?= 0,1,2
 ifneq ($(filter reproduce,$(MAKECMDGOALS)),)
   ifneq ($(words $(TABLE)) $(filter $(TABLES),$(TABLE)),1 $(TABLE))
@@ -28,9 +28,10 @@ run: install  ## train vgg_att3 (pc) on digit_scenes and show what it attends to
 reproduce: install  ## every row of one of the paper's tables, with seeds: TABLE=cifar10 [SEEDS=0,1,2] [ARGS='recipe.epochs=30']
 	$(BIN)/python -m lta.run -m 'experiment=glob($(TABLE)_*)' 'seed=choice($(SEEDS))' $(ARGS)
 
-lint: install  ## ruff: what it finds wrong, and the format
+lint: install  ## ruff: what it finds wrong, and the format; basedpyright: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python --level error
 
 docs: install  ## the documentation, in docs/_build/html: offline, and a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html

@@ -9,7 +9,7 @@ Importing this costs torch and NumPy, and no other part of lta.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeGuard, TypeVar
 
 import numpy as np
@@ -193,6 +193,15 @@ class QueriedNetwork(Network, Protocol):
         ...
 
 
+class Preprocess(Protocol):
+    """An `nn.Module` from uint8 pictures, or floats from 0 to 255, to what a network sees. What `fit` measures on the
+    training pictures, uint8 (n, height, width, 3), is kept in its state_dict."""
+
+    def __call__(self, images: Tensor, /) -> Tensor: ...
+
+    def fit(self, images: Images, /) -> None: ...
+
+
 class TrainedClassifier(Protocol):
     """A network with its preprocessing, as `lta.load` gives it: uint8 pictures in, `NetworkOutput` out.
 
@@ -203,7 +212,7 @@ class TrainedClassifier(Protocol):
     def network(self) -> Network: ...
 
     @property
-    def preprocess(self) -> Callable[[Tensor], Tensor]: ...
+    def preprocess(self) -> nn.Module: ...
 
     @property
     def class_names(self) -> Sequence[str]: ...
@@ -316,7 +325,16 @@ class Splits(Protocol):
     @property
     def watched_splits(self) -> Mapping[str, Split]: ...
 
+    def choose_examples(self, count: int, /) -> tuple[Split, np.ndarray]:
+        """The first watched split, and `count` positions in it: always the same, evenly many of each class."""
+        ...
+
     def read(self) -> None: ...
+
+
+def get_splits(trainer: Any) -> Splits:
+    """The data module that Lightning's trainer works on; its class does not declare it."""
+    return trainer.datamodule
 
 
 def list_missing(given: object, contract: type) -> list[str]:

@@ -29,7 +29,7 @@ def from_segmentation(name: str, segmenter: str, device: torch.device, attention
 
     refuse_network_settings(attention, f"segmentation={name}")
     checks.require_choice("segmenter", segmenter, list_models(segmentation))
-    weights = get_model_weights(segmenter).DEFAULT
+    weights: Any = get_model_weights(segmenter)["DEFAULT"]
     classes = weights.meta["categories"]
     checks.require_choice("segmentation", name, classes[1:])  # the first is the background
     place = f"{torch.hub.get_dir()}/checkpoints"

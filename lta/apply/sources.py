@@ -44,7 +44,7 @@ def from_network(checkpoint: str, which: str, device: torch.device, attention: M
     def compute_attention(picture: Picture) -> Attended:
         seen = run_at_scales(classifier, picture.on_white, attention["scales"], queries)
         share, index = seen.probabilities.max(0)
-        mask, said = make_mask(seen.maps, picture, attention | {"levels": levels})
+        mask, said = make_mask(seen.maps, picture, {**attention, "levels": levels})
         named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
         return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
 

@@ -1,5 +1,6 @@
 """A fixed panel of pictures and their attention maps, drawn as training goes on."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from lta import checks
 from lta.measures.map_statistics import total_variation
-from lta.runtime.files import replace_file
+from lta.protocols import get_splits
 from lta.viz.colour import UPSAMPLING
 from lta.viz.panel import Example, panel
 
@@ -73,9 +74,9 @@ class AttentionMaps(pl.Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage != "fit":
             return
-        if trainer.datamodule is None:
+        if getattr(trainer, "datamodule", None) is None:
             raise ValueError(f"{KEY} chooses its pictures from a data module: give trainer.fit one, or leave it out")
-        self._split, index = trainer.datamodule.choose_examples(self.images)
+        self._split, index = get_splits(trainer).choose_examples(self.images)
         self._index = torch.from_numpy(index)
         self._drawn, self._maps = None, {}
 
@@ -113,14 +114,14 @@ class AttentionMaps(pl.Callback):
         epoch = trainer.current_epoch
         maps, predicted, confidence = self._compute_maps(trainer, pl_module)
         if trainer.is_global_zero:
-            names = trainer.datamodule.class_names
+            names = get_splits(trainer).class_names
             pictures = self._split.take(self._index.numpy())
             examples = [
                 Example(
                     image=pictures.images[i],
                     maps={level: attn[i].numpy() for level, attn in maps.items()},
-                    label=names[pictures.labels[i]],
-                    predicted=names[predicted[i]],
+                    label=names[int(pictures.labels[i])],
+                    predicted=names[int(predicted[i])],
                     confidence=confidence[i].item(),
                 )
                 for i in range(len(self._index))
@@ -164,8 +165,10 @@ class AttentionMaps(pl.Callback):
     def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
         sheet = panel(examples, f"epoch {epoch}", self.upsampling)
         path = self._path(trainer, epoch)
-        with replace_file(path, one_writer=True) as file:
-            sheet.save(file, format="PNG", compress_level=3)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.part")
+        sheet.save(unfinished, format="PNG", compress_level=3)
+        os.replace(unfinished, path)
         self._panel = Panel(epoch, sheet, examples, self.upsampling)
 
     def _path(self, trainer: pl.Trainer, epoch: int) -> Path:

@@ -6,6 +6,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from lta.protocols import get_splits
+
 
 class RunCheckpoint(ModelCheckpoint):
     """`<default_root_dir>/checkpoints/<filename>.ckpt`: after every epoch, or, with `monitor`, of its lowest value.
@@ -30,15 +32,18 @@ class RunCheckpoint(ModelCheckpoint):
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir).resolve() / "checkpoints")
-        if (self.monitor or "").startswith("val/") and trainer.datamodule.val is None:
+        if (self.monitor or "").startswith("val/") and get_splits(trainer).val is None:
             self.save_top_k = 0
         super().setup(trainer, module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The run directory may have been moved since: Lightning would then forget which one was the best."""
 
+        directory = self.dirpath
+        assert directory is not None, "setup comes first"
+
         def move_path(path: str) -> str:
-            return str(Path(self.dirpath) / Path(path).name) if path else path
+            return str(Path(directory) / Path(path).name) if path else path
 
         moved = {name: move_path(state_dict[name]) for name in ("best_model_path", "last_model_path", "kth_best_model_path")}
         best = {move_path(path): score for path, score in state_dict["best_k_models"].items()}

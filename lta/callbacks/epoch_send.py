@@ -7,6 +7,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from lta.callbacks.attention_maps import AttentionMaps, Panel
 from lta.callbacks.epoch_log import EpochLog
+from lta.callbacks.find import find_callbacks
 from lta.loggers.logged import LoggedRows
 from lta.loggers.rows import read_logged_rows, send_row
 
@@ -29,7 +30,7 @@ class EpochSend(Checkpoint):
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
             self._held = None
-        if trainer.loggers and not any(isinstance(callback, EpochLog) for callback in trainer.callbacks):
+        if trainer.loggers and not any(find_callbacks(trainer, EpochLog)):
             raise ValueError("callbacks.epoch_log=null leaves callbacks.epoch_send nothing to send: set it to null too")
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -69,9 +70,9 @@ class EpochSend(Checkpoint):
 
 
 def _find_epoch_log(trainer: pl.Trainer) -> EpochLog:
-    return next(callback for callback in trainer.callbacks if isinstance(callback, EpochLog))
+    return next(find_callbacks(trainer, EpochLog))
 
 
 def _panel(trainer: pl.Trainer, epoch: int) -> Panel | None:
-    maps = (callback for callback in trainer.callbacks if isinstance(callback, AttentionMaps))
+    maps = find_callbacks(trainer, AttentionMaps)
     return next((panel for callback in maps if (panel := callback.get_panel(trainer, epoch))), None)

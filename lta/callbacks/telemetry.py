@@ -1,7 +1,7 @@
 """Numbers on the attention maps of the whole validation set, and on the gradient that reaches the query."""
 
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from lta import checks
 from lta.measures.map_statistics import agreement, centre_bias, entropy, peak
 from lta.models.output import NetworkOutput
+from lta.protocols import Network
 
 
 class AttentionTelemetry(pl.Callback):
@@ -41,7 +42,7 @@ class AttentionTelemetry(pl.Callback):
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # From no images at all: a process that has none takes part in the sum too.
-        self._names = tuple(statistics({level: torch.zeros(0, 1, 1) for level in pl_module.network.levels}))
+        self._names = tuple(statistics({level: torch.zeros(0, 1, 1) for level in cast("Network", pl_module.network).levels}))
         # Double precision where there is one: thousands of images are added up.
         dtype = torch.float32 if pl_module.device.type == "mps" else torch.float64
         self._sums = torch.zeros(len(self._names) + 1, dtype=dtype, device=pl_module.device)

@@ -21,7 +21,6 @@ PARTS = {
     "augment",
     "recipe",
     "schedule",
-    "loss",
     "author",
     "trainer",
     "logger",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
+from typing import Any, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -125,7 +126,8 @@ def _check_trust(cfg: DictConfig) -> Trust:
     use_config_dirs(folders)
     try:
         trust = trust_in(conf_roots()).also(check_dotted(cfg.get("trust")))
-        trust.check(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
+        config = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False))
+        trust.check(config)
     except ValueError:
         if ranks.is_first() and HydraConfig.get().job.config_name == RUN and not is_directory_given():
             remove_unbegun(Path(HydraConfig.get().runtime.output_dir))

@@ -158,13 +158,14 @@ def find_own_code(config: Any) -> list[Path]:
     """
     names = {name.partition(".")[0] for name in _iter_targets(config)} - VERSIONED - set(sys.stdlib_module_names)
     for root in installed_roots():
-        names |= root.own if names & root.own else set()
+        own = root.own or frozenset()
+        names |= own if names & own else set()
     places: list[Path] = []
     for name in sorted(names):
         spec = find_spec(name)
         if spec is not None:
             folders = [Path(place) for place in spec.submodule_search_locations or ()]
-            places += folders or [Path(spec.origin)] * bool(spec.origin)
+            places += folders or ([Path(spec.origin)] if spec.origin else [])
     return places + [file for root in _config_dirs for file in root.files()]
 
 

@@ -1,6 +1,7 @@
 """`python -m lta.dashboard`: save the W&B dashboard of a project, or print what would be saved."""
 
 import sys
+from typing import Any
 
 from lta.cli.safe_path import clean_import_path
 
@@ -19,7 +20,7 @@ DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lt
 FLAGS = ("--dry-run", "--json", "--help", "-h")
 
 
-def parse_settings(arguments: Sequence[str]) -> dict[str, str | None]:
+def parse_settings(arguments: Sequence[str]) -> dict[str, Any]:
     """The settings of a command line; raises RunError where one can't be."""
     settings = dict(DEFAULTS)
     for argument in arguments:

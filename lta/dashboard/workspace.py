@@ -84,14 +84,16 @@ def _panel(panel: shown.Panel) -> Any:
         case shown.Bars():
             return wr.BarPlot(title=panel.title, metrics=list(panel.figures), **over_seeds)
         case shown.Images():
-            axes = {"grid_x_axis": "step", "grid_y_axis": "index"} if panel.by_step else {"gallery_axis": "run"}
+            axes: dict[str, Any] = {"grid_x_axis": "step", "grid_y_axis": "index"}
+            axes = axes if panel.by_step else {"gallery_axis": "run"}
             return wr.MediaBrowser(title=panel.title, media_keys=list(panel.keys), **axes)
         case shown.Table():
             return wr.WeavePanelSummaryTable(table_name=panel.key)
         case shown.Coordinates():
             chosen = [(key.rpartition(".")[2], wr.Config(key)) for key in panel.settings]
             found = [(key, wr.SummaryMetric(key)) for key in panel.figures]
-            columns = [wr.ParallelCoordinatesPlotColumn(metric=metric, display_name=name) for name, metric in chosen + found]
+            column = wr.ParallelCoordinatesPlotColumn  # pyright: ignore[reportPrivateImportUsage] documented, not listed
+            columns = [column(metric=metric, display_name=name) for name, metric in chosen + found]
             return wr.ParallelCoordinatesPlot(title=panel.title, columns=columns)
         case shown.Differences():
             return wr.RunComparer(diff_only="split")

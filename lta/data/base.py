@@ -35,6 +35,10 @@ class ImageData(pl.LightningDataModule, ABC):
     follows, under that name: to be looked at, never to select on.
     """
 
+    train: Split
+    val: Split | None
+    test: Split
+
     def __init__(self, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0):
         super().__init__()
         checks.require_whole_number("data.batch_size", batch_size, least=1)
@@ -42,17 +46,19 @@ class ImageData(pl.LightningDataModule, ABC):
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self.class_names: tuple[str, ...] = ()
         self.coding: str | None = None
-        self.train: Split | None = None
-        self.val: Split | None = None
-        self.test: Split | None = None
         self.test_each_epoch = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the splits are there."""
+        return hasattr(self, "train")
 
     @abstractmethod
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
         """Class names, then train, val (None where `val_size` is 0) and test. Called once a process."""
 
     def setup(self, stage: str | None = None) -> None:
-        if self.train is None:
+        if not self.is_read:
             self.class_names, self.train, self.val, self.test = self.load()
 
     def read(self) -> None:
@@ -86,7 +92,8 @@ class ImageData(pl.LightningDataModule, ABC):
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width)"""
-        return tuple(self.train.images.shape[1:3])
+        height, width = self.train.images.shape[1:3]
+        return height, width
 
     def train_dataloader(self) -> DataLoader:
         return self._make_loader("train", self.train, self.batch_size, shuffle=True)

@@ -1,7 +1,7 @@
 """Whole batches out of images that lie in memory: one gather a batch, no per-image work."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,11 +27,15 @@ class Split(NamedTuple):
     side_labels: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "Split":
-        return Split(*(None if part is None else part[index] for part in self))
+        return self._replace(images=self.images[index], **self._select(index))
 
     def view(self, index: np.ndarray) -> "Split":
         """The same without a copy of the images, for large parts."""
-        return Split(Rows(self.images, index), *(None if part is None else part[index] for part in self[1:]))
+        return self._replace(images=Rows(self.images, index), **self._select(index))
+
+    def _select(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of those images, but the images."""
+        return {name: part[index] for name, part in self._asdict().items() if part is not None and name != "images"}
 
 
 class EpochBatches(Sampler[np.ndarray]):
@@ -96,6 +100,6 @@ def batch_loader(split: Split, batches: EpochBatches, pin_memory: bool = False) 
     )
 
 
-def _keep_batch(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _keep_batch(batch: Any) -> Any:
     """A batch comes as one piece: there is nothing to collate."""
     return batch

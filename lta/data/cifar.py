@@ -51,6 +51,8 @@ class CIFAR(ImageData):
     "official", or "image-folder copy (...)", whose figures can't be compared with published ones.
     """
 
+    name: str
+
     def __init__(
         self,
         name: str = "cifar10",
@@ -74,7 +76,7 @@ class CIFAR(ImageData):
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded, unpacked or decoded here, the others find ready."""
-        if self.train is None:
+        if not self.is_read:
             if self._find_data() is None and self.download:
                 download_file(self._packed_data.archive, self.root, self._describe_missing(), TIMEOUT)
             kind, place = self._find_data() or self._refuse()

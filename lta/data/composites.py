@@ -157,7 +157,8 @@ def _read_masked_image(root: Path, listing: Listing, number: int, size: tuple[in
     opened = open_fitting_mask(root, listing.images[number], listing.masks[number], threshold)
     picture = open_rgb(root / listing.images[number])
     factor = max(max(picture.size) / (DETAIL * max(size)), 1.0)
-    smaller = tuple(max(1, round(side / factor)) for side in picture.size)
+    width, height = (max(1, round(side / factor)) for side in picture.size)
+    smaller = (width, height)
     return Shown(
         np.asarray(picture.resize(smaller, Image.Resampling.BICUBIC)),
         np.asarray(opened.resize(smaller, Image.Resampling.BOX)) >= 128,
@@ -187,9 +188,10 @@ def _cut_object(picture: Shown) -> Image.Image:
 def _scale_object(whole: Image.Image, longer: float) -> np.ndarray:
     """float32 (rows, columns, 4), the longer side `longer` pixels: colour times opacity, 0 to 255, and opacity, 0 to 1."""
     factor = longer / max(whole.size)
-    scaled = whole.resize(tuple(max(1, round(side * factor)) for side in whole.size), Image.Resampling.BILINEAR)
+    width, height = (max(1, round(side * factor)) for side in whole.size)
+    scaled = whole.resize((width, height), Image.Resampling.BILINEAR)
     planes = np.frombuffer(scaled.tobytes(), np.uint8).reshape(scaled.height, scaled.width, 4)
-    return planes * np.float32([1, 1, 1, 1 / 255])
+    return planes * np.array([1, 1, 1, 1 / 255], np.float32)
 
 
 def _cut_piece(rng: np.random.Generator, whole: np.ndarray) -> np.ndarray:
@@ -228,6 +230,7 @@ def _choose_place(
             best, hidden = tried, share
         if share <= 0.5:
             break
+    assert best is not None
     return best
 
 

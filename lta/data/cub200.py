@@ -77,7 +77,7 @@ class CUB200(ImageData):
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded, unpacked or decoded here, the others find ready."""
-        if self.train is None:
+        if not self.is_read:
             provide(PACKED, self.root, self.download)
             self.setup()
 

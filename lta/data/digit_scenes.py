@@ -63,8 +63,8 @@ class DigitScenes(ImageData):
         self.scenes_seed = scenes_seed
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
-        made = {name: make_scenes(name, size, self.scenes_seed) if size else None for name, size in self.sizes.items()}
-        return tuple(str(digit) for digit in range(10)), made["train"], made["val"], made["test"]
+        made = {name: make_scenes(name, size, self.scenes_seed) for name, size in self.sizes.items() if size}
+        return tuple(str(digit) for digit in range(10)), made["train"], made.get("val"), made["test"]
 
 
 def make_scenes(split: str, size: int, seed: int = 0, sources: np.ndarray | None = None) -> Split:
@@ -102,6 +102,7 @@ def load_source_digits() -> Digits:
     from sklearn.datasets import load_digits  # slow to import, needed by this data set alone
 
     bunch = load_digits()
+    assert not isinstance(bunch, tuple)
     rest, test = stratified_split(bunch.target, 400, seed=0)
     train, val = stratified_split(bunch.target[rest], 200, seed=0)
     return Digits(bunch.images / 16, bunch.target, {"train": rest[train], "val": rest[val], "test": test})

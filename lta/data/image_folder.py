@@ -11,8 +11,9 @@ import numpy as np
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
-from lta.data.image_cache import EXTENSIONS, Cache, read_images
+from lta.data.image_cache import EXTENSIONS, read_images
 from lta.data.splits import stratified_split
+from lta.runtime.cache import Cache
 
 log = logging.getLogger(__name__)
 

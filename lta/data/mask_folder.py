@@ -10,9 +10,10 @@ from lta import checks
 from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.evaluation_data import FolderToLookAt
-from lta.data.image_cache import Cache, read_images
+from lta.data.image_cache import read_images
 from lta.data.image_folder import parse_image_size
 from lta.data.masked_pictures import FITS, compute_crop_boxes, join_names, list_masked_images, read_masks
+from lta.runtime.cache import Cache
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class MaskFolder(FolderToLookAt):
         if not there.all():
             lost = [listing.masks[number] for number in np.flatnonzero(~there)]
             cut = f"cut to {self.size[0]}x{self.size[1]} (data.fit={self.fit})"
-            said = f"{root}: {len(lost)} of {len(there)} masks are empty once {cut}: {join_names(lost)}"
+            said = f"{root}: {len(lost)} of {len(listing.masks)} masks are empty once {cut}: {join_names(lost)}"
             if self.on_empty == "error" or not there.any():
                 raise DataError(f"{said}; choose a larger data.image_size, another data.fit, or data.on_empty=skip")
             log.info("%s; left out", said)

@@ -143,13 +143,14 @@ def read_upright_size(file: Path) -> tuple[int, int]:
     """(width, height) of a picture as its EXIF orientation has it."""
     with Image.open(file, formats=FORMATS) as image:
         turned = image.getexif().get(ORIENTATION, 1) >= 5
-        return image.size[::-1] if turned else image.size
+        width, height = image.size
+        return (height, width) if turned else (width, height)
 
 
 def reduce_mask(mask: Image.Image, size: tuple[int, int], box: Sequence[int]) -> Image.Image:
     """To `size` (height, width) by area averages: half-covered pixels are half grey, so that nothing is shifted."""
     left, top, width, height = box
-    return mask.resize(size[::-1], Image.Resampling.BOX, (left, top, left + width, top + height))
+    return mask.resize((size[1], size[0]), Image.Resampling.BOX, (left, top, left + width, top + height))
 
 
 def join_names(names: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ def share_images(images: np.ndarray, name: str, folder: Path | None) -> np.ndarr
     if folder is None or images.nbytes < SMALLEST:
         return images
     images = np.ascontiguousarray(images)
-    digest = hashlib.blake2b(images, digest_size=10).hexdigest()
+    digest = hashlib.blake2b(images.data, digest_size=10).hexdigest()
     path = folder / f"{name}-{'x'.join(map(str, images.shape[:3]))}-{digest}.npy"
     try:
         if not _is_there(path, images):

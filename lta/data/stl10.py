@@ -59,7 +59,7 @@ class STL10(ImageData):
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded or unpacked here, the others find ready."""
-        if self.train is None:
+        if not self.is_read:
             provide(_make_packed(), self.root, self.download)
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:

@@ -56,14 +56,15 @@ class SVHN(ImageData):
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded here, the others find."""
-        if self.train is None and self.download:
+        if not self.is_read and self.download:
             for file in self._list_missing():
                 download_file(file, self._find_place(), self._describe_missing(), TIMEOUT)
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
         if self._list_missing():
             self._refuse()
-        paths = {part: find_path(self.root, NAME, file.name) for part, file in self._list_files().items()}
+        found = {part: find_path(self.root, NAME, file.name) for part, file in self._list_files().items()}
+        paths = {part: path for part, path in found.items() if path is not None}
         for part, file in self._list_files().items():
             check_file(paths[part], file, "file")
         cache = cache_folder(self.cache, "data.cache")

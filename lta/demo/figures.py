@@ -114,6 +114,7 @@ def _encode_data_url(pixels: UInt8[Tensor, "channels rows columns"]) -> str:
 
 
 def _stack_alpha(shown: Picture) -> Tensor:
+    assert shown.alpha is not None
     return _to_tensor(np.dstack([shown.rgb.permute(1, 2, 0).numpy(), shown.alpha.numpy()]))
 
 

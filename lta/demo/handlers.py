@@ -153,7 +153,7 @@ class Handlers:
 
 
 def _describe_query(visit: Visit, seen: Seen, query: str) -> str:
-    if query != OTHER or visit.other is None:
+    if query != OTHER or visit.given is None or visit.other is None:
         return ""
     if any(seen is own for own in visit.given.seen):
         return f"It ignores the query of {visit.other.name}."

@@ -19,7 +19,6 @@ from lta.inference.windows import Seen, check_scales, run_at_scales
 from lta.pictures.find import name_out
 from lta.pictures.read import Picture
 from lta.pictures.write import write_image
-from lta.protocols import Effect
 
 OWN, OTHER = "this picture", "the other picture"
 """Whose query the networks are asked with."""
@@ -39,7 +38,7 @@ class Workshop(NamedTuple):
     `folder`."""
 
     networks: tuple[Network, ...]
-    effects: Mapping[str, Effect]
+    effects: Mapping[str, partial]
     scales: Sequence[int]
     most: Limits
     folder: Path
@@ -76,12 +75,13 @@ class Workshop(NamedTuple):
 
         While an effect's values are moved the last mask is taken again. Raises ValueError where a value can't be.
         """
-        seen = select_seen(visit, number, asked.query)
+        seen, given = select_seen(visit, number, asked.query), visit.given
+        assert given is not None, "there is a picture"
         kept = visit.masks.get(number)
         if kept is None or kept[0][0] is not seen or kept[0][1] != asked.attention:
-            kept = (seen, dict(asked.attention)), self._make_mask(number, seen, visit.given.preview, asked)
+            kept = (seen, dict(asked.attention)), self._make_mask(number, seen, given.preview, asked)
             visit.masks[number] = kept
-        return self._apply_effect(visit.given.preview, kept[1], asked), kept[1].said
+        return self._apply_effect(given.preview, kept[1], asked), kept[1].said
 
     def save(self, given: Given, seen: Seen, number: int, asked: Asked) -> Path:
         """The effect on all of the picture's pixels, in a file named as lta.apply names it, in a folder of its own."""
@@ -107,4 +107,5 @@ class Workshop(NamedTuple):
 def select_seen(visit: Visit, number: int, query: str) -> Seen:
     """By one of the networks, with its own query or, where that was asked for and changes anything, the other picture's."""
     swapped = visit.swapped[number] if query == OTHER and visit.swapped else None
+    assert visit.given is not None, "there is a picture"
     return visit.given.seen[number] if swapped is None else swapped

@@ -108,10 +108,11 @@ class Page:
         results = [view[part] for view in self.views for part in ("result", "said")]
         whole = [*results, *(view[part] for view in self.views for part in ("save", "seen"))]
         others = [self.other, self.query, *whole]
-        silent = {"show_progress": "hidden", "api_visibility": "private"}
-        at_once = {**silent, "concurrency_limit": None}
-        private = {"show_progress": "minimal", "api_visibility": "private"}
-        one_by_one = {**private, "concurrency_id": "whole pictures", "concurrency_limit": 1}  # these fill the memory
+        silent: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        at_once: dict[str, Any] = {**silent, "concurrency_limit": None}
+        private: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+        # Whole pictures fill the memory.
+        one_by_one: dict[str, Any] = {**private, "concurrency_id": "whole pictures", "concurrency_limit": 1}
 
         self.effect.change(show_only_chosen(list(self.boxes)), self.effect, list(self.boxes.values()), **at_once)
         for values in self.values.values():
@@ -123,7 +124,7 @@ class Page:
         self.gallery.click(do.choose_example, state, [self.given, *whole], **private)
         if self.examples:
             self.blocks.load(do.show_first_example, state, [self.given, *whole], **private)
-        self.query.input(do.query, state, whole, **private)
+        self.query.input(do.change_query, state, whole, **private)
         self.other_file.upload(do.upload_other, [self.other_file, *state], [self.other_file, *others], **one_by_one)
         self.other_gallery.click(do.choose_other_example, state, others, **private)
         for number, view in enumerate(self.views):

@@ -24,7 +24,8 @@ def serve_page(page: Any, host: str, port: int, most: Limits) -> Iterator[str]:
     hosts = None if host == EVERYWHERE else {host, *LOOPBACK}
     gate = Middleware(Gate, hosts=hosts, largest=most.bytes)
     font = ["system-ui", "sans-serif"]
-    theme = gr.themes.Default(primary_hue="blue", font=font, font_mono=["ui-monospace", "monospace"])
+    themes = gr.themes  # pyright: ignore[reportPrivateImportUsage] documented, not listed
+    theme = themes.Default(primary_hue="blue", font=font, font_mono=["ui-monospace", "monospace"])
     theme.set(body_text_color_subdued="*neutral_600", block_info_text_color="*neutral_600")  # its own are hard to read
     try:
         _, address, _ = page.launch(

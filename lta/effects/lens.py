@@ -121,6 +121,7 @@ class _Lens:
         return result
 
     def _sample_grid(self, top: int, bottom: int) -> Float[Tensor, "3 rows width"]:
+        assert self.grid is not None, "there are large discs"
         rows = torch.arange(top // 2 - 1, -(-bottom // 2) + 1).clamp(0, self.grid.shape[1] - 1)  # to interpolate, one more
         return _double_size(self.grid[:, rows], (2 * len(rows), self.amount.shape[1]))[:, 2 : 2 + bottom - top]
 

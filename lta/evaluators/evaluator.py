@@ -71,7 +71,7 @@ def labels_for(classifier: TrainedClassifier, data: Splits, labels: np.ndarray) 
     if tuple(data.class_names) == tuple(classifier.class_names):
         return labels
     known = {name: number for number, name in enumerate(classifier.class_names)}
-    present = sorted({data.class_names[label] for label in np.unique(labels)})
+    present = sorted({data.class_names[int(label)] for label in np.unique(labels)})
     if unknown := [name for name in present if name not in known]:
         raise NotApplicable(
             f"the data have the class {unknown[0]}, which this network does not know; it knows "

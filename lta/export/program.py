@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 import lta
 from lta.export import check
+from lta.protocols import TrainedClassifier
 from lta.runtime.files import replace_file
 
 FORMATS = {"onnx": ".onnx", "torch_export": ".pt2"}
@@ -72,14 +73,15 @@ def check_installed(form: str) -> None:
         raise ValueError(f"format={form} needs: pip install lta[export]")
 
 
-def export(classifier: nn.Module, form: str, path: Path, origin: Mapping[str, Any]) -> list[str]:
+def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping[str, Any]) -> list[str]:
     """Writes the file, once it was found to give what the network gives; returns what is to be said of it.
 
     `classifier` is one of `lta.load`. The file says of itself, as JSON: what `origin` holds, the version of lta, the names
     of the classes, the picture size as (height, width), whether larger ones are taken, and the levels. A file that is there
     is replaced, whole. Raises ValueError where the network can't be exported, or the file would differ (TOLERANCE).
     """
-    height, width = size = tuple(classifier.hparams["image_size"])
+    height, width = classifier.hparams["image_size"]
+    size = (height, width)
     model = Exportable(classifier.preprocess, classifier.network)
     if form == "onnx" and 4 * sum(weights.numel() for weights in model.state_dict().values()) > LARGEST:
         raise ValueError("format=onnx ends at 2 GiB, which this network is above; choose format=torch_export")
@@ -151,14 +153,16 @@ class _VectorsAsColumns(TorchFunctionMode):
 def to_onnx(traced: Traced, outputs: Sequence[str], facts: Mapping[str, Any]) -> bytes:
     import onnx
 
-    model = torch.onnx.export(
+    written = torch.onnx.export(
         traced.program,
         dynamo=True,
         verbose=False,
         input_names=["images"],
         output_names=list(outputs),
         dynamic_shapes=(traced.axes,),
-    ).model_proto
+    )
+    assert written is not None, "it is a program, for no file"
+    model = written.model_proto
     graph = model.graph
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         part.ClearField("metadata_props")  # torch's notes on where each step came from

@@ -53,6 +53,7 @@ class DotProduct(Compatibility):
         self.scale = 1 / math.sqrt(channels) if scaled else 1.0
 
     def score(self, positions, query):
+        assert query is not None
         return inner_product(positions, query * self.scale)
 
 
@@ -84,6 +85,7 @@ class Additive(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
+        assert query is not None
         return torch.tanh(to_full_precision(positions) + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
 
 
@@ -115,6 +117,7 @@ class Frozen(Compatibility):
     def __init__(self, channels: int, scale: float = 2.0):
         super().__init__()
         checks.require_number("compat.scale", scale, 0, 100, without_low=True)
+        self.weight: Tensor
         self.register_buffer("weight", torch.randn(channels) * scale / math.sqrt(channels))
 
     def score(self, positions, query):

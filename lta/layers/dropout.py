@@ -1,6 +1,6 @@
 """ReLU followed by dropout, on the CPU in one pass that keeps nothing but its result. What it computes is torch's."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -26,17 +26,19 @@ class Layers(nn.Sequential):
     def forward(self, x: Tensor | Proxy) -> Tensor | Proxy:
         if not self.training or is_traced(x):
             return super().forward(x)
+        assert isinstance(x, Tensor)
+        values: Tensor = x
         layers = list(self)
         place = 0
         while place < len(layers):
             pair = layers[place : place + 2]
-            if _is_fusable(pair) and is_applicable(x, pair[1].p):
-                x = relu_dropout(x, pair[1].p, pair[0].inplace)
+            if _is_fusable(pair) and is_applicable(values, pair[1].p):
+                values = relu_dropout(values, pair[1].p, pair[0].inplace)
                 place += 2
             else:
-                x = layers[place](x)
+                values = layers[place](values)
                 place += 1
-        return x
+        return values
 
 
 def relu_dropout(x: Tensor, rate: float, inplace: bool = False) -> Tensor:
@@ -60,7 +62,7 @@ def is_applicable(x: Tensor, rate: float) -> bool:
     return dense and 0 < _count_kept(rate) < LEVELS
 
 
-def _is_fusable(pair: list[nn.Module]) -> bool:
+def _is_fusable(pair: list[nn.Module]) -> TypeGuard[tuple[nn.ReLU, nn.Dropout]]:
     if len(pair) < 2 or type(pair[0]) is not nn.ReLU or type(pair[1]) is not nn.Dropout or not pair[1].training:
         return False
     return not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks for m in pair)

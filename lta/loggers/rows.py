@@ -1,7 +1,7 @@
 """An epoch's row and pictures to one logger, and what a logger has already of a run that is resumed."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -38,7 +38,8 @@ def send_row(logger: Logger, epoch: int, metrics: Mapping[str, float], pictures:
 
         # W&B numbers rows itself and draws over `epoch`; other loggers take the epoch as their step.
         strips = [wandb.Image(strip, caption=caption) for strip, caption in pictures.strips()] if pictures else None
-        logger.log_metrics({**metrics, **({"attention/panel": strips} if strips else {}), "epoch": epoch})
+        row: dict[str, Any] = {**metrics, **({"attention/panel": strips} if strips else {}), "epoch": epoch}
+        logger.log_metrics(row)
         return
     logger.log_metrics(dict(metrics), step=epoch)
     if isinstance(logger, TensorBoardLogger):

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 MODES = ("auto", "online", "offline")
 
-PRIVATE = {
+PRIVATE: dict[str, Any] = {
     "x_disable_meta": True,  # host, user's paths, command line, executable; system metrics stay
     "host": "",
     "disable_git": True,  # the remote's address; the commit is in the configuration
@@ -148,7 +148,7 @@ def _init(mode: str, arguments: dict[str, Any], finish_timeout: int) -> Any:
     if mode != "disabled":  # some of its messages heed only the settings of the process
         wandb.setup(wandb.Settings(**BOUNDED, **QUIET))
     settings = wandb.Settings(**PRIVATE, **BOUNDED, **QUIET, finish_timeout=finish_timeout)
-    return wandb.init(mode=mode, settings=settings, **arguments)
+    return wandb.init(mode=mode, settings=settings, **arguments)  # pyright: ignore[reportArgumentType] one of MODES
 
 
 def _choose_mode() -> tuple[str, str]:

@@ -12,14 +12,14 @@ from typing import Any
 ANSWER = 20
 """Seconds that the server has to answer at the start."""
 
-BOUNDED = {
+BOUNDED: dict[str, Any] = {
     "init_timeout": ANSWER,
     "x_service_wait": ANSWER,
     "finish_timeout_raises": True,
     "x_transaction_log_flush_interval": 1,  # seconds of which a kill can rob the copy on disk
 }
 
-QUIET = {"quiet": True, "show_info": False}
+QUIET: dict[str, Any] = {"quiet": True, "show_info": False}
 """Its warnings and errors are seen; what else it says is said here in a line."""
 
 NO_LOGIN = "there is no login: run `wandb login`, or set WANDB_API_KEY"

@@ -47,7 +47,7 @@ def gain(
     step = direction * (at.norm(dim=1, keepdim=True) / direction.norm(dim=1, keepdim=True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's own, about how it compiles its derivatives
-        maps, tangents = torch.func.jvp(read, (at,), (step,))
+        maps, tangents, *_ = torch.func.jvp(read, (at,), (step,))
     return {name: tangents[name].flatten(1).norm(dim=1) / maps[name].flatten(1).norm(dim=1) for name in maps}
 
 

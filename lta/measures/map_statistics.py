@@ -54,7 +54,8 @@ def agreement(
     The coarser map is enlarged bilinearly (half-pixel centres), since its cells are samples of something smooth: blocks
     would lower the correlation for no reason. Where either map is constant there is nothing to agree on: 0.
     """
-    size = tuple(max(sides) for sides in zip(map_a.shape[1:], map_b.shape[1:], strict=True))
+    height, width = (max(sides) for sides in zip(map_a.shape[1:], map_b.shape[1:], strict=True))
+    size = (height, width)
     a, a_varies = _unit_range(_enlarge_map(map_a, size))
     b, b_varies = _unit_range(_enlarge_map(map_b, size))
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)

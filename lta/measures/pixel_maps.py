@@ -47,4 +47,5 @@ COMBINATIONS: Mapping[str, Callable[[Sequence[Tensor]], Tensor]] = {
 
 def combine(maps: Sequence[Float[Tensor, "batch height width"]], how: str) -> Float[Tensor, "batch height width"]:
     """One density of several: their product, mean or max, scaled to mean 1 (a density, as each of `maps` is)."""
-    return density(COMBINATIONS[how](maps), tuple(maps[0].shape[1:]))
+    height, width = maps[0].shape[1:]
+    return density(COMBINATIONS[how](maps), (height, width))

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from io import BytesIO, IOBase
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -105,7 +105,7 @@ def _open_image(stream: IOBase, largest: int) -> Image.Image:
             raise UnusablePicture(f"is of the format {name}, which is not read")
         stream.seek(0)
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # not of this format after all, as in Pillow
-            image = factory(stream, "")
+            image = factory(cast("IO[bytes]", stream), "")
             break
     else:
         raise UnidentifiedImageError

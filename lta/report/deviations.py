@@ -241,7 +241,7 @@ def find_reference_settings(names: Names) -> Mapping[str, Any]:
     """The authors' settings; airbench94's where the trunk is its."""
     if is_compact(names):
         return AIR
-    family = VGG | RESNET if names.model.startswith("rn") else VGG
+    family = {**VGG, **RESNET} if names.model.startswith("rn") else VGG
     of_row = BY_ROW.get((names.model, names.data), {})
     return {**family, **BY_DATA.get(names.data, {}), **BY_MODEL.get(names.model, {}), **of_row}
 

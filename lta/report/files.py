@@ -60,7 +60,7 @@ def _read_mapping(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     return found
 
 
-def _build_document(parsed: Iterable[events.Event]) -> Any:
+def _build_document(parsed: Iterable[Any]) -> Any:
     """What yaml.safe_load makes of them, in half of its time, as most scalars of most runs are the same."""
     stack: list[list[Any]] = [[]]
     for event in parsed:

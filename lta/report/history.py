@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import chain
 from operator import lt
-from typing import Any
+from typing import Any, TypeGuard
 
 LARGEST = 3.4e38
 """lta computes its metrics with 32 bits."""
@@ -47,7 +47,7 @@ def clean_history(rows: Any) -> tuple[list[dict[str, float]], list[str]]:
     return [kept[epoch] for epoch in epochs], notes
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """A finite one, of a size that a 32-bit float can have."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 

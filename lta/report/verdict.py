@@ -64,7 +64,7 @@ def _judge_by(gate: Figure, mean: float, next_run: tuple[float, float], epochs: 
     if half > SCATTER * gate.error:
         return "not comparable", f"seeds scatter too much for the {figure}"
     known = epochs is not None and isinstance(epochs.ours, (int, float))
-    if known and epochs.ours < epochs.papers and mean > gate.error:
+    if epochs is not None and known and epochs.ours < epochs.papers and mean > gate.error:
         return "not comparable", f"above the {figure}, after fewer epochs: {epochs.words}"
     if high < gate.error:
         return "not reproduced", f"lower than the {figure}"

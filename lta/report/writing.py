@@ -3,11 +3,11 @@
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterable, Mapping
-from io import TextIOBase
+from contextlib import suppress
 from pathlib import Path
-
-from lta.runtime.files import replace_files
+from typing import TextIO
 
 
 def check_place(folder: Path, names: Iterable[str]) -> None:
@@ -32,23 +32,33 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]
 
     Raises ValueError, with what was there untouched, where that fails.
     """
+    parts: dict[Path, Path] = {}
     try:
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--out={folder} is a file; give a folder")
         folder.mkdir(parents=True, exist_ok=True)
-        encoded: dict[Path, bytes] = {}
         for name, content in contents.items():
             file = Path(os.path.realpath(folder / name))  # a link stays one
             if file.is_dir():
                 raise ValueError(f"{folder / name} is a folder: the report's file can't take its place")
-            encoded[file] = content if isinstance(content, bytes) else escape_surrogates(content).encode()
-        replace_files(encoded)
+            part = file.with_name(f".{name}.{secrets.token_hex(4)}.part")  # two reports may be written at once
+            parts[part] = file
+            with part.open("xb") as out:
+                out.write(content if isinstance(content, bytes) else escape_surrogates(content).encode())
+                out.flush()
+                os.fsync(out.fileno())
+        for part, file in parts.items():
+            os.replace(part, file)
     except OSError as error:
         raise ValueError(f"the report can't be written to --out={folder}: {error.strerror}") from error
+    finally:
+        for part in parts:
+            with suppress(OSError):
+                part.unlink()
     return [folder / name for name in contents]
 
 
-def say(line: str, to: TextIOBase) -> None:
+def say(line: str, to: TextIO) -> None:
     """Prints what came from files that anybody may have written: none of it steers the terminal or begins a line."""
     shown = "".join(letter if letter.isprintable() else _escape_letter(letter) for letter in line)
     encoding = getattr(to, "encoding", None) or "utf-8"

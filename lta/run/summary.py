@@ -7,6 +7,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from lta.callbacks.epoch_log import EpochLog
+from lta.callbacks.find import find_callbacks
 from lta.evaluators.evaluator import Evaluator
 from lta.protocols import Splits, takes_queries
 from lta.runtime.console import format_duration
@@ -18,7 +20,7 @@ def collect(trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoin
     figures of evaluators that are asked by default join it, by the evaluators' names."""
     network = classifier.network
     asked = network if takes_queries(network) else None
-    log = next((c for c in trainer.callbacks if hasattr(c, "rows")), None)
+    log = next(find_callbacks(trainer, EpochLog), None)
     history = log.rows if log else []
     return {
         "test": {

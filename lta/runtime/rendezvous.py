@@ -12,7 +12,8 @@ def agree_on_directory(directory: str) -> str:
     """The first process's directory: those that torchrun starts may read the clock in different seconds."""
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         raise RunError("give hydra.run.dir=...: the processes of this torchrun can't agree on a directory otherwise")
-    from torch.distributed import TCPStore  # here: most runs need none of it
+    # Imported here: most runs need none of it.
+    from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage] documented, not listed
 
     store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
     if is_first():

@@ -98,7 +98,11 @@ def run_jobs(
                     passed_on = signal.SIGTERM if received[0][0] == signal.SIGUSR1 else received[0][0]
                     for one in running.values():
                         one.send(passed_on)
-                elif received and (time.monotonic() >= killed_at or received[-1][1] - received[0][1] > INSISTS):
+                elif (
+                    received
+                    and killed_at is not None
+                    and (time.monotonic() >= killed_at or received[-1][1] - received[0][1] > INSISTS)
+                ):
                     for one in running.values():
                         one.send(signal.SIGKILL)
                 for i, one in list(running.items()):

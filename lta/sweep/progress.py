@@ -22,7 +22,7 @@ class Progress:
         self, jobs: Sequence[Job], slots: int, before: int, figures: Callable[[Job], Mapping[str, float | None]]
     ) -> None:
         self.jobs, self.slots, self.before, self.figures = jobs, slots, before, figures
-        self.bar = None
+        self.bar: tqdm | None = None
         if sys.stdout.isatty() and any(job.status == "waiting" for job in jobs):
             shape = "{desc} {n_fmt}/{total_fmt} |{bar:20}|{postfix}"
             self.bar = tqdm(total=before + len(jobs), desc="sweep", bar_format=shape, file=sys.stdout)
@@ -66,6 +66,7 @@ class Progress:
         return parts if left is None else [*parts, f"about {format_duration(left)} left"]
 
     def _refresh(self) -> None:
+        assert self.bar is not None
         self.bar.n = self._count_ended()
         self.bar.set_postfix_str(", ".join(self._describe_counts(("running", "failed", "skipped"))), refresh=False)
         self.bar.refresh()

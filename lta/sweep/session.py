@@ -88,10 +88,10 @@ def _allocate_slots(jobs: Sequence[Job], slots: int | str, environment: Mapping[
     asked = {name: count_gpus(trainer) for name, trainer in trainers.items()}
     most = max(asked.values(), default=0)
     gpus = visible_gpus(environment) if most else []
-    number = min(max(len(gpus) // max(most, 1), 1), len(jobs)) if slots == "auto" else slots
+    number = min(max(len(gpus) // max(most, 1), 1), len(jobs)) if isinstance(slots, str) else slots
     places = make_slots(number, gpus, visible_cores())
     if gpus and most > len(places[0].gpus):
-        name = max(asked, key=asked.get)
+        name = max(asked, key=lambda name: asked[name])
         raise ValueError(
             f"{name} asks for {most} GPUs by trainer.devices, but has {len(places[0].gpus)} of {len(gpus)} with "
             f"hydra.launcher.slots={number}: choose fewer of either"

@@ -48,7 +48,7 @@ def _collect_run(directory: Path, job: Job | None) -> dict[str, Any]:
     return {
         "directory": directory.name,
         "status": status,
-        "why": job.why if failed else None,
+        "why": job.why if job is not None and failed else None,
         "overrides": overrides_of(directory) or (dict(job.varying) if job else {}),
         "seed": (config_of(directory) or {}).get("seed"),
         "code": code_of(directory),

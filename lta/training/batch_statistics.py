@@ -13,7 +13,7 @@ def average_running_statistics(network: nn.Module, mean: Callable[[Tensor], Tens
     DDP would take rank 0's at each forward pass instead: an exchange a step, and what the others have seen is lost.
     """
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    statistics = [part for norm in norms for part in (norm.running_mean, norm.running_var)]
+    statistics = [part for norm in norms for part in (norm.running_mean, norm.running_var) if part is not None]
     if statistics:
         averaged = mean(torch.cat(statistics)).split([len(part) for part in statistics])
         for part, value in zip(statistics, averaged, strict=True):

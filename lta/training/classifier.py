@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -15,10 +15,9 @@ from torchmetrics import MetricCollection
 
 from lta.models.output import NetworkOutput
 from lta.models.whitening import copy_whitening, fit_whitening
-from lta.protocols import Network, list_missing
+from lta.protocols import Network, Preprocess, get_splits, list_missing
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
-from lta.training.losses import Loss, check_loss
 from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.predict import Prediction, predict
 from lta.training.recipes import Recipe
@@ -33,18 +32,14 @@ Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
 
 
 class Classifier(pl.LightningModule):
-    """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only. `loss` is what
-    training makes small, a number made of the network's output and the labels `(batch,)`.
+    """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only.
 
     Metrics: `train/loss`, and for the splits train, val and test `<split>/error` in percent (in training of the
-    augmented images, as seen), top-5 errors where there are more than 20 classes, `val/loss`, `test/loss` (cross-entropies
-    of the logits, whatever `loss` is). They go to `trainer.callback_metrics`; the `EpochLog` callback sends them to the
-    loggers, one row an epoch. The splits that the data module watches in training give `val/...` and, where asked for,
-    `test_each_epoch/...`.
+    augmented images, as seen), top-5 errors where there are more than 20 classes, `val/loss`, `test/loss`. They go to
+    `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch. The splits that the
+    data module watches in training give `val/...` and, where asked for, `test_each_epoch/...`.
 
     `hparams` is any nest of plain containers; it is stored in every checkpoint, enough for `lta.load` to rebuild all.
-
-    Raises ValueError for a loss that `recipe` can't train with (see `check_loss`).
     """
 
     def __init__(
@@ -53,7 +48,6 @@ class Classifier(pl.LightningModule):
         preprocess: nn.Module,
         augment: nn.Module,
         recipe: Recipe,
-        loss: Loss,
         class_names: Sequence[str],
         seed: int = 0,
         hparams: dict[str, Any] | None = None,
@@ -72,8 +66,6 @@ class Classifier(pl.LightningModule):
         # What preprocessing measured is alike in all processes and may be large: not to be sent around at every step.
         self._ddp_params_and_buffers_to_ignore = [f"preprocess.{name}" for name, _ in preprocess.named_buffers()]
         self.recipe = recipe
-        check_loss(loss, recipe)
-        self.loss = loss
         average_at_junctions(network, recipe.average_gradients)
         self.class_names = tuple(class_names)
         self.seed = seed
@@ -92,7 +84,7 @@ class Classifier(pl.LightningModule):
         """
         with torch.random.fork_rng(devices=[]):
             self.augment(torch.zeros(2, 3, *images.shape[1:3]))
-        self.preprocess.fit(images)
+        cast("Preprocess", self.preprocess).fit(images)
         sample = np.linspace(0, len(images) - 1, min(MEASURED, len(images))).astype(int)
         parts = np.split(sample, range(PART, len(sample), PART))
         fit_whitening(self.network, lambda: (self._preprocess_array(images[part]) for part in parts))
@@ -141,15 +133,17 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         # Dropout and augmentation depend on seed, epoch and rank alone: a run resumed at an epoch's end goes on exactly.
         torch.manual_seed(_mix(self.seed, self.current_epoch, self.global_rank))
-        if hasattr(self.augment, "set_epoch"):
-            self.augment.set_epoch(self.current_epoch, self.seed)
+        if (set_epoch := getattr(self.augment, "set_epoch", None)) is not None:
+            set_epoch(self.current_epoch, self.seed)
         if self.recipe.forgets_momentum(self.current_epoch):
-            self.optimizers().state.clear()
+            optimizer = self.optimizers()
+            assert not isinstance(optimizer, list)
+            optimizer.state.clear()
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         images, labels = batch
         output = self._network_in_training(self.augment(self.preprocess(images)))
-        loss = self.loss(output, labels)
+        loss = self.recipe.loss(output, labels)
         self.train_loss.update(loss.detach(), len(labels))
         self.train_error.update(output.logits.detach(), labels)
         return loss
@@ -184,7 +178,7 @@ class Classifier(pl.LightningModule):
     def _select_metrics(self) -> list[MetricCollection | None]:
         """Of each split that the data module watches; None for one whose maps alone are looked at."""
         kept = {"val": self.val_metrics, "test_each_epoch": self.test_each_epoch_metrics}
-        return [kept.get(name) for name in self.trainer.datamodule.watched_splits]
+        return [kept.get(name) for name in get_splits(self.trainer).watched_splits]
 
     def test_step(self, batch: Batch, batch_index: int) -> NetworkOutput:
         return self._evaluate(batch, self.test_metrics)
@@ -217,7 +211,7 @@ class Classifier(pl.LightningModule):
         return self.recipe.callbacks()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        batch_size = self.trainer.datamodule.batch_size * self.trainer.accumulate_grad_batches
+        batch_size = get_splits(self.trainer).batch_size * self.trainer.accumulate_grad_batches
         optimizer = self.recipe.optimizer(self.network, batch_size)
         steps = math.ceil(self.trainer.estimated_stepping_batches / self.recipe.epochs)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lta import checks
 
@@ -69,4 +69,6 @@ class Lookahead(pl.Callback):
 
 def _collect_floats(module: pl.LightningModule) -> dict[str, Tensor]:
     """Everything of the network that is a float: weights and running statistics, on the device."""
-    return {name: value for name, value in module.network.state_dict().items() if value.is_floating_point()}
+    network = module.network
+    assert isinstance(network, nn.Module)
+    return {name: value for name, value in network.state_dict().items() if value.is_floating_point()}

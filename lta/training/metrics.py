@@ -11,6 +11,8 @@ class ErrorRate(Metric):
 
     full_state_update = False
     higher_is_better = False
+    wrong: Tensor
+    seen: Tensor
 
     def __init__(self, top: int = 1):
         super().__init__()
@@ -36,6 +38,8 @@ class MeanLoss(Metric):
 
     full_state_update = False
     higher_is_better = False
+    total: Tensor
+    seen: Tensor
 
     def __init__(self):
         super().__init__()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor, nn
+from torch import Tensor
 
 from lta import checks
 from lta.data.image_cache import describe_error, fit_to_size, open_rgb, to_upright_rgb
@@ -63,7 +63,7 @@ def predict(classifier: TrainedClassifier, images: Any, size: tuple[int, int], b
 
 
 @contextmanager
-def _switch_to_eval(classifier: nn.Module) -> Iterator[None]:
+def _switch_to_eval(classifier: TrainedClassifier) -> Iterator[None]:
     """In eval mode; afterwards each part is as it was, also those whose mode was not the whole's."""
     training = [module for module in classifier.modules() if module.training]
     for module in training:

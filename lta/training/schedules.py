@@ -98,7 +98,7 @@ class Steps(Schedule):
             return self.changes or ()
         return [(epoch, self.change) for epoch in range(self.every, (self.of_epochs or epochs) + 1, self.every)]
 
-    def _start(self, epoch: int, epochs: int) -> float:
+    def _start(self, epoch: float, epochs: int) -> float:
         """When 1-based `epoch` begins, in epochs since the training's start."""
         return (epoch - 1) * (epochs / self.of_epochs if self.of_epochs else 1)
 

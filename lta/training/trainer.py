@@ -12,7 +12,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
-from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from pytorch_lightning.plugins.environments import (
+    SLURMEnvironment,  # pyright: ignore[reportPrivateImportUsage] documented, not listed
+    TorchElasticEnvironment,  # pyright: ignore[reportPrivateImportUsage] the same
+)
 from pytorch_lightning.strategies import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
@@ -83,7 +86,7 @@ def build_trainer(
         devices=devices,
         num_nodes=num_nodes,
         strategy=_strategy(strategy, processes),
-        precision=precision,
+        precision=precision,  # pyright: ignore[reportArgumentType] checked above
         sync_batchnorm=sync_batchnorm,
         profiler=profiler or NoProfiler(),
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
@@ -136,7 +139,8 @@ def _strategy(asked: str, processes: int) -> str | DDPStrategy:
     # Running statistics are averaged once an epoch, by the classifier; everything else that is kept is alike.
     known = inspect.signature(DistributedDataParallel).parameters
     at_each_step = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
-    return DDPStrategy(gradient_as_bucket_view=True, **{at_each_step: False})
+    options: dict[str, Any] = {at_each_step: False}
+    return DDPStrategy(gradient_as_bucket_view=True, **options)
 
 
 def _make_slurm_plugins() -> list[SLURMEnvironment]:

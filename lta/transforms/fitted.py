@@ -49,7 +49,7 @@ def load_or_measure(
 def _key(name: str, settings: dict[str, Any], images: ImageArray) -> str:
     digest = hashlib.sha256(repr((name, sorted(settings.items()), images.shape, images.dtype.str)).encode())
     for start in range(0, len(images), 1000):
-        digest.update(np.ascontiguousarray(images[start : start + 1000]))
+        digest.update(np.ascontiguousarray(images[start : start + 1000]).data)
     return digest.hexdigest()[:20]
 
 

@@ -45,6 +45,8 @@ class GcnZca(nn.Module):
         checks.require_number("preprocess.filter_bias", filter_bias, 1e-6, 1e6)
         self.scale, self.filter_bias = scale, filter_bias
         self.folder = cache_folder(cache, "preprocess.cache")
+        self.mean: Tensor
+        self.matrix: Tensor
         self.register_buffer("mean", torch.empty(0))
         self.register_buffer("matrix", torch.empty(0))
 
@@ -102,6 +104,6 @@ class GcnZca(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         for name, buffer in self._buffers.items():
-            if not buffer.numel() and prefix + name in state_dict:
+            if buffer is not None and not buffer.numel() and prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name], device=buffer.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)

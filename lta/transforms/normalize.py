@@ -16,6 +16,8 @@ class Standardize(nn.Module):
 
     def __init__(self):
         super().__init__()
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.full((3,), 127.5))
         self.register_buffer("std", torch.full((3,), 64.0))
 

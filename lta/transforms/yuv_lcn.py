@@ -44,6 +44,9 @@ class YuvLcn(nn.Module):
     def __init__(self, cache: Cache = None):
         super().__init__()
         self.folder = cache_folder(cache, "preprocess.cache")
+        self.matrix: Tensor
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("matrix", torch.tensor(RGB_TO_YUV, dtype=torch.float32), persistent=False)
         self.register_buffer("mean", torch.zeros(2))
         self.register_buffer("std", torch.ones(2))

@@ -39,8 +39,8 @@ def normalise_map(
 ) -> Float[np.ndarray, "rows columns"]:
     """The map divided by `highest`, None: its maximum; float32, 0 to 1."""
     attn = np.asarray(attn, np.float32)
-    highest = attn.max() if highest is None else highest
-    return attn / highest if highest > 0 else np.ones_like(attn)
+    divisor = attn.max() if highest is None else highest
+    return attn / divisor if divisor > 0 else np.ones_like(attn)
 
 
 def upsample(
@@ -48,7 +48,7 @@ def upsample(
 ) -> Float[np.ndarray, "height width"]:
     """To `size` (height, width) with half-pixel centres: pixel y of h shows the map at (y + 0.5) / h of its height."""
     if upsampling == "bilinear":
-        return np.asarray(Image.fromarray(attn.astype(np.float32)).resize(size[::-1], Image.Resampling.BILINEAR))
+        return np.asarray(Image.fromarray(attn.astype(np.float32)).resize((size[1], size[0]), Image.Resampling.BILINEAR))
     if upsampling == "nearest":
         for axis, (pixels, cells) in enumerate(zip(size, attn.shape, strict=True)):
             attn = attn.take((2 * np.arange(pixels) + 1) * cells // (2 * pixels), axis)

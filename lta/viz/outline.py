@@ -14,7 +14,7 @@ def draw_outline(
     """The border lies inside the object, `width` pixels of the picture wide; the mask is stretched over the picture."""
     stretched = np.asarray(Image.fromarray(mask).resize(image.shape[1::-1], Image.Resampling.NEAREST))
     framed = np.pad(stretched, width)  # what touches the picture's edge has a border there, too
-    inner = binary_erosion(framed, iterations=width)[width:-width, width:-width]
+    inner = np.asarray(binary_erosion(framed, iterations=width), bool)[width:-width, width:-width]
     image = image.copy()
     image[stretched & ~inner] = COLOUR
     return image

@@ -71,7 +71,7 @@ def test_processes_that_make_it_at_once_agree(tmp_path):
     program = (
         "import sys; import numpy as np; from pathlib import Path; from lta.data import resident as m; m.SMALLEST = 1;"
         "images = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), np.uint8);"
-        "mapped = m.resident(images, 'x', Path(sys.argv[1]));"
+        "mapped = m.share_images(images, 'x', Path(sys.argv[1]));"
         "assert np.array_equal(mapped, images);"
         "print(*{line.split()[4] for line in open('/proc/self/maps') if sys.argv[1] in line})"
     )

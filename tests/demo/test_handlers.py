@@ -96,7 +96,7 @@ def test_what_can_not_be_used_is_said_and_changes_nothing(page, content, says):
 
 def test_pages_have_pictures_of_their_own_until_they_are_left(page):
     page.upload(request("one"), uploaded(page), *held(page))
-    page.first(request("two"), *held(page))
+    page.show_first_example(request("two"), *held(page))
     assert "photo.png" in page.update_results(request("one"), *held(page))[0]
     assert "example.png" in page.update_results(request("two"), *held(page))[0]
     page.leave(request("one"))
@@ -134,13 +134,13 @@ def test_another_pictures_query_is_asked_and_taken_back(page):
     assert other[2].constructor_args["value"] == OTHER
     assert other[-1] == SKIPPED, "there is no picture yet"
     own = page.upload(request(), uploaded(page), *held(page))
-    swapped = page.query(request(), *held(page, query=OTHER))
+    swapped = page.change_query(request(), *held(page, query=OTHER))
     ignores, acts = swapped[-3], swapped[-1]
     assert "It ignores the query of other.png." in ignores
     assert "Asked with the query of other.png:" in acts
     assert swapped[0] == own[2], "the network that ignores it"
     assert swapped[2] != own[4]
-    assert page.query(request(), *held(page))[:4] == own[2:6]
+    assert page.change_query(request(), *held(page))[:4] == own[2:6]
     at_once = page.choose_other_example(request(), chosen(0), *held(page))
     assert "Asked with the query of example.png:" in at_once[-1]
     assert page.visits.get_visit("page").other.name == "example.png"

@@ -9,7 +9,6 @@ class OneLevel(nn.Module):
     """Images (batch, 3, height, width) -> NetworkOutput with one map, at a quarter of the height and width."""
 
     levels = ("top",)
-    acting_levels = ()  # its query can not be replaced from outside
 
     def __init__(self, num_classes: int, compat, channels: int = 16):
         super().__init__()

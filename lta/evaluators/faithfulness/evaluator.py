@@ -160,7 +160,8 @@ class Faithfulness(Evaluator):
         others: Mapping[str, Tensor],
     ) -> dict[str, Int[Tensor, "batch height width"]]:
         """Each order's ranks of the pixels, on the CPU."""
-        size = tuple(images.shape[2:])
+        height, width = images.shape[2:]
+        size = (height, width)
         orders = {level: enlarge_map(values.cpu(), size) for level, values in attn.items()}
         if len(orders) > 1:
             orders[PRODUCT] = product(list(orders.values()))
@@ -190,7 +191,8 @@ class Faithfulness(Evaluator):
         }
         columns = {"picture": self._tiles(classifier, images, labels[index])}
         if levels:
-            size = tuple(images.shape[2:])
+            height, width = images.shape[2:]
+            size = (height, width)
             maps = {level: enlarge_map(values.cpu(), size) for level, values in out.attn.items()}
             drawn = (product(list(maps.values())) if len(maps) > 1 else maps[chosen]).numpy()
             columns["product of the maps" if len(maps) > 1 else f"map {chosen}"] = [
@@ -275,9 +277,9 @@ def _summarise_order(
     wide = 1 + 2 * count
 
     def build_estimate(side: int, column: int, own: dict[str, Any] | None = None) -> dict[str, Any]:
-        own = own or figures[side, column]
+        estimate: dict[str, Any] = figures[side, column] if own is None else own
         differences = {f"minus_{name}": figures[side, k * wide + column] for k, name in enumerate(controls, start=1)}
-        return own | differences
+        return estimate | differences
 
     found: dict[str, Any] = {"deletion": build_estimate(0, 0), "insertion": build_estimate(1, 0)}
     for side, kind in enumerate(SIDES):

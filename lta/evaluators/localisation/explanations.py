@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,7 +91,13 @@ def _gradcam(model: _Logits, steps: int) -> Method:
     from captum.attr import LayerGradCam
 
     method = LayerGradCam(model, find_deepest_stage(model.network))
-    return lambda pixels, target: method.attribute(pixels, target, relu_attributions=True).detach().squeeze(1)
+
+    def maps(pixels: Tensor, target: Tensor) -> Tensor:
+        found = method.attribute(pixels, target, relu_attributions=True)
+        assert isinstance(found, Tensor), "one layer was asked for"
+        return found.detach().squeeze(1)
+
+    return maps
 
 
 def _gradcam_pp(model: _Logits, steps: int) -> Method:
@@ -99,7 +106,8 @@ def _gradcam_pp(model: _Logits, steps: int) -> Method:
 
     def maps(pixels: Tensor, target: Tensor) -> Tensor:
         with GradCAMPlusPlus(model, [find_deepest_stage(model.network)]) as method:  # its hooks hold batches until it ends
-            found = method(pixels, [ClassifierOutputTarget(int(one)) for one in target])
+            targets: list[Any] = [ClassifierOutputTarget(int(one)) for one in target]
+            found = method(pixels, targets)
             return torch.from_numpy(found)
 
     return maps

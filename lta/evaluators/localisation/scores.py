@@ -53,7 +53,8 @@ class Objects(NamedTuple):
 
     @classmethod
     def from_masks(cls, masks: Tensor, half: np.ndarray, sources: np.ndarray | None) -> "Objects":
-        size = tuple(masks.shape[1:])
+        height, width = masks.shape[1:]
+        size = (height, width)
         prior = [density(centre_prior(masks[half != side].sum(0, keepdim=True).float())[None], size) for side in (0, 1)]
         scores = _score(
             lambda part: {
@@ -76,7 +77,8 @@ def score_maps(
         return {}
     masks, half = objects.masks[images], objects.half[images]
     area = masks.flatten(1).double().mean(1).numpy()
-    size = tuple(masks.shape[1:])
+    height, width = masks.shape[1:]
+    size = (height, width)
     straight, shuffled = (
         _score(lambda part, order=order: pixel_maps(native, order[part], size, combined), masks)
         for order in (np.arange(len(images)), derangement(len(images), seed).numpy())
@@ -96,7 +98,7 @@ def score_maps(
 
 def pixel_maps(native: Maps, index: np.ndarray, size: Sequence[int], combined: bool) -> dict[str, Tensor]:
     """Of the maps at `index`, with mean 1; with `combined` followed by the combinations, where there are several."""
-    maps = {name: density(values[index], tuple(size)) for name, values in native.items()}
+    maps = {name: density(values[index], (size[0], size[1])) for name, values in native.items()}
     return maps | ({how: combine(list(maps.values()), how) for how in COMBINATIONS} if combined and len(maps) > 1 else {})
 
 

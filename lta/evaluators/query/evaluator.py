@@ -97,9 +97,10 @@ class Query(Evaluator):
 
 
 def _describe_level(network: QueriedNetwork, level: str) -> dict[str, Any]:
+    source = network.queries[level]
     return {
-        "query": network.queries[level],
-        "read_by": readers(network).get(network.queries[level], []),
+        "query": source,
+        "read_by": [] if source is None else readers(network).get(source, []),
         "normaliser": network.attention[level].normaliser,
         "inert_by_construction": level in network.inert_levels,
         "read": network.attention[level].compat.reads_query,

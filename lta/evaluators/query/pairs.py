@@ -50,6 +50,7 @@ def choose_donors(classifier: TrainedClassifier, data: Splits, own: Mapping[str,
     source. Raises ValueError where no picture has donors for both its objects.
     """
     split, singles = data.test, getattr(data, "singles", None)
+    assert split.side_labels is not None, "has_pairs comes first"
     if singles is not None:
         found = run_own_queries(classifier, singles, data.eval_batch_size)
         queries = {source: found[f"g {source}"] for source in own}
@@ -97,6 +98,7 @@ def summarise_pairs(
     `predictions`: how often the network names the query's class, and the other's.
     """
     split, asked = data.test, donors.asked
+    assert split.roles is not None, "has_pairs comes first"
     groups = None if split.sources is None else split.sources[asked]
     classes = {object_: labels[asked] for object_, labels in classes_of(classifier, data).items()}
     named = {object_: found["own predicted"][asked] == classes[object_] for object_ in ROLES}

@@ -73,6 +73,8 @@ def sheets(
         )
     if donors is None:
         return pictures
+    side_labels = split.side_labels
+    assert side_labels is not None, "has_pairs comes first"
     of_class = {whose: maps(queries) for whose, queries in donors.queries.items()}
     rows = [(row, at) for row, at in enumerate(shown.tolist()) if donors.asked[at]]
     for level in [level for level, source in network.queries.items() if source is not None and rows]:
@@ -80,12 +82,10 @@ def sheets(
         pictures[f"pairs_{level}"] = sheet(
             [
                 [
-                    Tile(split.images[at], " and ".join(names(np.array([split.labels[at], split.side_labels[at]])))),
+                    Tile(split.images[at], " and ".join(names(np.array([split.labels[at], side_labels[at]])))),
                     Tile(overlay(split.images[at], own[level][row])),
                     *_make_donor_tiles(donors, "main", split, main[row], at, names(split.labels[[at]])[0], found, level),
-                    *_make_donor_tiles(
-                        donors, "side", split, side[row], at, names(split.side_labels[[at]])[0], found, level
-                    ),
+                    *_make_donor_tiles(donors, "side", split, side[row], at, names(side_labels[[at]])[0], found, level),
                     Tile(difference(split.images[at], main[row], side[row]), "first query to second"),
                 ]
                 for row, at in rows

@@ -112,6 +112,7 @@ def run_replaced_queries(
                 gains = [gain(compute_maps, own.global_feats[source], move_to_device(one[index])) for one in along[source]]
                 found |= {f"gain {level}": torch.stack([one[level] for one in gains]).mean(0) for level in levels}
             if of_classes:
+                assert split.roles is not None, "has_pairs comes first"
                 roles = move_to_device(np.ascontiguousarray(split.roles[index]))
                 found |= _score_objects("own", own, roles)
                 for whose, given in of_classes.items():

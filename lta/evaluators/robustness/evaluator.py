@@ -58,10 +58,10 @@ class Robustness(Evaluator):
         seed: int = 0,
     ):
         key = "evaluator.robustness"
-        eps = eps if isinstance(eps, (list, tuple)) else [eps]
-        if not eps:
+        asked: list[Any] = list(eps) if isinstance(eps, (list, tuple)) else [eps]
+        if not asked:
             raise ValueError(f"{key}.eps={eps} must be one or more numbers, for example [1,2,4]")
-        for one in eps:
+        for one in asked:
             _check_levels(f"{key}.eps", one)
         checks.require_whole_number(f"{key}.steps", steps, least=1)
         if step_size is not None:
@@ -72,7 +72,7 @@ class Robustness(Evaluator):
         checks.require_whole_number(f"{key}.seed", seed)
         if source is not None and load is None:
             raise ValueError(f"{key}.source={source} needs {key}.load, which makes a network of it")
-        self.eps = sorted({float(one) for one in eps})
+        self.eps = sorted({float(one) for one in asked})
         self.steps, self.step_size, self.pgd_images = steps, step_size, pgd_images
         self.masking_images, self.source, self.seed = masking_images, source, seed
         self._load = load
@@ -120,6 +120,8 @@ class Robustness(Evaluator):
         return Result(figures, rows_of(figures), lines_of(figures, asked), pictures)
 
     def _load_source(self, classifier: TrainedClassifier, data: Splits) -> "_Network":
+        assert self._load is not None
+        assert self.source is not None
         other = self._load(self.source).to(next(classifier.parameters()).device).eval()
         size = list(other.hparams["image_size"])
         if size != list(data.image_size):

@@ -50,6 +50,7 @@ class Roles(Evaluator):
         check_masks(self.name, data)
         if not (data.test.roles == 2).any():
             raise ValueError("evaluator=roles: no test image has a main object")
+        assert data.test.sources is not None, "where there are roles, there are sources"
         if len(np.unique(data.test.sources)) < 2:
             raise ValueError("evaluator=roles needs main objects of two sources or more: intervals are taken over them")
 
@@ -85,6 +86,8 @@ def measure_roles(
     if not levels:
         raise ValueError("this network has no maps: roles can't be measured")
     test, other, chosen_on = data.test, data.val, "val"
+    assert test.roles is not None, "check comes first"
+    assert test.sources is not None, "where there are roles, there are sources"
     if other is None and len(data.train.labels):
         other, chosen_on = data.train.take(np.arange(min(1000, len(data.train.labels)))), "train"
     maps = _maps(classifier, test, batch_size)
@@ -92,9 +95,11 @@ def measure_roles(
     partner, half = derangement(len(test.labels), seed), torch.from_numpy(draw_halves(test.sources, seed))
     on_main, by_level, draws = {}, {}, {}
     for level in levels:
-        size = tuple(maps[level].shape[1:])
+        height, width = maps[level].shape[1:]
+        size = (height, width)
         covered = _coverage(test.roles, size)
         if other:
+            assert other.roles is not None, "test has roles, and so has every split"
             covered_other = _coverage(other.roles, size)
             on_other = role_mass(maps_other[level], covered_other).numpy()[:, 2]
             on_main[level] = density(on_other, covered_other.mean((2, 3)).numpy()[:, 2])

@@ -19,7 +19,7 @@ from lta.evaluators.evaluator import Evaluator, Result
 from lta.evaluators.sample import balanced_sample, describe_sample
 from lta.evaluators.transfer.features import Features, network_features, pixel_features, pixel_size
 from lta.measures.intervals import difference, share
-from lta.protocols import Splits, TrainedClassifier
+from lta.protocols import Split, Splits, TrainedClassifier
 
 OWN = "this network"
 
@@ -48,8 +48,8 @@ class Transfer(Evaluator):
 
     def __init__(
         self,
-        load: Callable[[str], Any],
-        untrained: Callable[[Any, int], Any],
+        load: Callable[[str], TrainedClassifier],
+        untrained: Callable[[TrainedClassifier, int], TrainedClassifier],
         baseline: str | Sequence[str] | None = None,
         train_images: int | None = 3000,
         C: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1),
@@ -111,7 +111,7 @@ class Transfer(Evaluator):
                 notes.append(f"note            {name}: C={fitted.C:g} is the {end} that was tried")
             if not fitted.converged:
                 notes.append(f"note            {name}: the SVM had not converged after its largest number of steps")
-        largest = np.bincount(train.labels).argmax()
+        largest = int(np.bincount(train.labels).argmax())
         figures["largest_class"] = share(test.labels != largest, test.sources)
         if unknown.any():
             notes.append(
@@ -127,7 +127,7 @@ class Transfer(Evaluator):
         ]
         return Result(figures, rows, lines)
 
-    def _baselines(self, classifier: TrainedClassifier, data: Splits) -> dict[str, Any]:
+    def _baselines(self, classifier: TrainedClassifier, data: Splits) -> dict[str, TrainedClassifier]:
         """Networks by the name that is shown: the path's last part, or all of it where several end alike."""
         last = [Path(path).name for path in self.baseline]
         found = {}
@@ -147,8 +147,8 @@ class Transfer(Evaluator):
             raise ValueError(f"evaluator.transfer.baseline={self.baseline} names a run twice")
         return found
 
-    def _training_images(self, data: Splits) -> Any:
-        if data.train is None or not len(data.train.labels):
+    def _training_images(self, data: Splits) -> Split:
+        if not len(data.train.labels):
             raise ValueError(
                 f"evaluator=transfer trains an SVM on the data's training images, and {type(data).__name__} has none here"
             )
@@ -175,24 +175,25 @@ class Transfer(Evaluator):
         return train
 
     def _features(
-        self, classifier: TrainedClassifier, baselines: dict[str, Any], train: Any, data: Splits
+        self, classifier: TrainedClassifier, baselines: dict[str, TrainedClassifier], train: Split, data: Splits
     ) -> Iterator[tuple[str, tuple[Features, Features]]]:
         device, batch = next(classifier.parameters()).device, data.eval_batch_size
-        networks = {OWN: lambda: classifier}
+        networks: dict[str, Callable[[], TrainedClassifier]] = {OWN: lambda: classifier}
         networks |= {name: lambda baseline=baseline: baseline.to(device) for name, baseline in baselines.items()}
         networks["untrained copy"] = lambda: self._untrained(classifier, self.seed)
         for name, network in networks.items():
             found = network()
-            yield name, tuple(network_features(found, split, batch, f"transfer, {name}") for split in (train, data.test))
+            of_train, of_test = (network_features(found, split, batch, f"transfer, {name}") for split in (train, data.test))
+            yield name, (of_train, of_test)
         size = pixel_size(data.image_size, self.pixel_dims)
-        yield (
-            f"raw pixels {size[0]}x{size[1]}",
-            tuple(pixel_features(classifier, split, size, batch, "transfer, pixels") for split in (train, data.test)),
+        of_train, of_test = (
+            pixel_features(classifier, split, size, batch, "transfer, pixels") for split in (train, data.test)
         )
+        yield f"raw pixels {size[0]}x{size[1]}", (of_train, of_test)
 
-    def _fit(self, features: Features, train: Any, test_features: Features, test_labels: np.ndarray) -> FittedSVM:
+    def _fit(self, features: Features, train: Split, test_features: Features, test_labels: np.ndarray) -> FittedSVM:
         # Primal: it draws no random numbers. The tolerance is liblinear's own; scikit-learn's smaller one takes minutes.
-        svm = make_pipeline(StandardScaler(), LinearSVC(dual=False, tol=0.01))
+        svm = make_pipeline(StandardScaler(), LinearSVC(dual=False, tol=0.01))  # pyright: ignore[reportArgumentType] its stub knows "auto" alone
         # Images of one source are in one fold, or a fold's error would be that of known pictures.
         kind = StratifiedKFold if train.sources is None else StratifiedGroupKFold
         folds = kind(self.folds, shuffle=True, random_state=self.seed)
