@@ -4,7 +4,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help install run reproduce test test-slow test-all coverage lint docs bench bench-compare
 
-TABLES := cifar10 cifar100 svhn cub200 ladder control air small
+TABLES := $(shell sed -n '/^tables:/,/^rows:/s/^  \([a-z0-9]*\):.*/\1/p' experiments/rows.yaml)
 SEEDS ?= 0,1,2
 ifneq ($(filter reproduce,$(MAKECMDGOALS)),)
   ifneq ($(words $(TABLE)) $(filter $(TABLES),$(TABLE)),1 $(TABLE))

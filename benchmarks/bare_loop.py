@@ -64,7 +64,7 @@ def bare_steps(trainer: pl.Trainer, module: Classifier) -> Iterator[None]:
             images, labels = (part.to(module.device, non_blocking=True) for part in (images, labels))
             with trainer.precision_plugin.forward_context():
                 output = network(module.augment(module.preprocess(images)))
-                loss = module.recipe.loss(output, labels)
+                loss = module.loss(output, labels)
             losses.update(loss.detach(), len(labels))
             errors.update(output.logits.detach(), labels)
             optimizer.zero_grad()

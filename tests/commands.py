@@ -1,5 +1,7 @@
-"""Runs `python -m lta.run` inside the test process: the same code, without two seconds of imports a command."""
+"""Runs `python -m lta.run` inside the test process: the same code, without the seconds of imports of each command."""
 
+import contextlib
+import io
 import json
 import logging
 import os
@@ -50,22 +52,19 @@ class Ended(NamedTuple):
     err: str
 
 
-def lta_run(
-    capsys: pytest.CaptureFixture, arguments: Sequence[str], task: Callable | None = None, *launched: Any, **options: Any
-) -> Ended:
-    """Exit status, standard output and standard error of one command; of another entry point, its `task`."""
+def run_here(arguments: Sequence[str], task: Callable | None = None, *launched: Any, **options: Any) -> int | str:
+    """Runs one command in this process; its exit status. Of another entry point, its `task`."""
     from lta.cli.launch import launch
     from lta.run.__main__ import run
 
     before, handlers, environment = sys.argv, logging.root.handlers[:], dict(os.environ)
     sys.argv = ["lta.run", *arguments]
-    capsys.readouterr()
     jaxtyping.config.update("jaxtyping_disable", True)  # as users run it: shapes and types are checked by the tests
     try:
         launch(task or run, *launched, **options)
-        status = 0
+        return 0
     except SystemExit as end:
-        status = end.code or 0
+        return end.code or 0
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
         sys.argv = before
@@ -77,7 +76,23 @@ def lta_run(
         assert not changed, f"a run changes the environment: {changed}"
         for name in LEFT_BY_LIBRARIES:
             os.environ.pop(name, None)
+
+
+def lta_run(
+    capsys: pytest.CaptureFixture, arguments: Sequence[str], task: Callable | None = None, *launched: Any, **options: Any
+) -> Ended:
+    """Exit status, standard output and standard error of one command; of another entry point, its `task`."""
+    capsys.readouterr()
+    status = run_here(arguments, task, *launched, **options)
     return Ended(status, *capsys.readouterr())
+
+
+def train(*arguments: str) -> str:
+    """Runs the command here, for fixtures of a module and where the process is not the point; what it printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        status = run_here(arguments)
+    assert status == 0, out.getvalue()
+    return out.getvalue()
 
 
 LEFT_BY_LIBRARIES = (

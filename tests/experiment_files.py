@@ -1,22 +1,25 @@
 """What the files of conf/experiment/ say, and what the tests of them share."""
 
+import importlib.util
 import re
 from functools import cache
-from pathlib import Path
 
 import hydra
-import yaml
 from omegaconf import OmegaConf
 
 import lta.cli.resolvers  # noqa: F401  files of conf/ ask for them
 from lta.cli.plugins import CONF
 
-ROW_OF = yaml.safe_load(Path(__file__).with_name("experiment_rows.yaml").read_text())
+_spec = importlib.util.spec_from_file_location("make_experiments", CONF.parent / "experiments" / "make_experiments.py")
+make_experiments = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(make_experiments)
+
+SOURCE = make_experiments.read_source()
+ROW_OF = SOURCE["rows"]
 
 FILES = {path.stem: path for path in sorted((CONF / "experiment").glob("*.yaml"))}
-TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air")
-ROWS = [name for name in FILES if name.partition("_")[0] in TABLES]
-SMALL = [name for name in FILES if name.startswith("small_")]
+SMALL = [name for name in ROW_OF if name.startswith("small_")]
+ROWS = [name for name in ROW_OF if name not in SMALL]
 LADDER = [name for name in ROWS if name.startswith("ladder_")]
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "svhn": 10, "cub200": 200}

@@ -68,9 +68,11 @@ class Mutation(NamedTuple):
         return b"".join([*lines[:first], changed, *lines[last + 1 :]]).decode()
 
     def describe(self, source: str) -> str:
-        segment = "\n".join(source.splitlines()[self.begin[0] - 1 : self.end[0]])
-        before = " ".join(segment.split())
-        return f"{self.path}:{self.begin[0]}  {self.kind}: {self.after}    was    {before[:100]}"
+        line = source.encode().splitlines()[self.begin[0] - 1]
+        last = self.end[1] if self.end[0] == self.begin[0] else len(line)
+        left, was, right = line[: self.begin[1]], line[self.begin[1] : last], line[last:]
+        place = f"{left.decode().lstrip()}[{was.decode()} -> {self.after}]{right.decode()}"
+        return f"{self.path}:{self.begin[0]}  {self.kind}: {place}"
 
 
 def find_changes(node: ast.AST) -> Iterator[tuple[str, ast.AST, ast.AST | None]]:
@@ -187,10 +189,10 @@ def run(tests: Sequence[str], where: Path, limit: float) -> tuple[str, str]:
         ended = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return "undecided", f"{limit:g} seconds were over"
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", ended.stdout, re.MULTILINE)
     if failed:
         return "caught", failed[1]
-    return ("survived", "") if ended.returncode == 0 else ("undecided", ended.stdout.strip()[-200:])
+    return ("survived", "") if ended.returncode == 0 else ("undecided", (ended.stdout + ended.stderr).strip()[-200:])
 
 
 def try_out(mutation: Mutation, tests: Sequence[str], where: Path, limit: float) -> tuple[str, str]:

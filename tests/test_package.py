@@ -40,16 +40,17 @@ MAY_IMPORT = {
     "evaluators": {"checks", "effects", "measures", "transforms", "viz"},
     "sweep": {"checks", "cli.migrate", "runtime"},
     "cli": {"checks", "instantiate", "runtime", "sweep"},
-    "inference": {"cli", "instantiate", "measures", "pictures", "runtime", "training"},
+    "inference": {"cli", "data", "instantiate", "measures", "pictures", "runtime", "training"},
     "apply": {"checks", "effects", "inference", "measures", "pictures", "viz"},
     "dashboard": {"loggers"},
     "demo": {"apply", "checks", "effects", "inference", "measures", "pictures", "viz"},
-    "evaluate": {"cli.plugins", "evaluators", "inference", "instantiate", "runtime"},
+    "evaluate": {"cli.plugins", "data", "evaluators", "inference", "instantiate", "runtime"},
     "export": {"runtime"},
-    "report": {"cli.migrate", "runtime.run_directory"},
+    "report": {"cli.migrate", "runtime.files", "runtime.run_directory"},
     "run": {
         "callbacks",
         "cli",
+        "data",
         "evaluate",
         "evaluators",
         "inference",
@@ -58,7 +59,7 @@ MAY_IMPORT = {
         "runtime",
         "training",
     },
-    "testing": {"evaluators", "layers", "models"},
+    "testing": {"data", "evaluators", "layers", "models"},
 }
 """By folder (or module at the top), what its files may import, beside the contracts: folders, and of one a single module.
 

@@ -6,11 +6,12 @@ import subprocess
 
 import pytest
 from commands import TINY, lta_run
+from experiment_files import SOURCE
 from omegaconf import OmegaConf
 
-from lta.cli.commands import PACKAGE
+from lta.cli.plugins import PACKAGE
 
-TABLES = ("cifar10", "cifar100", "svhn", "cub200", "ladder", "control", "air", "small")
+TABLES = list(SOURCE["tables"])
 AIR = "model=air, air_att1, air_att2, air_att3, air_gap have it"
 
 

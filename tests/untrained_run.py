@@ -16,12 +16,14 @@ def untrained_run(
 ) -> Path:
     """Ten digits, with one linear classifier; `model.init.scorer=author` makes maps that are not uniform."""
     cfg = composed("experiment=quickstart", *TINY_VGG, *overrides)
-    config = {name: plain(cfg[name]) for name in ("model", "preprocess", "augment", "recipe", "data")} | {"seed": seed}
+    config = {name: plain(cfg[name]) for name in ("model", "preprocess", "augment", "recipe", "loss", "data")} | {
+        "seed": seed
+    }
     data = SimpleNamespace(class_names=tuple(names.format(k) for k in range(10)), image_size=image_size)
     torch.manual_seed(seed)
     kept = make_hparams(config, data)
     network = build(cfg.model)(num_classes=10)
-    parts = (build(cfg[name]) for name in ("preprocess", "augment", "recipe"))
+    parts = (build(cfg[name]) for name in ("preprocess", "augment", "recipe", "loss"))
     classifier = Classifier(network, *parts, data.class_names, seed=seed, hparams=kept)
     with torch.no_grad():  # as after training, pictures differ in what they are taken for
         logits = classifier.eval()(torch.randint(0, 256, (64, 3, *image_size), dtype=torch.uint8)).logits

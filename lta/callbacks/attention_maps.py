@@ -1,6 +1,5 @@
 """A fixed panel of pictures and their attention maps, drawn as training goes on."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from torch import Tensor
 from lta import checks
 from lta.measures.map_statistics import total_variation
 from lta.protocols import get_splits
+from lta.runtime.files import replace_file
 from lta.viz.colour import UPSAMPLING
 from lta.viz.panel import Example, panel
 
@@ -165,10 +165,8 @@ class AttentionMaps(pl.Callback):
     def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
         sheet = panel(examples, f"epoch {epoch}", self.upsampling)
         path = self._path(trainer, epoch)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.part")
-        sheet.save(unfinished, format="PNG", compress_level=3)
-        os.replace(unfinished, path)
+        with replace_file(path, one_writer=True) as file:
+            sheet.save(file, format="PNG", compress_level=3)
         self._panel = Panel(epoch, sheet, examples, self.upsampling)
 
     def _path(self, trainer: pl.Trainer, epoch: int) -> Path:

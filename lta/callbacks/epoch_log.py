@@ -1,14 +1,16 @@
 """One row of metrics an epoch, in metrics.csv; EpochSend sends the same rows to the loggers."""
 
 import csv
-import os
 import time
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
+
+from lta.runtime.files import write_text
 
 
 class EpochLog(Checkpoint):
@@ -74,12 +76,9 @@ class EpochLog(Checkpoint):
 def save_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Writes a CSV whole or not at all; columns in order of first appearance, empty where a row has no value."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    part = path.with_suffix(".part")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: int(v) if k == "epoch" else f"{v:.6g}" for k, v in row.items()})
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    text = StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: int(v) if k == "epoch" else f"{v:.6g}" for k, v in row.items()})
+    write_text(path, text.getvalue())

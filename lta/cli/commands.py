@@ -21,6 +21,7 @@ PARTS = {
     "augment",
     "recipe",
     "schedule",
+    "loss",
     "author",
     "trainer",
     "logger",

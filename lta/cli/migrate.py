@@ -34,7 +34,16 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def migrate_config(config: dict[str, Any]) -> dict[str, Any]:
     """A run's resolved configuration as today's version would have composed it from the same command; `config` is kept."""
-    return {**ADDED, **_migrate_targets(config)}
+    return _add_loss({**ADDED, **_migrate_targets(config)})
+
+
+def _add_loss(config: dict[str, Any]) -> dict[str, Any]:
+    """Version 0.1 knew one loss, and its recipes did the smoothing of labels."""
+    recipe = config.get("recipe")
+    if "loss" in config or not isinstance(recipe, dict):
+        return config
+    smoothing = recipe.get("label_smoothing", 0.0)
+    return {**config, "loss": {"_target_": "lta.training.losses.CrossEntropy", "label_smoothing": smoothing}}
 
 
 def _migrate_targets(node: Any) -> Any:

@@ -1,5 +1,6 @@
 """Data sets: Lightning's data modules with splits of uint8 pictures, labels, and masks or roles where there are some."""
 
+from lta.data.adapted import AdaptedModule, adapt
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.cifar import CIFAR
@@ -20,6 +21,7 @@ __all__ = [
     "CUB200",
     "STL10",
     "SVHN",
+    "AdaptedModule",
     "Composites",
     "DataError",
     "DigitPairs",
@@ -31,4 +33,5 @@ __all__ = [
     "MaskFolder",
     "Rows",
     "Split",
+    "adapt",
 ]

@@ -18,6 +18,7 @@ import torch
 
 import lta
 from lta.cli.plugins import find_own_code
+from lta.data.adapted import adapt
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
 from lta.inference.checkpoint import read_checkpoint, restore_classifier
 from lta.instantiate import build
@@ -103,7 +104,7 @@ def evaluate(
     hparams = content["hyper_parameters"]
     classifier = restore_classifier(content).to(device)
     config = data_config or hparams["config"]["data"]
-    data = build(config)
+    data = adapt(build(config), config)
     data.read()
     asked = {}
     for name, evaluator in evaluators.items():

@@ -46,7 +46,7 @@ def make_hparams(config: dict[str, Any], data: Splits) -> dict[str, Any]:
     }
 
 
-READ = ("model", "data", "preprocess", "augment", "recipe", "seed")
+READ = ("model", "data", "preprocess", "augment", "recipe", "loss", "seed")
 """The parts of a checkpoint's configuration that are built or read."""
 
 
@@ -101,6 +101,7 @@ def _build_classifier(hparams: dict[str, Any]) -> Classifier:
         preprocess=build(config.preprocess),
         augment=build(config.augment),
         recipe=build(config.recipe),
+        loss=build(config.loss),
         class_names=hparams["class_names"],
         seed=config.seed,
         hparams=hparams,
@@ -146,7 +147,7 @@ def check_belongs(checkpoint: Checkpoint, config: dict[str, Any], class_names: S
     path, hparams = checkpoint.path, checkpoint.content["hyper_parameters"]
     if hparams["class_names"] != list(class_names):
         raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
-    computed = ("model", "data", "preprocess", "augment", "recipe", "seed")
+    computed = ("model", "data", "preprocess", "augment", "recipe", "loss", "seed")
     written, asked = ({part: nest.get(part) for part in computed} for nest in (hparams["config"], config))
     if found := find_difference(written, asked):
         raise ValueError(f"{path} belongs to another configuration: {found[0]} is not what the run's config.yaml says")

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lta.data.adapted import adapt
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
 from lta.pictures.read import read_image
@@ -50,7 +51,8 @@ def resolve_query(
 
 def _average_class_query(classifier: TrainedClassifier, name: str) -> tuple[Queries, str]:
     """From the test pictures of the data that it was trained on."""
-    data = build(classifier.hparams["config"]["data"])
+    config = classifier.hparams["config"]["data"]
+    data = adapt(build(config), config)
     data.read()
     index = torch.from_numpy(data.test.labels == [str(one) for one in data.class_names].index(name)).nonzero()[:EXAMPLES, 0]
     pictures = torch.from_numpy(data.test.images[index.numpy()]).permute(0, 3, 1, 2)

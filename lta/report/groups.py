@@ -13,16 +13,19 @@ from lta.report.statistics import Summary, summarise_values
 from lta.report.verdict import Verdict, judge_reproduction
 from lta.runtime.run_directory import is_free
 
-PARTS = ("model", "data", "preprocess", "augment", "recipe", "test_checkpoint")
+PARTS = ("model", "data", "preprocess", "augment", "recipe", "loss", "test_checkpoint")
 """What decides about the error; `compat`, `head` and `schedule` stand in these too. The rest is where it ran and logged."""
 
 ELSEWHERE = {"data.seed", "data.root", "data.download", "data.cache", "data.eval_batch_size", "preprocess.cache"}
 """What of these may differ between seeds or machines."""
 
+TWICE = {"loss.label_smoothing"}
+"""What another of them says: the recipe."""
+
 FOLDERS = ("ImageFolder", "MaskFolder")
 """Data of the user's own: another root is other data."""
 
-RECIPE = ("recipe.", "augment.", "preprocess.", "trainer.", "data.batch_size", "precision")
+RECIPE = ("recipe.", "loss.", "augment.", "preprocess.", "trainer.", "data.batch_size", "precision")
 """What a recipe is made of: two groups that differ in these only are the same question, trained in two ways."""
 
 TIE = object()
@@ -69,6 +72,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     """By dotted name."""
     leaves = {name: value for part in PARTS if part in run.config for name, value in _leaves(run.config[part], part)}
     apart = ELSEWHERE - {"data.root"} if shorten_target(run.config["data"].get("_target_")) in FOLDERS else ELSEWHERE
+    apart = apart | TWICE
     leaves = {name: value for name, value in leaves.items() if name not in apart and not name.endswith("_partial_")}
     trainer = {f"trainer.{name}": value for name, value in (run.config.get("trainer") or {}).items()}
     trainer = {name: value for name, value in trainer.items() if not is_free(name)}

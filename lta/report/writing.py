@@ -3,11 +3,11 @@
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
+
+from lta.runtime.files import replace_files
 
 
 def check_place(folder: Path, names: Iterable[str]) -> None:
@@ -32,29 +32,19 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]
 
     Raises ValueError, with what was there untouched, where that fails.
     """
-    parts: dict[Path, Path] = {}
     try:
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--out={folder} is a file; give a folder")
         folder.mkdir(parents=True, exist_ok=True)
+        encoded: dict[Path, bytes] = {}
         for name, content in contents.items():
             file = Path(os.path.realpath(folder / name))  # a link stays one
             if file.is_dir():
                 raise ValueError(f"{folder / name} is a folder: the report's file can't take its place")
-            part = file.with_name(f".{name}.{secrets.token_hex(4)}.part")  # two reports may be written at once
-            parts[part] = file
-            with part.open("xb") as out:
-                out.write(content if isinstance(content, bytes) else escape_surrogates(content).encode())
-                out.flush()
-                os.fsync(out.fileno())
-        for part, file in parts.items():
-            os.replace(part, file)
+            encoded[file] = content if isinstance(content, bytes) else escape_surrogates(content).encode()
+        replace_files(encoded)
     except OSError as error:
         raise ValueError(f"the report can't be written to --out={folder}: {error.strerror}") from error
-    finally:
-        for part in parts:
-            with suppress(OSError):
-                part.unlink()
     return [folder / name for name in contents]
 
 

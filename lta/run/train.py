@@ -17,23 +17,29 @@ def train(cfg: DictConfig, directory: Path) -> None:
     import torch
 
     from lta.callbacks.stopping import Stopping
+    from lta.data.adapted import adapt
+    from lta.data.evaluation_data import EvaluationData
     from lta.evaluate import answers
     from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, load_weights, make_hparams
     from lta.loggers.session import open_session
     from lta.run import summary
     from lta.training.classifier import Classifier
+    from lta.training.losses import check_loss
     from lta.training.trainer import end_processes
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
     check_settings(cfg)
     evaluators = build_each(cfg.evaluator)
     defaults = build_each(cfg.default_evaluators)
-    recipe = build(cfg.recipe)
+    recipe, loss = build(cfg.recipe), build(cfg.loss)
+    check_loss(loss, recipe)
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)
     callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
-    data = build(cfg.data)
+    data = adapt(build(cfg.data), cfg.data, cfg.seed)
+    if "preprocess" not in cfg and not isinstance(data, EvaluationData):
+        raise ValueError("the data set's yaml asks for no kind of pictures: its defaults need a line /recipe/kind@_global_")
     data.test_each_epoch, data.trainer = cfg.test_each_epoch, trainer  # how many processes share a batch
     data.make_ready()
     if data.val is None and cfg.test_checkpoint == "best":
@@ -45,6 +51,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         preprocess=build(cfg.preprocess),
         augment=build(cfg.augment),
         recipe=recipe,
+        loss=loss,
         class_names=data.class_names,
         seed=cfg.seed,
         hparams=make_hparams(plain(cfg), data),
@@ -87,7 +94,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
                 print(summary.render_text(results, directory, defaults))
             others = {name: evaluator for name, evaluator in evaluators.items() if name not in defaults}
             found |= answers.answer_all(network, others, classifier, data, question)
-            session.send_answers(found)
+            session.send_answers({name: result for name, result in found.items() if name in evaluators})
             session.send_checkpoints()
         except BaseException:
             end_processes(trainer)

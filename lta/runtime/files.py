@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,30 +22,59 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    """Whole or not at all; for a file that one process writes."""
+    with replace_file(path, one_writer=True) as file:
+        file.write(text.encode())
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[BinaryIO]:
+def replace_file(path: Path, one_writer: bool = False, keep: Path | None = None) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` when the block ends well; else nothing is left of it.
 
-    Several processes may write the same path at once: the last one's is kept, never a mixture. Makes the folder; raises
-    OSError where it can't be written.
+    What was there is kept as `keep`, where that is given. Several processes may write the same path at once: the last one's
+    is kept, never a mixture. Of `one_writer` a part that a kill has left is written over by the next. Makes the folder;
+    raises OSError where it can't be written.
     """
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    part = path.with_name(f"{path.name}.part") if one_writer else _name_part(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with part.open("xb") as file:
+        with part.open("wb" if one_writer else "xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            _sync(file)
+        if keep is not None and path.exists():
+            path.replace(keep)
         part.replace(path)
     finally:
+        _remove([part])
+
+
+def replace_files(contents: Mapping[Path, bytes]) -> None:
+    """All of them, when all are on the disk; where that fails, which raises OSError, what was there is untouched."""
+    parts: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            part = _name_part(path)
+            parts[part] = path
+            with part.open("xb") as file:
+                file.write(content)
+                _sync(file)
+        for part, path in parts.items():
+            part.replace(path)
+    finally:
+        _remove(parts)
+
+
+def _name_part(path: Path) -> Path:
+    """Of no other process."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.part")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _remove(parts: Iterable[Path]) -> None:
+    for part in parts:
         with suppress(OSError):
             part.unlink()

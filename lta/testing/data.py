@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytorch_lightning as pl
 
+from lta.data.adapted import adapt
 from lta.protocols import Split, Splits
 from lta.testing.requirements import require, require_members
 
@@ -13,12 +15,14 @@ REPEATED = 0.01
 
 
 def check_data(build: Callable[[], Splits]) -> None:
-    """`build()` makes a data module, which is read twice; its pictures are in memory twice.
+    """`build()` makes a data module, which is read twice; its pictures are in memory twice. A plain LightningDataModule is
+    read as a run would read it (`lta.data.adapted`).
 
     What is checked: shapes, types and ranges of all splits, class names, that test is not in train, and that it is the same
     when it is built and read again.
     """
-    data, again = build(), build()
+    made = [build(), build()]
+    data, again = (adapt(one, {}) if isinstance(one, pl.LightningDataModule) else one for one in made)
     for one in (data, again):
         require(hasattr(one, "read"), one, "it has no read: derive it from lta.data.base.ImageData")
         one.read()

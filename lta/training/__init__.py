@@ -1,7 +1,8 @@
-"""How a network is trained: the Lightning module, recipes, schedules, optimisers."""
+"""How a network is trained: the Lightning module, losses, recipes, schedules, optimisers."""
 
 from lta.training.classifier import Classifier
 from lta.training.lookahead import Lookahead
+from lta.training.losses import CrossEntropy
 from lta.training.muon import Muon
 from lta.training.predict import Prediction
 from lta.training.recipes import Recipe, SGDRecipe
@@ -9,6 +10,7 @@ from lta.training.schedules import Schedule, Steps, Triangle, WarmupCosine
 
 __all__ = [
     "Classifier",
+    "CrossEntropy",
     "Lookahead",
     "Muon",
     "Prediction",

@@ -1,12 +1,13 @@
 """How a checkpoint reaches the disk."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from lta.runtime.files import replace_file
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -22,18 +23,9 @@ class WholeFiles(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
+        kept = self.previous.get(path.name)
         try:
-            with part.open("wb") as file:
+            with replace_file(path, one_writer=True, keep=path.with_name(kept) if kept else None) as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException as error:
-            part.unlink(missing_ok=True)  # on a full disk its room is needed
-            if isinstance(error, RuntimeError):  # torch's own for what the system refuses
-                raise OSError(f"{path} could not be written: {str(error).splitlines()[0]}") from error
-            raise
-        if path.name in self.previous and path.exists():
-            os.replace(path, path.with_name(self.previous[path.name]))
-        os.replace(part, path)
+        except RuntimeError as error:  # torch's own for what the system refuses
+            raise OSError(f"{path} could not be written: {str(error).splitlines()[0]}") from error

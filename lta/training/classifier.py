@@ -18,6 +18,7 @@ from lta.models.whitening import copy_whitening, fit_whitening
 from lta.protocols import Network, Preprocess, get_splits, list_missing
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
+from lta.training.losses import Loss, check_loss
 from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.predict import Prediction, predict
 from lta.training.recipes import Recipe
@@ -32,14 +33,18 @@ Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
 
 
 class Classifier(pl.LightningModule):
-    """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only.
+    """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only. `loss` is what
+    training makes small, a number made of the network's output and the labels `(batch,)`.
 
     Metrics: `train/loss`, and for the splits train, val and test `<split>/error` in percent (in training of the
-    augmented images, as seen), top-5 errors where there are more than 20 classes, `val/loss`, `test/loss`. They go to
-    `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch. The splits that the
-    data module watches in training give `val/...` and, where asked for, `test_each_epoch/...`.
+    augmented images, as seen), top-5 errors where there are more than 20 classes, `val/loss`, `test/loss` (cross-entropies
+    of the logits, whatever `loss` is). They go to `trainer.callback_metrics`; the `EpochLog` callback sends them to the
+    loggers, one row an epoch. The splits that the data module watches in training give `val/...` and, where asked for,
+    `test_each_epoch/...`.
 
     `hparams` is any nest of plain containers; it is stored in every checkpoint, enough for `lta.load` to rebuild all.
+
+    Raises ValueError for a loss that `recipe` can't train with (see `check_loss`).
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Classifier(pl.LightningModule):
         preprocess: nn.Module,
         augment: nn.Module,
         recipe: Recipe,
+        loss: Loss,
         class_names: Sequence[str],
         seed: int = 0,
         hparams: dict[str, Any] | None = None,
@@ -66,6 +72,8 @@ class Classifier(pl.LightningModule):
         # What preprocessing measured is alike in all processes and may be large: not to be sent around at every step.
         self._ddp_params_and_buffers_to_ignore = [f"preprocess.{name}" for name, _ in preprocess.named_buffers()]
         self.recipe = recipe
+        check_loss(loss, recipe)
+        self.loss = loss
         average_at_junctions(network, recipe.average_gradients)
         self.class_names = tuple(class_names)
         self.seed = seed
@@ -143,7 +151,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         images, labels = batch
         output = self._network_in_training(self.augment(self.preprocess(images)))
-        loss = self.recipe.loss(output, labels)
+        loss = self.loss(output, labels)
         self.train_loss.update(loss.detach(), len(labels))
         self.train_error.update(output.logits.detach(), labels)
         return loss

@@ -1,18 +1,15 @@
-"""How a network is trained: loss, optimiser, learning rate. A recipe is the only thing that knows the schedule."""
+"""How a network is trained: optimiser, learning rate. A recipe is the only thing that knows the schedule."""
 
 from abc import ABC, abstractmethod
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lta import checks
-from lta.layers.precision import to_full_precision
 from lta.models.bare import BareConv2d
-from lta.models.output import NetworkOutput
 from lta.models.whitening import WhitenedConv
 from lta.training.lookahead import Lookahead
 from lta.training.muon import Muon
@@ -20,7 +17,7 @@ from lta.training.schedules import Schedule, WarmupCosine
 
 
 class Recipe(ABC):
-    """`epochs` of training; `optimizer` is asked once, `learning_rate` and `loss` every step.
+    """`epochs` of training; `optimizer` is asked once, `learning_rate` every step.
 
     `average_gradients`: see `lta.training.gradients`.
     """
@@ -49,18 +46,16 @@ class Recipe(ABC):
         """What takes part in the training beside the optimiser."""
         return []
 
-    @abstractmethod
-    def loss(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]: ...
-
 
 class SGDRecipe(Recipe):
-    """SGD with momentum on the sum of the cross-entropies of `output.loss_logits`. `recipe=fast` and `recipe=author` are
-    this with other values: each difference between them is a switch of its own.
+    """SGD with momentum. `recipe=fast` and `recipe=author` are this with other values: each difference between them is a
+    switch of its own.
 
     `lr` is the base rate for a batch of `lr_batch` images and is scaled with the batch size; `lr_batch=0` takes it as
     given. `dampening`: the share of each gradient that is left out of the momentum buffer, but for the first (Torch7's
     default is that of `momentum`: the rate then acts like lr (1 - dampening)). `decay_vectors`: weight decay also on
-    everything one-dimensional (norms, biases, the scorers u).
+    everything one-dimensional (norms, biases, the scorers u). `label_smoothing`: that of the loss it is made for, which does
+    the smoothing; conf/loss/default.yaml reads it here, and a Classifier of another loss is refused.
 
     Tricks of arXiv 2404.00498: `norm_bias_scale`, by which the rate of batch norms' biases is multiplied and their decay
     divided; `first_bias_epochs`, for how many epochs the bias of a whitened convolution is trained; `lookahead`, see there.
@@ -160,11 +155,3 @@ class SGDRecipe(Recipe):
 
     def forgets_momentum(self, epoch: int) -> bool:
         return self.schedule.forgets_momentum(epoch, self.epochs)
-
-    def loss(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
-        smoothing = self.label_smoothing
-        losses = [
-            nn.functional.cross_entropy(to_full_precision(logits), labels, label_smoothing=smoothing)
-            for logits in output.loss_logits
-        ]
-        return torch.stack(losses).sum()

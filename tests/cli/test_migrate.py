@@ -148,6 +148,6 @@ def test_a_broken_configuration_is_said_in_one_line(text, says, tmp_path):
 
 def test_a_saved_configuration_is_read_as_it_was_written(tmp_path):
     """YAML 1.1 of the standard library writes and reads it: `1e-4` in quotes or not is the same text."""
-    config = {"recipe": {"lr": 1e-5, "name": "1e-4"}, "model": {"levels": ["A"]}, "resume": None}
+    config = {"loss": {}, "recipe": {"lr": 1e-5, "name": "1e-4"}, "model": {"levels": ["A"]}, "resume": None}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     assert read_config(tmp_path / "config.yaml") == config | ADDED

@@ -1,12 +1,10 @@
 """Wrong commands that could harm a run that is there, or ask of it what it has not."""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
-from commands import TINY, assert_refused, lta_run
+from commands import TINY, assert_refused, lta_run, train
 
 from lta.inference.checkpoint import load
 
@@ -22,8 +20,7 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 def finished(tmp_path_factory):
     """A run's directory; the command runs once for all tests, which work on copies."""
     directory = tmp_path_factory.mktemp("runs") / "run"
-    command = [sys.executable, "-m", "lta.run", *TINY, f"hydra.run.dir={directory}"]
-    subprocess.run(command, check=True, capture_output=True, cwd=directory.parent)
+    train(*TINY, f"hydra.run.dir={directory}")
     return directory
 
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import nullcontext
 
 import pytest
-from commands import TINY, command, environment, lta_run, read_wandb
+from commands import TINY, command, environment, lta_run, read_wandb, train
 from filelock import FileLock
 from untrained_run import untrained_run
 
@@ -25,7 +25,7 @@ def asked(capsys, *arguments):
 def trained(tmp_path_factory):
     directory = tmp_path_factory.mktemp("evaluate") / "run"
     tiny = (*TINY, "trainer.precision=32-true", "default_evaluators=none")  # lta.evaluate asks in float32
-    subprocess.run(command(*tiny, f"hydra.run.dir={directory}"), check=True, env=environment(), cwd=directory.parent)
+    train(*tiny, f"hydra.run.dir={directory}")
     return directory
 
 

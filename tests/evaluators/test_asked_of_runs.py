@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from commands import TINY, environment
+from commands import TINY, environment, train
 
 import lta
 from lta.inference.checkpoint import build_untrained
@@ -32,8 +32,7 @@ def runs(tmp_path_factory):
     """An attention network and a plain one."""
     directory = tmp_path_factory.mktemp("runs")
     for name, model in (("att", "vgg_att2"), ("plain", "vgg")):
-        command = [sys.executable, "-m", "lta.run", *TINY, f"model={model}", f"hydra.run.dir={directory / name}"]
-        subprocess.run(command, cwd=directory, env=environment(), check=True, capture_output=True)
+        train(*TINY, f"model={model}", f"hydra.run.dir={directory / name}")
     return directory
 
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from lta.cli.plugins import CONF
 from lta.data.batches import Split
 from lta.data.digit_scenes import DigitScenes
-from lta.evaluate.answers import _to_plain
+from lta.evaluate.answers import to_plain
 from lta.evaluators.localisation import evaluator
 from lta.evaluators.localisation.evaluator import Localisation, choose_explained_images
 from lta.measures.localisation import halves
@@ -232,7 +232,7 @@ def test_attention_is_compared_with_explanations_on_the_same_images():
 
 def answer():
     found = Localisation(explanation_images=None, steps=2, examples=0).run(Small("model=vgg_att2", "compat=dp"), scenes())
-    return json.dumps(_to_plain(found.figures)), found.rows, found.lines
+    return json.dumps(to_plain(found.figures)), found.rows, found.lines
 
 
 def process(rank, path):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import TINY, environment
+from commands import TINY, environment, train
 
 pytestmark = pytest.mark.slow
 ASKED = (
@@ -21,8 +21,7 @@ ASKED = (
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     directory = tmp_path_factory.mktemp("run")
-    command = [sys.executable, "-m", "lta.run", *TINY, "model=vgg_att2", "compat=dp", "hydra.run.dir=dp"]
-    subprocess.run(command, cwd=directory, env=environment(), check=True, capture_output=True)
+    train(*TINY, "model=vgg_att2", "compat=dp", f"hydra.run.dir={directory / 'dp'}")
     return directory / "dp"
 
 

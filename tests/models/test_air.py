@@ -11,6 +11,7 @@ from lta.inference.checkpoint import build_untrained
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.whitening import WhitenedConv, fit_whitening
 from lta.training.classifier import Classifier
+from lta.training.losses import CrossEntropy
 from lta.training.recipes import SGDRecipe
 from lta.transforms.normalize import Standardize
 
@@ -76,7 +77,8 @@ def test_whitening_is_measured_on_pictures_of_every_class_in_little_memory():
             sizes.append(len(of))
             return super().forward(of)
 
-    classifier = Classifier(network("model=air"), Seen(), nn.Identity(), SGDRecipe(1), ("a", "b"))
+    parts = (Seen(), nn.Identity(), SGDRecipe(1), CrossEntropy(), ("a", "b"))
+    classifier = Classifier(network("model=air"), *parts)
     classifier.fit_input(images)
     assert sum(sizes) == 5_000
     assert max(sizes) == 100
@@ -87,7 +89,7 @@ def test_whitening_is_measured_on_pictures_of_every_class_in_little_memory():
     assert (patches @ filters.T).square().mean(0) == pytest.approx(np.ones(12), abs=0.05)
 
     sizes.clear()
-    Classifier(network("model=vgg", "model.width=0.0625"), Seen(), nn.Identity(), SGDRecipe(1), ("a", "b")).fit_input(images)
+    Classifier(network("model=vgg", "model.width=0.0625"), *parts).fit_input(images)
     assert sizes == [], "nothing to measure, nothing done"
 
 

@@ -12,6 +12,7 @@ from lta.data.cifar import CIFAR
 from lta.data.splits import balanced_choice
 from lta.instantiate import build
 from lta.training.gradients import average_at_junctions
+from lta.training.losses import CrossEntropy
 from lta.training.recipes import SGDRecipe
 from lta.training.schedules import Steps
 from lta.transforms.normalize import Standardize
@@ -44,7 +45,7 @@ def trained(built, recipe, images, labels, order, augment=lambda batch: batch):
     optimizer = recipe.optimizer(built, BATCH)
     losses = []
     for chosen in order.split(BATCH):
-        loss = recipe.loss(built(augment(images[chosen])), labels[chosen])
+        loss = CrossEntropy(recipe.label_smoothing)(built(augment(images[chosen])), labels[chosen])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import torch
-from commands import TINY, command, environment, lta_run
+from commands import TINY, command, environment, lta_run, train
 
 from lta.inference.checkpoint import find_resume_checkpoint, read_checkpoint
 from lta.runtime import run_directory
@@ -169,13 +169,12 @@ def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(tmp_path):
 @pytest.mark.slow
 def test_a_run_goes_on_from_a_spoilt_checkpoint_to_the_same_weights(tmp_path):
     options = [*TINY, "recipe.epochs=3", "model.dropout=1"]
-    subprocess.run(command(*options, f"hydra.run.dir={tmp_path}/whole"), cwd=tmp_path, env=environment(), check=True)
-    program = command(*options, f"hydra.run.dir={tmp_path}/spoilt", "resume=auto")
-    subprocess.run(program, cwd=tmp_path, env=environment(), check=True)
+    train(*options, f"hydra.run.dir={tmp_path}/whole")
+    program = (*options, f"hydra.run.dir={tmp_path}/spoilt", "resume=auto")
+    train(*program)
     (tmp_path / "spoilt" / "results.json").unlink()
     cut(tmp_path / "spoilt" / "checkpoints" / "last.ckpt")
-    ended = subprocess.run(program, cwd=tmp_path, env=environment(), check=True, capture_output=True, text=True)
-    assert "going on from previous.ckpt" in ended.stdout
+    assert "going on from previous.ckpt" in train(*program)
     same_weights(tmp_path / "whole", tmp_path / "spoilt")
     assert [row["epoch"] for row in rows(tmp_path / "spoilt")] == ["0", "1", "2"]
 

@@ -13,6 +13,7 @@ from lta.data.batches import Split
 from lta.instantiate import build
 from lta.training.classifier import Classifier
 from lta.training.lookahead import Lookahead
+from lta.training.losses import CrossEntropy
 from lta.training.recipes import SGDRecipe
 from lta.training.schedules import Triangle
 from lta.training.trainer import build_trainer
@@ -123,7 +124,7 @@ def test_what_the_recipe_does_to_a_training(tmp_path, lookahead):
     data = MadeUp()
     data.setup()
     recipe = SGDRecipe(epochs=2, lr=0.05, lr_batch=0, first_bias_epochs=1, lookahead=lookahead)
-    classifier = Classifier(built, Standardize(), torch.nn.Identity(), recipe, data.class_names)
+    classifier = Classifier(built, Standardize(), torch.nn.Identity(), recipe, CrossEntropy(), data.class_names)
     bias = built.trunk.stages["A"][0].bias
     after = []
 

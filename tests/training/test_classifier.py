@@ -10,6 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from lta.training import trainer as trainer_module
 from lta.training.classifier import Classifier, _mix
+from lta.training.losses import CrossEntropy
 from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.recipes import Recipe
 from lta.training.shared_directory import SharedDirectory
@@ -166,7 +167,7 @@ def test_processes_agree_on_running_statistics_before_they_validate_and_at_the_e
     network.levels, network.classifiers = (), ()
     recipe = Mock(spec=Recipe, average_gradients=False)
     identity = torch.nn.Identity()
-    classifier = Classifier(network, identity, identity, recipe, class_names=("a", "b"))
+    classifier = Classifier(network, identity, identity, recipe, CrossEntropy(), class_names=("a", "b"))
     trainer = Mock(spec=pl.Trainer, world_size=2, state=Mock(fn=TrainerFn.FITTING))
     trainer.strategy.reduce = lambda vector, reduce_op: (vector + 5) / 2  # the other one's are all 5
     classifier._trainer = trainer

@@ -332,7 +332,8 @@ def test_a_network_without_attention_has_no_maps(tmp_path):
 def test_the_size_is_the_runs_own(tmp_path):
     classifier = lta.load(untrained_run(tmp_path / "run", image_size=(48, 64)))
     assert classifier.predict(photograph()).maps["A"].shape == (1, 48, 64)
-    bare = Classifier(classifier.network, classifier.preprocess, classifier.augment, classifier.recipe, ("a", "b"))
+    parts = (classifier.network, classifier.preprocess, classifier.augment, classifier.recipe, classifier.loss)
+    bare = Classifier(*parts, ("a", "b"))
     with pytest.raises(ValueError, match="does not know what size of pictures it takes: predict needs one"):
         bare.predict(PICTURES)
 

@@ -1,13 +1,11 @@
 """The schedule and the optimiser of a recipe, by the numbers."""
 
-import math
 from itertools import pairwise
 
 import pytest
 import torch
 
 from lta.layers.compatibility import Parametrised
-from lta.models.output import NetworkOutput
 from lta.models.vgg_family import vgg_attention
 from lta.training.recipes import SGDRecipe
 from lta.training.schedules import Steps, WarmupCosine
@@ -56,21 +54,6 @@ def test_the_learning_rate_scales_with_the_batch():
         assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([lr, lr])
 
 
-def test_label_smoothing_by_hand():
-    logits = torch.tensor([[math.log(3.0), 0.0]])
-    output = NetworkOutput(logits, (logits,), {}, {}, {}, {})
-    p = torch.tensor([0.75, 0.25])
-    expected = -(0.95 * p[0].log() + 0.05 * p[1].log())
-    loss = SGDRecipe(epochs=1, label_smoothing=0.1).loss(output, torch.tensor([0]))
-    torch.testing.assert_close(loss, expected)
-
-
-@pytest.mark.parametrize(("given", "taken"), [(torch.float64, torch.float64), (torch.bfloat16, torch.float32)])
-def test_the_loss_is_in_full_precision_and_doubles_stay(given, taken):
-    logits = torch.tensor([[1.0, 2.0]], dtype=given)
-    assert SGDRecipe(epochs=1).loss(NetworkOutput(logits, (logits,), {}, {}, {}, {}), torch.tensor([0])).dtype == taken
-
-
 def authors():
     schedule = Steps(step_decay=1e-7)
     return SGDRecipe(1, lr=1.0, lr_batch=0, dampening=0.9, nesterov=False, decay_vectors=True, schedule=schedule)
@@ -103,14 +86,6 @@ def test_the_authors_decay_everything_once():
     (group,) = authors().optimizer(network, 128).param_groups
     assert {id(p) for p in group["params"]} == {id(p) for p in network.parameters()}
     assert (group["lr"], group["weight_decay"], group["momentum"], group["dampening"]) == (1.0, 5e-4, 0.9, 0.9)
-
-
-def test_the_loss_is_the_sum_over_loss_logits():
-    logits = torch.randn(2, 3, 4)
-    labels = torch.tensor([0, 1, 2])
-    output = NetworkOutput(logits.sum(0), tuple(logits), {}, {}, {}, {})
-    expected = sum(torch.nn.functional.cross_entropy(each, labels) for each in logits)
-    torch.testing.assert_close(authors().loss(output, labels), expected)
 
 
 @pytest.mark.parametrize(
