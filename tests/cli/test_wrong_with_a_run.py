@@ -88,13 +88,14 @@ def test_resume_from_a_broken_checkpoint(capsys, run):
     assert path.stat().st_size == 1000
 
 
-def test_resume_from_the_checkpoint_of_another_network(capsys, run):
+@pytest.mark.parametrize(("part", "key", "value"), [("model", "width", 0.125), ("loss", "label_smoothing", 0.1)])
+def test_resume_from_the_checkpoint_of_another_training(capsys, run, part, key, value):
     (run / "results.json").unlink()
     path = run / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
-    content["hyper_parameters"]["config"]["model"]["width"] = 0.125
+    content["hyper_parameters"]["config"][part][key] = value
     torch.save(content, path)
-    assert_refused(lta_run(capsys, [f"resume={run}"]), f"{path} belongs to another configuration: model.width")
+    assert_refused(lta_run(capsys, [f"resume={run}"]), f"{path} belongs to another configuration: {part}.{key}")
 
 
 def test_load_names_what_is_wrong(run, tmp_path):

@@ -14,7 +14,7 @@ def run(tmp_path_factory):
     return untrained_run(tmp_path_factory.mktemp("trust") / "run")
 
 
-@pytest.mark.parametrize("part", ["model", "data", "preprocess", "augment", "recipe", "seed"])
+@pytest.mark.parametrize("part", ["model", "data", "preprocess", "augment", "recipe", "loss", "seed"])
 @pytest.mark.parametrize(
     ("node", "says"),
     [

@@ -56,6 +56,19 @@ def test_labels_name_what_is_unlike_most(tmp_path):
     assert set(table) == {"model.width", "model.levels", "recipe.lr", "coding"}
 
 
+def test_another_loss_is_another_group_and_smoothing_is_said_once(tmp_path):
+    for number, more in enumerate(([], [], ["loss._target_=my_package.Focal"], ["recipe.label_smoothing=0.1"])):
+        make_run(tmp_path / str(number), "data=cifar10", "model=vgg_att2", *more, seed=number)
+    groups, _ = groups_of(tmp_path)
+    assert [group.label for group in groups] == [
+        "vgg_att2 pc concat",
+        "vgg_att2 pc concat, label_smoothing=0.1",
+        "vgg_att2 pc concat, loss=my_package.Focal",
+    ]
+    assert set(find_differences(groups)) == {"loss._target_", "recipe.label_smoothing"}
+    assert [len(best.runs) for best in select_best_recipes(groups[1:])] == [1], "trained in two ways"
+
+
 def test_where_no_value_is_the_usual_one_each_is_named(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "recipe.lr=0.1")
     make_run(tmp_path / "b", "data=cifar10", "recipe.lr=0.2")
