@@ -1,8 +1,8 @@
 """A plain LightningDataModule of somebody's own as an `ImageData`: read once, whole, into memory."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -35,8 +35,6 @@ TWICE = 32
 
 HOOKS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_to_device")
 """What a data module does to batches that only Lightning's own loop asks for."""
-
-NO_SPLIT = "no {0} split: it has no {0}_dataloader"
 
 
 def adapt(data: Any, settings: Mapping[str, Any], seed: int = 0) -> ImageData:
@@ -88,14 +86,12 @@ class AdaptedModule(ImageData):
             random.seed(0)
             for stage in ("fit", "test"):
                 self.module.setup(stage)
-            loaders = {name: self._find_loader(name) for name in ("train", "val", "test")}
-            for name in ("train", "test"):
-                if loaders[name] is None:
-                    raise self._error(NO_SPLIT.format(name))
+            found = {name: self._find_loader(name) for name in ("train", "val", "test")}
+            loaders = {name: loader for name, loader in found.items() if loader is not None}
+            if missing := [name for name in ("train", "test") if name not in loaders]:
+                raise self._error(f"no {missing[0]} split: it has no {missing[0]}_dataloader")
             names = self._find_class_names(loaders["train"].dataset)
-            splits = {
-                name: self._read(name, loader.dataset, len(names)) for name, loader in loaders.items() if loader is not None
-            }
+            splits = {name: self._read(name, loader.dataset, len(names)) for name, loader in loaders.items()}
             self._check_plain(loaders["train"].dataset, splits["train"])
         sizes = {name: split.images.shape[1:3] for name, split in splits.items()}
         if other := next((name for name, size in sizes.items() if size != sizes["train"]), None):
@@ -132,10 +128,9 @@ class AdaptedModule(ImageData):
         return loader
 
     def _find_class_names(self, dataset: Dataset) -> tuple[str, ...]:
-        places = [self.module]
-        while dataset is not None:  # Subset and the like have a data set inside
-            places.append(dataset)
-            dataset = getattr(dataset, "dataset", None)
+        places: list[object] = [self.module, dataset]
+        while (inside := getattr(places[-1], "dataset", None)) is not None:  # Subset and the like have a data set inside
+            places.append(inside)
         found = (getattr(place, name, None) for place in places for name in ("class_names", "classes"))
         names = next((names for names in found if names is not None), None)
         if names is None:
@@ -204,8 +199,9 @@ class AdaptedModule(ImageData):
 
 def _items(dataset: Dataset) -> Iterator[Any]:
     """In their order. Python's own loop over a data set without `__iter__` would go on until it raises IndexError."""
-    iterable = isinstance(dataset, IterableDataset)
-    return iter(dataset) if iterable else (dataset[number] for number in range(len(dataset)))
+    if isinstance(dataset, IterableDataset):
+        return iter(dataset)
+    return (dataset[number] for number in range(len(cast(Sized, dataset))))
 
 
 def _is_given(module: pl.LightningDataModule, name: str) -> bool:
