@@ -11,6 +11,7 @@ from lta import checks
 from lta.evaluators.classification.views import VIEWS, average_logits
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
 from lta.evaluators.passes import run_forward_passes
+from lta.evaluators.table import flatten_estimate
 from lta.measures.intervals import mean, share
 from lta.protocols import Splits, TrainedClassifier
 
@@ -103,8 +104,6 @@ def calibration_error(
 def _row(name: str, figure: dict[str, Any]) -> dict[str, Any]:
     return {
         "class": name,
-        "error": figure["value"],
-        "low": figure["interval"][0],
-        "high": figure["interval"][1],
+        **flatten_estimate(figure, "error"),
         "n": figure["n"],
     }

@@ -1,10 +1,11 @@
 """What `faithfulness` found, as lines, as a table and as curves."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
 
+from lta.evaluators.table import Estimate, align_columns, flatten_estimate, format_estimate
 from lta.viz.curves import Chart, Line, charts
 
 CONTROLS = ("shuffled", "random", "central")
@@ -18,28 +19,26 @@ def text(figures: Mapping[str, Any], images: str) -> list[str]:
     areas = figures["areas"]
     at = min(range(len(areas)), key=lambda k: abs(areas[k] - LISTED))
     lines = [
-        f"error           {_percent(sharp)} sharp, {_percent(blurred)} wholly blurred; {images}, Gaussian blur of "
-        f"{figures['sigma_pixels']:.1f} pixels",
+        f"error           {format_estimate(sharp, '.1f', unit=' %')} sharp, {format_estimate(blurred, '.1f', unit=' %')} "
+        f"wholly blurred; {images}, Gaussian blur of {figures['sigma_pixels']:.1f} pixels",
     ]
     if not set(orders) - set(CONTROLS):
         lines.append("no maps         this network has none: random and central pixels only")
     lines.append("probability of the predicted class, area under the curve")
-    lines += _columns(
-        ("", "deletion (low: faithful)", "minus random", "insertion (high: faithful)", "minus random"),
-        (
-            (name, *(part for kind in ("deletion", "insertion") for part in _cells(order[kind], ".3f")))
-            for name, order in orders.items()
-        ),
+    heading = ("", "deletion (low: faithful)", "minus random", "insertion (high: faithful)", "minus random")
+    cells = (
+        (name, *(part for kind in ("deletion", "insertion") for part in _cells(order[kind], ".3f")))
+        for name, order in orders.items()
     )
+    lines += align_columns([heading, *cells])
     lines += _compare_with_controls(figures)
     lines.append(f"error in % with {100 * areas[at]:g} % of the pixels blurred")
-    lines += _columns(
-        ("", "first in the order", "minus random", "last in the order", "minus random"),
-        (
-            (name, *(part for kind in ("most", "least") for part in _cells(order[kind][at]["error"], ".1f")))
-            for name, order in orders.items()
-        ),
+    heading = ("", "first in the order", "minus random", "last in the order", "minus random")
+    cells = (
+        (name, *(part for kind in ("most", "least") for part in _cells(order[kind][at]["error"], ".1f")))
+        for name, order in orders.items()
     )
+    lines += align_columns([heading, *cells])
     return lines
 
 
@@ -51,9 +50,9 @@ def table(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             for point in order[kind]:
                 row = {"order": name, "blurred": kind, "area": point["area"]}
                 for what in ("error", "probability"):
-                    row |= _flatten_estimate(what, point[what])
+                    row |= _flatten(what, point[what])
                     for control in ("random", "central", "shuffled"):
-                        row |= _flatten_estimate(f"{what}_minus_{control}", point[what].get(f"minus_{control}"))
+                        row |= _flatten(f"{what}_minus_{control}", point[what].get(f"minus_{control}"))
                 rows.append(row | {"n": point["error"]["n"]})
     return rows
 
@@ -108,37 +107,16 @@ def _compare_with_controls(figures: Mapping[str, Any]) -> list[str]:
     lines = []
     for control, what in (("shuffled", "another image's"), ("central", "the middle of the picture")):
         differences = {kind: figures["orders"][joint][kind][f"minus_{control}"] for kind in ("deletion", "insertion")}
-        told = ", ".join(f"{kind} {_format_signed(difference, '.3f')}" for kind, difference in differences.items())
+        told = ", ".join(f"{kind} {format_estimate(difference, '+.3f')}" for kind, difference in differences.items())
         lines.append(f"{joint} minus {what} ('{control}'): {told}")
     return lines
 
 
-def _percent(figure: Mapping[str, Any]) -> str:
-    low, high = figure["interval"]
-    return f"{figure['value']:.1f} % ({low:.1f} to {high:.1f})"
+def _flatten(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    return flatten_estimate(estimate, name, f"{name}_low", f"{name}_high")
 
 
 def _cells(figure: Mapping[str, Any], form: str) -> tuple[str, str]:
     """The figure, and its difference to the random order."""
-    low, high = figure["interval"]
-    own = f"{figure['value']:{form}} ({low:{form}} to {high:{form}})"
     beyond = figure.get("minus_random")
-    if beyond is None:
-        return own, ""
-    return own, _format_signed(beyond, form)
-
-
-def _format_signed(figure: Mapping[str, Any], form: str) -> str:
-    low, high = figure["interval"]
-    return f"{figure['value']:+{form}} ({low:+{form}} to {high:+{form}})"
-
-
-def _columns(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    rows = [heading, *rows]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(heading))]
-    return ["  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _flatten_estimate(name: str, figure: Mapping[str, Any] | None) -> dict[str, Any]:
-    value, (low, high) = (figure["value"], figure["interval"]) if figure else (None, (None, None))
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
+    return format_estimate(figure, form), "" if beyond is None else format_estimate(beyond, f"+{form}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from lta.evaluators.localisation.explanations import EXPLANATIONS
 from lta.evaluators.localisation.scores import CONTROLS, MEASURES
+from lta.evaluators.table import Estimate, flatten_estimate, format_estimate
 
 NAMES = {"iou": "IoU", "iou_mean": "IoU averaged", "pointing": "pointing", "energy": "energy", "auc": "AUC"}
 CONTROL_NAMES = {"uniform": "uniform", "centre_prior": "centre", "shuffled": "shuffled", "chance": "chance"}
@@ -17,11 +18,11 @@ def rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     for name, one in figures["maps"].items():
         for key in MEASURES:
             figure = one[key]
-            row = {"map": name, "kind": one["kind"], "measure": key, "n": figure["n"], **_flatten_estimate("", figure)}
+            row = {"map": name, "kind": one["kind"], "measure": key, "n": figure["n"], **_flatten("", figure)}
             row |= {f"threshold_{k}": value for k, value in enumerate(one["thresholds"], start=1)}
             for control in CONTROLS:
-                row |= _flatten_estimate(f"{control}_", figure["controls"][control])
-                row |= _flatten_estimate(f"over_{control}_", figure["controls"][control]["difference"])
+                row |= _flatten(f"{control}_", figure["controls"][control])
+                row |= _flatten(f"over_{control}_", figure["controls"][control]["difference"])
             table.append(row)
     return table
 
@@ -38,12 +39,8 @@ def lines(figures: Mapping[str, Any], left_out: str) -> list[str]:
     said.append(f"{'IoU':{wide}} {'95 % interval':24} {headings}   over the best of them")
     for name, one in found.items():
         figure = one["iou"]
-        low, high = figure["interval"]
         controls = " ".join(f"{figure['controls'][control]['value']:8.3f}" for control in CONTROLS)
-        said.append(
-            f"{names[name]:{wide}} {figure['value']:.3f} ({low:.3f} to {high:.3f})   "
-            f"{controls}   {_format_difference(figure)}"
-        )
+        said.append(f"{names[name]:{wide}} {format_estimate(figure, '.3f')}   {controls}   {_format_difference(figure)}")
     others = [key for key in MEASURES if key != "iou"]
     said.append(f"{'':{wide}} " + " ".join(f"{NAMES[key] + ' (over best)':>26}" for key in others))
     for name, one in found.items():
@@ -95,8 +92,7 @@ def _find_best_control(figure: Mapping[str, Any]) -> tuple[str, Mapping[str, Any
 
 def _format_difference(figure: Mapping[str, Any]) -> str:
     _, found = _find_best_control(figure)
-    low, high = found["interval"]
-    return f"{found['value']:+.3f} ({low:+.3f} to {high:+.3f}){_mark(figure)}"
+    return f"{format_estimate(found, '+.3f')}{_mark(figure)}"
 
 
 def _mark(figure: Mapping[str, Any]) -> str:
@@ -104,5 +100,5 @@ def _mark(figure: Mapping[str, Any]) -> str:
     return "*" if above else " "
 
 
-def _flatten_estimate(prefix: str, figure: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}value": figure["value"], f"{prefix}low": figure["interval"][0], f"{prefix}high": figure["interval"][1]}
+def _flatten(prefix: str, estimate: Estimate) -> dict[str, Any]:
+    return flatten_estimate(estimate, f"{prefix}value", f"{prefix}low", f"{prefix}high")

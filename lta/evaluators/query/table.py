@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lta.evaluators.query.replaced import KINDS
+from lta.evaluators.table import flatten_estimate, format_estimate
 
 AUTHORS = {"B": 1.000, "C": 0.998}
 """Correlation of the maps of two queries on the same images, from the maps that the authors committed: att2-concat-dp on
@@ -19,9 +20,7 @@ def rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             "level": level,
             "g": g,
             "measure": measure,
-            "value": figure["value"],
-            "low": figure["interval"][0],
-            "high": figure["interval"][1],
+            **flatten_estimate(figure),
             "n": figure["n"],
         }
         for level, g, measure, figure in _iter_estimates(figures)
@@ -63,9 +62,7 @@ def lines(figures: Mapping[str, Any], images: int) -> list[str]:
         text.append(f"{'':12}{'(other image, own g)':22}{_format_change(about['other_picture'])}")
     for source, kinds in figures["predictions"].items():
         changed = ", ".join(
-            f"{KINDS[kind]} {found['changed']['value']:.2f} % "
-            f"({found['changed']['interval'][0]:.2f}-{found['changed']['interval'][1]:.2f})"
-            for kind, found in kinds.items()
+            f"{KINDS[kind]} {format_estimate(found['changed'], '.2f', '-', ' %')}" for kind, found in kinds.items()
         )
         text.append(f"g_{source} replaced, read by {', '.join(_readers(there, source))}: class changes: {changed}")
     text += [_format_verdict(level, about["verdict"]) for level, about in levels.items()]
@@ -106,14 +103,12 @@ def _pairs(pairs: Mapping[str, Any]) -> list[str]:
 
 
 def _format_comparison(one: Mapping[str, Any]) -> str:
-    low, high = (_format_signed(end) for end in one["difference"]["interval"])
-    difference = f"{_format_signed(one['difference']['value'])} ({low} to {high})"
+    difference = format_estimate(one["difference"], _format_signed)
     return f"{one['query']['value']:11.4f}{one['other']['value']:11.4f}   {difference:32}"
 
 
 def _format_change(found: Mapping[str, Any]) -> str:
-    low, high = (_number(end) for end in found["tv"]["interval"])
-    moved = f"{_number(found['tv']['value'])} ({low}-{high})"
+    moved = format_estimate(found["tv"], _number, "-")
     r, rank = (_number(found[name]["value"]) for name in ("correlation", "rank_correlation"))
     return f"{moved:28}{_number(found['tv_max']):>9}{r:>9}{rank:>9}"
 

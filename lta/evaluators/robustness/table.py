@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lta.evaluators.table import flatten_estimate, format_estimate
 from lta.measures.intervals import difference, mean, share
 
 ATTACKS = {
@@ -73,17 +74,13 @@ def rows_of(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     levels = list(figures["attacks"]["fgsm"][_find_last_eps(figures)].get("moved", {}))
     for attack, by_eps in figures["attacks"].items():
         for eps, figure in by_eps.items():
-            error, against = figure["error"], figure.get("minus_noise", {})
+            error = figure["error"]
             row = {
                 "attack": attack,
                 "eps": eps,
-                "error": error["value"],
-                "low": error["interval"][0],
-                "high": error["interval"][1],
+                **flatten_estimate(error, "error"),
                 "n": error["n"],
-                "minus_noise": against.get("value"),
-                "minus_noise_low": against.get("interval", [None])[0],
-                "minus_noise_high": against.get("interval", [None])[-1],
+                **flatten_estimate(figure.get("minus_noise"), "minus_noise", "minus_noise_low", "minus_noise_high"),
             }
             moved = figure.get("moved", {})
             rows.append(row | {f"moved_{level}": moved.get(level, {}).get("value") for level in levels})
@@ -101,14 +98,15 @@ def lines_of(figures: Mapping[str, Any], asked: AttackResults) -> list[str]:
         "    eps" + "".join(f"{f'{ATTACKS[attack]} ({counts[attack]:,})':>23}" for attack in shown),
     ]
     for eps in attacks["fgsm"]:
-        lines.append(f"{eps:>7}" + "".join(f"{_percent(attacks[attack][eps]['error']):>23}" for attack in shown))
+        lines.append(
+            f"{eps:>7}" + "".join(f"{format_estimate(attacks[attack][eps]['error'], '.1f', '-'):>23}" for attack in shown)
+        )
     if sample < n:
         same = ", ".join(f"{figure['error_on_sample']['value']:.1f}" for figure in attacks["fgsm"].values())
         lines.append(f"noise and PGD: {sample:,} of the {n:,} images, drawn at random; FGSM on these: {same} %")
     first = f"{asked.eps[0]:g}"
     above = attacks["pgd"][first]["minus_noise"]
-    low, high = above["interval"]
-    lines.append(f"above noise     PGD at eps {first}: {above['value']:+.1f} points ({low:+.1f} to {high:+.1f})")
+    lines.append(f"above noise     PGD at eps {first}: {format_estimate(above, '+.1f', unit=' points')}")
     if levels := attacks["fgsm"][_find_last_eps(figures)].get("moved"):
         lines.append("attention moved (share of a map that lies elsewhere, 0 to 1)")
         for eps in (f"{one:g}" for one in asked.eps):
@@ -136,11 +134,6 @@ def _groups(asked: AttackResults, at: np.ndarray) -> np.ndarray | None:
 
 def _find_last_eps(figures: Mapping[str, Any]) -> str:
     return list(figures["attacks"]["fgsm"])[-1]
-
-
-def _percent(figure: Mapping[str, Any]) -> str:
-    low, high = figure["interval"]
-    return f"{figure['value']:.1f} ({low:.1f}-{high:.1f})"
 
 
 def _value(figure: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lta.evaluators.table import flatten_estimate, format_interval
 from lta.measures.role_verdicts import UNDECIDED, WORDS
 
 CONTROLS = {"shuffled": "shuffled maps", "centre_prior": "centre prior"}
@@ -23,9 +24,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             "role": role,
             "attention": own["share"],
             "area": own["area"],
-            "density": own["value"],
-            "low": own["interval"][0],
-            "high": own["interval"][1],
+            **flatten_estimate(own, "density"),
         }
         | {name: of_level[control][role]["value"] for control, name in zip(CONTROLS, ("shuffled", "prior"), strict=True)}
         | {"n": own["n"], "verdict": of_level["verdict"]["words"]}
@@ -42,10 +41,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     last = None
     for level, of_level, role, own in _iter_densities(found):
         name = "" if level == last else f"{level} {of_level['map'][0]}x{of_level['map'][1]}"
-        low, high = own["interval"]
         text.append(
             f"{name:10}{WORDS[role]:14}{100 * own['share']:8.1f} %{100 * own['area']:7.1f} %{own['value']:10.2f} "
-            f"{f'({low:.2f}-{high:.2f})':14}" + "".join(f"{of_level[control][role]['value']:15.2f}" for control in CONTROLS)
+            f"{format_interval(own, '.2f', '-'):14}"
+            + "".join(f"{of_level[control][role]['value']:15.2f}" for control in CONTROLS)
         )
         last = level
     text += [
@@ -71,10 +70,9 @@ def summary_lines(found: Mapping[str, Any]) -> list[str]:
     for level, of_level in found["levels"].items():
         main = of_level["density"]["main"]
         name = f"{'*' if level == found['level'] else ' '} {level} {of_level['map'][0]}x{of_level['map'][1]}"
-        low, high = main["interval"]
         others = (of_level["density"][role] for role in ("side", "background"))
         text.append(
-            f"{name:10}{main['value']:7.2f} ({low:.2f}-{high:.2f})"
+            f"{name:10}{main['value']:7.2f} {format_interval(main, '.2f', '-')}"
             + "".join(f"{other['value']:12.2f}" if other else f"{'-':>12}" for other in others)
             + f"{of_level['shuffled']['main']['value']:16.2f}{of_level['centre_prior']['main']['value']:14.2f}"
         )

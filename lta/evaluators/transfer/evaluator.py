@@ -17,6 +17,7 @@ from sklearn.svm import LinearSVC
 from lta import checks
 from lta.evaluators.evaluator import Evaluator, Result
 from lta.evaluators.sample import balanced_sample, describe_sample
+from lta.evaluators.table import flatten_estimate, format_estimate, format_interval
 from lta.evaluators.transfer.features import Features, network_features, pixel_features, pixel_size
 from lta.measures.intervals import difference, share
 from lta.protocols import Split, Splits, TrainedClassifier
@@ -213,28 +214,24 @@ class Transfer(Evaluator):
 def _row(
     name: str, dimension: int, fitted: FittedSVM, error: dict[str, Any], beside: dict[str, Any] | None
 ) -> dict[str, Any]:
-    low, high = beside["interval"] if beside else (None, None)
     return {
         "features": name,
         "dimension": dimension,
         "C": fitted.C,
         "cv_error": fitted.cv_error,
-        "error": error["value"],
-        "low": error["interval"][0],
-        "high": error["interval"][1],
+        **flatten_estimate(error, "error"),
         "n": error["n"],
-        "this_network_minus_it": beside["value"] if beside else None,
-        "minus_low": low,
-        "minus_high": high,
+        **flatten_estimate(beside, "this_network_minus_it", "minus_low", "minus_high"),
     }
 
 
 def _line(
     name: str, width: int, dimension: int, fitted: FittedSVM, error: dict[str, Any], beside: dict[str, Any] | None
 ) -> str:
-    low, high = error["interval"]
-    text = f"{name:{width}}  {dimension:9}  {fitted.C:6g}   " + f"{error['value']:5.1f} ({low:.1f} to {high:.1f})".ljust(26)
+    text = (
+        f"{name:{width}}  {dimension:9}  {fitted.C:6g}   "
+        + f"{error['value']:5.1f} {format_interval(error, '.1f')}".ljust(26)
+    )
     if beside:
-        low, high = beside["interval"]
-        text += f"{beside['value']:+.1f} ({low:+.1f} to {high:+.1f})"
+        text += format_estimate(beside, "+.1f")
     return text.rstrip()
