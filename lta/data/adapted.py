@@ -74,7 +74,7 @@ class AdaptedModule(ImageData):
         self.module, self._name, self._asked = module, _name(module), batch_size
 
     def prepare_data(self) -> None:
-        if self.train is None:
+        if not self.is_read:
             self.module.prepare_data()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
