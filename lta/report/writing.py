@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol
 
 from lta.runtime.files import replace_files
 
@@ -48,7 +48,13 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]
     return [folder / name for name in contents]
 
 
-def say(line: str, to: TextIO) -> None:
+class Stream(Protocol):
+    """What `print` writes to: sys.stdout, or what stands in for it."""
+
+    def write(self, text: str, /) -> object: ...
+
+
+def say(line: str, to: Stream) -> None:
     """Prints what came from files that anybody may have written: none of it steers the terminal or begins a line."""
     shown = "".join(letter if letter.isprintable() else _escape_letter(letter) for letter in line)
     encoding = getattr(to, "encoding", None) or "utf-8"
