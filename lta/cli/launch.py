@@ -1,6 +1,7 @@
 """How a command starts, and how it ends: in one line where the user can mend what went wrong. Imports no torch."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +59,9 @@ HYDRA_FLAGS = {
     "-i",
     "--info",
 }
+
+NAMES_CODE = re.compile(r"""[.{,\s]["']?(_target_|\(\))["']?\s*[:=]""")
+"""A setting of Hydra itself by which it would call something (`()` does in the settings of logging)."""
 
 CONFIG_DIR = ("-cd", "--config-dir")
 
@@ -237,7 +241,7 @@ def _move_flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
             raise RunError(f"{flag} is for sweeps of lta.run; several checkpoints are given as checkpoint=one,other")
         if argument == "hydra.run.dir=":
             raise RunError("hydra.run.dir= must name a directory")
-        if flag.lstrip("+~").startswith("hydra") and ("_target_" in argument or "()" in argument):
+        if flag.lstrip("+~").startswith("hydra") and NAMES_CODE.search(argument):
             raise RunError(f"{argument}: code that Hydra itself calls is chosen by yaml files alone")
         (flags if flag.startswith("-") or of_flag else settings_given).append(argument)
     return [*flags, *settings_given]

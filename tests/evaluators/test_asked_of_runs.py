@@ -55,7 +55,7 @@ def test_one_process_and_two_give_the_same_figures(runs):
     assert ended.returncode == 0, ended.stderr
     assert "baseline plain" in ended.stdout
     one = answers(runs, "att")
-    assert set(one) == {"transfer", "faithfulness"}
+    assert set(one) == {"transfer", "faithfulness", "roles"}  # the last was answered by the training
     assert set(one["transfer"]["features"]) == {"this network", "baseline plain", "untrained copy", "raw pixels 16x16"}
     assert set(one["faithfulness"]["orders"]) == {"B", "C", "product", "shuffled", "random", "central"}
     for path in ("transfer.csv", "faithfulness.csv", "faithfulness/curves.png", "faithfulness/examples.png"):
