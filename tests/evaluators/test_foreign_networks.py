@@ -15,6 +15,7 @@ from lta.evaluators.roles.evaluator import Roles
 from lta.evaluators.transfer.features import network_features
 from lta.models.output import NetworkOutput
 from lta.training.classifier import Classifier
+from lta.training.losses import CrossEntropy
 from lta.training.recipes import SGDRecipe
 from lta.transforms.normalize import Standardize
 
@@ -46,7 +47,7 @@ def asked():
     data = DigitScenes(train_size=10, val_size=0, test_size=40, eval_batch_size=16)
     data.setup()
     torch.manual_seed(0)
-    return Classifier(Own(), Standardize(), nn.Identity(), SGDRecipe(1), data.class_names).eval(), data
+    return Classifier(Own(), Standardize(), nn.Identity(), SGDRecipe(1), CrossEntropy(), data.class_names).eval(), data
 
 
 @pytest.mark.parametrize(
@@ -90,4 +91,4 @@ def test_its_features_are_what_its_classifiers_read(asked):
 
 def test_one_that_lacks_something_is_refused_in_one_line():
     with pytest.raises(ValueError, match=r"^Linear has no levels, classifiers: a network needs what lta"):
-        Classifier(nn.Linear(3, 3), nn.Identity(), nn.Identity(), SGDRecipe(1), ("a", "b"))
+        Classifier(nn.Linear(3, 3), nn.Identity(), nn.Identity(), SGDRecipe(1), CrossEntropy(), ("a", "b"))
