@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lta.runtime.files import replace_files
 
@@ -48,6 +48,7 @@ def write_files(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]
     return [folder / name for name in contents]
 
 
+@runtime_checkable
 class Stream(Protocol):
     """What `print` writes to: sys.stdout, or what stands in for it."""
 

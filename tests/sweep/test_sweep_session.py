@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pretended import finish, pretend
 
+from lta.cli.migrate import migrate_config
 from lta.runtime import run_directory
 from lta.runtime.files import write_json
 from lta.runtime.provenance import code_version
@@ -29,6 +30,7 @@ def made(models=("vgg",), seeds=(0, 1), epochs=30, **trainer):
             name = f"model-{model}+seed-{seed}"
             config = {"seed": seed, "resume": None, "recipe": {"epochs": epochs, "lr": 0.1}, "model": {"kind": model}}
             config["trainer"] = {"accelerator": "auto", "devices": 1, **trainer}
+            config = migrate_config(config)  # with all that today's have
             command = ["data=cifar10", f"model={model}", f"seed={seed}", f"hydra.run.dir=here/{name}", "resume=auto"]
             jobs.append(Job(name, HERE / name, command, {"model": model, "seed": str(seed)}, config))
     return jobs
