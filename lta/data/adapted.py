@@ -37,21 +37,21 @@ HOOKS = ("on_before_batch_transfer", "on_after_batch_transfer", "transfer_batch_
 """What a data module does to batches that only Lightning's own loop asks for."""
 
 
-def adapt(data: Any, settings: Mapping[str, Any], seed: int = 0) -> ImageData:
-    """`data` itself where it is an `ImageData`; a LightningDataModule's splits, to be read by `setup`.
+def adapt(module: Any, settings: Mapping[str, Any], seed: int = 0) -> ImageData:
+    """`module` itself where it is an `ImageData`; a LightningDataModule's splits, to be read by `setup`.
 
-    `settings`: those that it was made with. Of a module's, `batch_size` is that of lta's batches too. `seed` decides the
+    `settings`: those that it was made with. `batch_size` is that of lta's batches too. `seed` decides the
     order of its training images. Raises DataError for anything else, and where a module takes no settings.
     """
-    if isinstance(data, ImageData):
-        return data
-    if isinstance(data, pl.LightningDataModule):
+    if isinstance(module, ImageData):
+        return module
+    if isinstance(module, pl.LightningDataModule):
         given = [f"data.{name}" for name in settings if not name.startswith("_")]
-        by_class = str(settings.get("_target_")).endswith(f".{_name(data)}")  # and not by a function, which may take them
-        if given and by_class and type(data).__init__ is pl.LightningDataModule.__init__:  # that takes whatever there is
-            raise DataError(f"{', '.join(given)}: {_name(data)} has no __init__, and would take no notice")
-        return AdaptedModule(data, settings.get("batch_size"), seed)
-    raise DataError(f"data._target_ makes a {_name(data)}: it must be a LightningDataModule, or lta's own ImageData")
+        by_class = str(settings.get("_target_")).endswith(f".{_name(module)}")  # and not by a function, which may take them
+        if given and by_class and type(module).__init__ is pl.LightningDataModule.__init__:  # that takes whatever there is
+            raise DataError(f"{', '.join(given)}: {_name(module)} has no __init__, and would take no notice")
+        return AdaptedModule(module, settings.get("batch_size"), seed)
+    raise DataError(f"data._target_ makes a {_name(module)}: it must be a LightningDataModule, or lta's own ImageData")
 
 
 class AdaptedModule(ImageData):

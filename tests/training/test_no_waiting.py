@@ -47,6 +47,7 @@ def watched(capsys, directory, *arguments) -> Watch:
                 *TINY,
                 "data.train_size=256",
                 f"+callbacks.watch._target_={__name__}.BetweenEnds",
+                f"trust={__name__}.BetweenEnds,{__name__}.Reads",
                 *arguments,
                 f"hydra.run.dir={directory}/run",
             ],
