@@ -35,8 +35,12 @@ def site(tmp_path_factory):
 def installed(site, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
-    plugins._installed.cache_clear()
+    _forget_package()
     yield site
+    _forget_package()
+
+
+def _forget_package():
     plugins._installed.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "my_attention"]:
         del sys.modules[name]
