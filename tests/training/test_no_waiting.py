@@ -60,7 +60,8 @@ def watched(capsys, directory, *arguments) -> Watch:
 
 @pytest.mark.parametrize("model", ["vgg_att3", "vgg", "rn_att2"])
 def test_no_number_is_read_in_a_step(model, capsys, tmp_path):
-    assert watched(capsys, tmp_path, f"model={model}", "callbacks.telemetry.grad_every=1").read == []
+    wider = ["model.width=0.25"] if model == "rn_att2" else []  # torch's backward pass of one channel crashes on some CPUs
+    assert watched(capsys, tmp_path, f"model={model}", *wider, "callbacks.telemetry.grad_every=1").read == []
 
 
 def test_a_number_that_is_read_is_found(capsys, tmp_path):
