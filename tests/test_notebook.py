@@ -34,7 +34,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert "epoch 1/1" in printed(trained)
     assert "test error" in printed(trained)
     assert (work / "runs/notebook/results.json").is_file()
-    (applied,) = (cell for cell in code if "lta.apply" in cell.source)
+    (applied,) = (cell for cell in code if "-m lta.apply" in cell.source)
     assert "effects/scene_sheet.png" in printed(applied)
     assert sum(len(pictures(cell)) for cell in code) == 4  # the panel, the maps, the sheet, autoblur
     (density,) = (cell for cell in code if "main, shuffled" in cell.source)

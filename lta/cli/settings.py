@@ -46,8 +46,9 @@ def resolve_settings(cfg: DictConfig) -> DictConfig:
         raise RunError(f"there is no setting {min(unknown)}{more}")
     with open_dict(cfg):
         cfg.pop("trust", None)  # of this command alone: nothing that a run directory says is trusted
+    model = str(OmegaConf.to_container(cfg.model, resolve=False))
     for part in ("compat", "head"):
-        if part in cfg and f"${{{part}}}" not in str(OmegaConf.to_container(cfg.model, resolve=False)):
+        if part in cfg and part not in cfg.model and f"${{{part}}}" not in model:
             raise RunError(f"{part} is not used by this model, which has no attention")
     if cfg.resume == "auto" or (cfg.resume is None and HydraConfig.get().mode == RunMode.MULTIRUN):
         return _resume_or_begin(cfg)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import wandb
 import yaml
 from pytorch_lightning.utilities import rank_zero_only
 from wandb_commands import OFFLINE, epochs, history, lta, parts, records
@@ -145,6 +146,7 @@ def report(tmp_path):
 def test_a_report_is_an_artifact_of_a_run_of_its_own(tmp_path, report, monkeypatch, capfd):
     for name in ("WANDB_SERVICE", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
+    wandb.teardown()  # what it prints is settled when it is first asked: by a test before this one, in the same process
     where = log_report(report, project="attention", mode="offline")
     (part,) = parts(tmp_path)
     assert where == f"wandb sync {part}"
