@@ -5,13 +5,13 @@ import io
 import json
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jaxtyping
+import processes
 import pytest
 
 TINY = (
@@ -42,7 +42,7 @@ def read_wandb(directory: Path) -> tuple[Path, list[dict]]:
     """The only offline run of a run directory, and its records."""
     (offline,) = (directory / "wandb").glob("offline-run-*")
     tool = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(offline)]
-    lines = subprocess.run(tool, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = processes.run(tool, check=True).stdout.splitlines()
     return offline, [json.loads(line) for line in lines]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 import torch
 from commands import TINY, command, environment
@@ -28,7 +29,7 @@ OPTIONS = (
 
 
 def run(program, cwd, **more):
-    return subprocess.run(program, cwd=cwd, env={**environment(), **more}, capture_output=True, text=True, timeout=300)
+    return processes.run(program, cwd=cwd, env={**environment(), **more}, timeout=300)
 
 
 def rows(directory):

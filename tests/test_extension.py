@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 import torch
 import yaml
@@ -51,13 +52,8 @@ def run(site, tmp_path_factory):
     """Trained by a process of its own, which finds the package as it would find any."""
     directory = tmp_path_factory.mktemp("trained") / "run"
     paths = {"PYTHONPATH": os.pathsep.join([str(site), environment()["PYTHONPATH"]])}
-    ended = subprocess.run(
-        command(*TINY, "evaluator=centre", f"hydra.run.dir={directory}"),
-        env=environment() | paths,
-        cwd=directory.parent,
-        capture_output=True,
-        text=True,
-    )
+    trained = command(*TINY, "evaluator=centre", f"hydra.run.dir={directory}")
+    ended = processes.run(trained, env=environment() | paths, cwd=directory.parent)
     assert ended.returncode == 0, ended.stderr
     assert "of the attention in the middle (uniform: 0.250)" in ended.stdout
     return directory
@@ -202,7 +198,7 @@ def test_names_given_with_the_command_do_without_an_entry_point(run, site, monke
 def test_its_jobs_are_swept_and_their_processes_find_it(installed, tmp_path):
     sweep = command("-m", *TINY, "compat=cosine,pc", f"hydra.sweep.dir={tmp_path}/sweep")
     paths = {"PYTHONPATH": os.pathsep.join([str(installed), environment()["PYTHONPATH"]])}
-    ended = subprocess.run(sweep, env=environment() | paths, cwd=tmp_path, capture_output=True, text=True)
+    ended = processes.run(sweep, env=environment() | paths, cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "[2/2]" in ended.stdout
 
@@ -220,6 +216,6 @@ def test_a_folder_of_ones_own_and_a_name_reach_every_process(site, tmp_path):
     more = ("data.test_size=32", "logger=none", "hydra.sweep.dir=sweep", "compat=own")
     swept = "compat._target_=own_code.Own,own_code.Other"
     asked = command("-m", "-cd", "mine", *tiny, *more, *two, swept, "trust=own_code.Other")
-    ended = subprocess.run(asked, env=environment(), cwd=tmp_path, capture_output=True, text=True)
+    ended = processes.run(asked, env=environment(), cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "[2/2]" in ended.stdout

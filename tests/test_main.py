@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import processes
 import pytest
 from commands import TINY, environment
 
@@ -17,11 +18,10 @@ PACKAGE = Path(lta.__file__).parent
 
 
 def start(program, *arguments, cwd):
-    command = [*program, *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=600)
+    return processes.run([sys.executable, *program, *arguments], cwd=cwd, env=environment(), timeout=600)
 
 
-BY_MODULE = (sys.executable, "-m", "lta")
+BY_MODULE = ("-m", "lta")
 BY_SCRIPT = (str(SCRIPT),)
 
 
@@ -58,7 +58,7 @@ def test_it_tells_its_version(tmp_path):
 def test_a_command_is_the_same_by_both_names(tmp_path, name):
     ended = start(BY_SCRIPT, name, "--help", cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == start((sys.executable, "-m", f"lta.{name}"), "--help", cwd=tmp_path).stdout
+    assert ended.stdout == start(("-m", f"lta.{name}"), "--help", cwd=tmp_path).stdout
 
 
 def test_a_command_that_fails_gives_its_status(tmp_path):
@@ -71,7 +71,8 @@ def test_a_command_that_fails_gives_its_status(tmp_path):
 @pytest.mark.parametrize("program", [BY_MODULE, BY_SCRIPT], ids=["python -m lta", "lta"])
 def test_a_module_in_the_current_folder_is_not_taken_for_a_library(tmp_path, program):
     (tmp_path / "hydra.py").write_text("print('taken')")
-    ended = start(program, "run", "--help", cwd=tmp_path)
+    command = [sys.executable, *program, "run", "--help"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "taken" not in ended.stdout
 

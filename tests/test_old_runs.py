@@ -3,9 +3,9 @@
 import csv
 import json
 import shutil
-import subprocess
 import sys
 
+import processes
 import pytest
 from commands import assert_refused, environment, lta_run, read_wandb
 from old_runs import RUNS, read_recorded
@@ -55,7 +55,7 @@ def ask(capsys, *arguments):
 def start(module, *arguments, cwd):
     """In a process of its own."""
     told = [sys.executable, "-m", f"lta.{module}", *arguments]
-    return subprocess.run(told, cwd=cwd, env=environment(), capture_output=True, text=True)
+    return processes.run(told, cwd=cwd, env=environment())
 
 
 def test_a_stopped_run_goes_on_to_its_end(runs):

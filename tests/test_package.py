@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 
 import lta
@@ -243,7 +244,7 @@ def test_the_wheel_carries_conf_and_works_outside_the_checkout(tmp_path):
 
     def installed(*arguments):
         command = [sys.executable, *arguments]
-        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=True).stdout
+        return processes.run(command, cwd=elsewhere, env=environment, check=True).stdout
 
     assert str(site) in installed("-c", "import lta; print(lta.__file__)")
     from commands import TINY

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import processes
 import pytest
 from commands import TINY, command, environment
 from slurm_stand_in import install
@@ -26,12 +27,12 @@ def epochs(directory):
 @pytest.mark.slow
 def test_submitit_on_this_machine_goes_on_where_jobs_have_begun(tmp_path):
     options = [*SWEEP, "trainer.devices=1", "hydra/launcher=submitit_local", "seed=0,1"]
-    subprocess.run(command(*options), cwd=tmp_path, env=environment(), check=True, timeout=300)
+    processes.run(command(*options), cwd=tmp_path, env=environment(), check=True, timeout=300)
     jobs = directories(tmp_path)
     assert set(jobs) == {"seed-0", "seed-1"}
     (jobs["seed-1"] / "results.json").unlink()
     again = command(*options[:-1], "seed=1,2")
-    subprocess.run(again, cwd=tmp_path, env=environment(), check=True, timeout=300)
+    processes.run(again, cwd=tmp_path, env=environment(), check=True, timeout=300)
     jobs = directories(tmp_path)
     assert set(jobs) == {"seed-0", "seed-1", "seed-2"}
     starts = {name: len(json.loads((path / "run.json").read_text())["starts"]) for name, path in jobs.items()}
@@ -42,7 +43,7 @@ def test_submitit_on_this_machine_goes_on_where_jobs_have_begun(tmp_path):
 @pytest.mark.slow
 def test_a_job_that_fails_by_submitit_fails_the_command(tmp_path):
     options = [*SWEEP, "trainer.devices=1", "hydra/launcher=submitit_local", "recipe.lr=0.1,-1"]
-    ended = subprocess.run(command(*options), cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
+    ended = processes.run(command(*options), cwd=tmp_path, env=environment(), timeout=300)
     assert ended.returncode == 1
     assert "error: recipe.lr=-1 must be a number in (0, 100)" in ended.stderr
     assert (directories(tmp_path)["recipe.lr-0.1"] / "results.json").is_file()

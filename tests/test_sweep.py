@@ -5,13 +5,14 @@ import signal
 import subprocess
 import time
 
+import processes
 import pytest
 import yaml
 from commands import TINY, command, environment, read_wandb
 
 
 def start(*arguments, cwd, **options):
-    return subprocess.run(command("-m", *arguments), cwd=cwd, env=environment(), capture_output=True, text=True, **options)
+    return processes.run(command("-m", *arguments), cwd=cwd, env=environment(), **options)
 
 
 def only_sweep(tmp_path):

@@ -1,11 +1,11 @@
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import numpy as np
+import processes
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -178,7 +178,7 @@ def test_an_offline_wandb_run_holds_pictures_and_metrics_in_one_row(tmp_path):
         wandb.finish()
     (run_directory,) = (tmp_path / "wandb").glob("offline-run-*")
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", run_directory]
-    records = [json.loads(line) for line in subprocess.check_output(command, text=True).splitlines()]
+    records = [json.loads(line) for line in processes.run(command, check=True).stdout.splitlines()]
     rows = [record["history"]["item"] for record in records if record["type"] == "history"]
     assert [(row["epoch"], row["time/images"], row["attention/panel.count"]) for row in rows] == [(0, 16, 3), (1, 32, 3)]
     assert len(list(run_directory.glob("files/media/images/attention/panel_*.png"))) == 6
@@ -195,7 +195,7 @@ def test_two_processes_log_what_one_does(tmp_path):
     )
     (tmp_path / "two").mkdir()
     script = Path(__file__).with_name("attention_run.py")
-    subprocess.run([sys.executable, script, "2", tmp_path / "two"], check=True, timeout=240, env=environment())
+    processes.run([sys.executable, script, "2", tmp_path / "two"], check=True, timeout=240, env=environment())
     reports = [json.loads((tmp_path / "two" / f"metrics_{rank}.json").read_text()) for rank in range(2)]
     assert [report["written"] for report in reports] == [[0, 1], []]  # only the first process writes
     assert sorted(os.listdir(tmp_path / "two" / "attention")) == ["epoch_0000.png", "epoch_0001.png"]

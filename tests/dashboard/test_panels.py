@@ -5,6 +5,7 @@ import subprocess
 import sys
 from fnmatch import fnmatch
 
+import processes
 import pytest
 from wandb_commands import OFFLINE, environment, history, lta, parts
 
@@ -42,7 +43,7 @@ def logged(tmp_path_factory):
     assert ended.returncode == 0, ended.stderr
     (part,) = parts(directory)
     viewer = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", part]
-    whole = json.loads(subprocess.run(viewer, capture_output=True, text=True, check=True).stdout)
+    whole = json.loads(processes.run(viewer, check=True).stdout)
     rows = {key: value for row in history(directory) for key, value in row.items()}
     kinds = {key.removesuffix("._type"): value for key, value in rows.items() if key.endswith("._type")}
     return {

@@ -1,9 +1,9 @@
 """The dashboard as W&B's workspace, saved to a stand-in for the server."""
 
 import json
-import subprocess
 import sys
 
+import processes
 import pytest
 from wandb_commands import environment
 from wandb_server import KEY, Server
@@ -36,13 +36,7 @@ class Project(Server):
 
 
 def command(*arguments, **more):
-    return subprocess.run(
-        [sys.executable, "-m", "lta.dashboard", *arguments],
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return processes.run([sys.executable, "-m", "lta.dashboard", *arguments], env=environment(**more), timeout=120)
 
 
 def without_ids(value):

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import processes
 import pytest
 from commands import environment, lta_run
 from pretended_page import photograph
@@ -136,13 +137,8 @@ def test_files_network_and_environment(run, tmp_path):
         for path in ("info", "openapi.json", "runs", "proxy=http://127.0.0.1", "deep_link?session_hash=a"):
             assert status(f"{page.address}/gradio_api/{path}") == 404, path
         assert status(f"{page.address}/monitoring") == 404
-        ended = subprocess.run(
-            [sys.executable, "-m", "lta.demo", f"checkpoint={run}", f"port={port}"],
-            env=environment(),
-            cwd=tmp_path / "cwd",
-            capture_output=True,
-            text=True,
-            check=False,
+        ended = processes.run(
+            [sys.executable, "-m", "lta.demo", f"checkpoint={run}", f"port={port}"], env=environment(), cwd=tmp_path / "cwd"
         )
         assert (
             ended.stderr == f"error: port={port} is taken on 127.0.0.1; give another, or port=null for the first free one\n"

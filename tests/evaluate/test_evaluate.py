@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 
+import processes
 import pytest
 from commands import TINY, command, environment, lta_run, read_wandb, train
 from filelock import FileLock
@@ -258,7 +259,7 @@ def test_two_processes_give_the_same_answer(run):
     arguments = [f"checkpoint={run}", "evaluator=classification", "data=digit_scenes", "data.eval_batch_size=300"]
     subprocess.run([*module, *arguments], check=True, env=environment(), cwd=run.parent)
     of_two = answer(run)
-    subprocess.run([sys.executable, "-m", "lta.evaluate", *arguments], check=True, env=environment(), cwd=run.parent)
+    processes.run([sys.executable, "-m", "lta.evaluate", *arguments], check=True, env=environment(), cwd=run.parent)
     assert answer(run)["figures"] == of_two["figures"]
 
 
@@ -266,13 +267,13 @@ def test_two_processes_give_the_same_answer(run):
 def test_the_answers_go_to_the_runs_w_and_b_run(tmp_path):
     run = tmp_path / "run"
     tiny = [argument for argument in TINY if argument != "logger=none"]
-    subprocess.run(
+    processes.run(
         command(*tiny, "logger.wandb.mode=offline", f"hydra.run.dir={run}"), check=True, env=environment(), cwd=tmp_path
     )
     identity = (run / "wandb_id").read_text()
     first, _ = read_wandb(run)
     shutil.move(first, tmp_path / first.name)
-    subprocess.run(
+    processes.run(
         [sys.executable, "-m", "lta.evaluate", f"checkpoint={run}", "evaluator=classification"],
         check=True,
         env=environment(),

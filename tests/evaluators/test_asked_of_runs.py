@@ -1,7 +1,6 @@
 """transfer and faithfulness as commands: on real runs, by one process and by two."""
 
 import json
-import subprocess
 import sys
 
 import pytest
@@ -41,7 +40,7 @@ def ask(runs, name, *arguments, processes=1):
     if processes > 1:
         start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *start]
     command = [sys.executable, *start, f"checkpoint={runs / name}", *ASKED, *arguments]
-    return subprocess.run(command, cwd=runs, env=environment(), capture_output=True, text=True)
+    return processes.run(command, cwd=runs, env=environment())
 
 
 def answers(runs, name):

@@ -1,9 +1,9 @@
 """evaluator=query as a command: on a run, by one process and by two, in bf16, and on two objects."""
 
 import json
-import subprocess
 import sys
 
+import processes
 import pytest
 from commands import TINY, environment, train
 
@@ -30,7 +30,7 @@ def ask(run, *arguments, processes=1):
     if processes > 1:
         start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *start]
     command = [sys.executable, *start, f"checkpoint={run}", *ASKED, *arguments]
-    return subprocess.run(command, cwd=run, env=environment(), capture_output=True, text=True)
+    return processes.run(command, cwd=run, env=environment())
 
 
 def figures(run):
@@ -67,7 +67,7 @@ def test_nothing_can_be_trained_on_pairs(run):
         "logger=none",
         "trainer=cpu",
     ]
-    ended = subprocess.run(command, cwd=run, env=environment(), capture_output=True, text=True)
+    ended = processes.run(command, cwd=run, env=environment())
     assert ended.returncode == 1
     (line,) = ended.stderr.strip().splitlines()
     assert line.startswith("error: data=digit_pairs has no training images"), line

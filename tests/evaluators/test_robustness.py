@@ -1,11 +1,11 @@
 """The whole evaluator, on networks whose robustness is known by hand or whose gradient is spoilt on purpose."""
 
 import json
-import subprocess
 import sys
 from types import SimpleNamespace
 
 import numpy as np
+import processes
 import pytest
 import torch
 from commands import TINY, environment, lta_run
@@ -287,7 +287,7 @@ def test_two_processes_find_what_one_finds(tmp_path, capsys):
     command = ["lta.evaluate", f"checkpoint={run}", *settings]
 
     def found(*start):
-        subprocess.run([sys.executable, "-m", *start, *command], cwd=tmp_path, env=environment(), check=True)
+        processes.run([sys.executable, "-m", *start, *command], cwd=tmp_path, env=environment(), check=True)
         return json.loads((run / "evaluations" / "robustness.json").read_text())["figures"]
 
     alone = found()

@@ -7,6 +7,7 @@ from importlib import util
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 from commands import environment, lta_run
 from PIL import Image
@@ -108,7 +109,7 @@ def test_the_readme_shows_what_works_without_lta(tmp_path, form):
     commands = re.findall(r"^python -m (lta.export .*?) *#", SECTION, re.MULTILINE)
     command = commands[list(program.FORMATS).index(form)]
     started = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True}
-    ended = subprocess.run([sys.executable, "-m", *command.split()], **started)
+    ended = processes.run([sys.executable, "-m", *command.split()], cwd=tmp_path, env=environment())
     name = Path(run).name + program.FORMATS[form]
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()

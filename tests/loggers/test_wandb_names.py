@@ -2,9 +2,9 @@
 mended, and not in a run that hangs, leaks a path, or sends an epoch twice."""
 
 import json
-import subprocess
 import sys
 
+import processes
 import pytest
 import wandb
 from wandb_commands import environment
@@ -34,7 +34,7 @@ def offline(tmp_path_factory):
     """(what the script printed, the folder of its run)."""
     folder = tmp_path_factory.mktemp("names")
     command = [sys.executable, "-c", SCRIPT, str(folder)]
-    ended = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True, timeout=120)
+    ended = processes.run(command, env=environment(), check=True, timeout=120)
     (part,) = (folder / "wandb").glob("offline-run-*")
     return json.loads(ended.stdout.splitlines()[-1]), part
 

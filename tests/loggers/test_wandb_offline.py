@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 import yaml
 from wandb_commands import OFFLINE, environment, epochs, history, lta, parts, records
@@ -69,7 +70,7 @@ def test_a_sync_uploads_no_logs_and_nothing_secret(private):
     server = Server()
     command = [sys.executable, "-m", "wandb", "sync", str(parts(directory)[0])]
     variables = environment(HOME=str(home), **server.environment)
-    subprocess.run(command, cwd=home, env=variables, check=True, capture_output=True, timeout=120)
+    processes.run(command, cwd=home, env=variables, check=True, timeout=120)
     server.stop()
     assert [row["epoch"] for row in server.history()] == [0, 0]
     assert {name for name in server.uploads if not name.startswith("media/")} == {
@@ -84,7 +85,7 @@ def test_a_sync_uploads_no_logs_and_nothing_secret(private):
 
 def configuration(part):
     viewer = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", part]
-    return json.loads(subprocess.run(viewer, capture_output=True, text=True, check=True).stdout)
+    return json.loads(processes.run(viewer, check=True).stdout)
 
 
 def test_the_configuration_is_there_with_the_code_that_ran(private):
@@ -167,9 +168,7 @@ second = wandb_logger({str(tmp_path / "second")!r}, mode="offline")
 second.log_metrics({{"train/loss": 1.0, "epoch": 0}})
 Session([second]).finish(failed=False)
 """
-    ended = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
-    )
+    ended = processes.run([sys.executable, "-c", script], cwd=tmp_path, env=environment(), timeout=120)
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.count("W&B stopped") == 1, "without a handler, warnings go to standard error"
     assert epochs(history(tmp_path / "second")) == [0]

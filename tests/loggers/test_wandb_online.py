@@ -3,11 +3,11 @@
 import getpass
 import json
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import processes
 import pytest
 from wandb_commands import OFFLINE, WANDB, environment, epochs, lta, parts
 from wandb_server import KEY, Server
@@ -81,7 +81,7 @@ Session([wandb_logger({str(directory)!r}, mode="online", choices={{"model": "vgg
     expected = ["vgg", "mine"]
     for by_hand in ([], ["good"]):
         server.run["tags"] = server.run.get("tags", []) + by_hand
-        subprocess.run([sys.executable, "-c", script], env=environment(**server.environment), check=True, timeout=120)
+        processes.run([sys.executable, "-c", script], env=environment(**server.environment), check=True, timeout=120)
         expected = by_hand + expected if not by_hand else ["vgg", "mine", "good"]
         assert server.run["tags"] == expected
     server.stop()
@@ -100,7 +100,7 @@ def test_training_goes_on_when_the_server_dies(tmp_path):
     assert epochs(server.history()) == [0]
     again = Server()
     sync = [sys.executable, "-m", "wandb", "sync", "--no-skip-online", str(part)]
-    subprocess.run(sync, cwd=tmp_path, env=environment(**again.environment), check=True, capture_output=True, timeout=120)
+    processes.run(sync, cwd=tmp_path, env=environment(**again.environment), check=True, timeout=120)
     again.stop()
     assert epochs(again.history()) == [0, 1, 2]
 
@@ -111,7 +111,7 @@ def test_the_parts_of_a_killed_offline_run_are_one_run_when_they_are_uploaded(tm
     assert lta(f"resume={directory}", cwd=tmp_path).returncode == 0
     server = Server()
     sync = [sys.executable, "-m", "wandb", "sync", *map(str, parts(directory))]
-    subprocess.run(sync, cwd=tmp_path, env=environment(**server.environment), check=True, capture_output=True, timeout=120)
+    processes.run(sync, cwd=tmp_path, env=environment(**server.environment), check=True, timeout=120)
     server.stop()
     assert epochs(server.history()) == [0, 1, 2]
     assert server.conflicts == []

@@ -2,10 +2,10 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+import processes
 from commands import TINY
 
 HERE = Path(__file__).resolve().parent
@@ -24,7 +24,7 @@ def lta(*arguments, cwd, script=None, timeout=240, **more):
     """`python -m lta.run ARGUMENTS`, or a script of this folder; what it returned and printed."""
     program = ["-m", "lta.run"] if script is None else [str(HERE / script)]
     command = [sys.executable, *program, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=timeout)
+    return processes.run(command, cwd=cwd, env=environment(**more), timeout=timeout)
 
 
 def parts(directory):
@@ -33,7 +33,7 @@ def parts(directory):
 
 def records(part):
     viewer = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", part]
-    lines = subprocess.run(viewer, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = processes.run(viewer, check=True).stdout.splitlines()
     return [json.loads(line) for line in lines]
 
 

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 
+import processes
 import pytest
 import torch
 from commands import TINY, command, environment, lta_run, train
@@ -160,7 +161,7 @@ def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_later(tmp_path):
     assert "checkpoints/" in line
     assert "Traceback" not in ended.stderr
     assert not list((tmp_path / "run" / "checkpoints").iterdir())
-    ended = subprocess.run(options, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    ended = processes.run(options, cwd=tmp_path, env=environment(), check=True)
     assert "test error" in ended.stdout
     assert [row["epoch"] for row in rows(tmp_path / "run")] == ["0", "1"]
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").stat().st_size > room
@@ -187,7 +188,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights(tmp_pa
     """SIGKILL from the start of the program to its end, and the same command again, until it is through."""
     options = [*TINY, "recipe.epochs=10", "data.train_size=320", "model.dropout=1"]
     whole = tmp_path / "whole"
-    subprocess.run(command(*options, f"hydra.run.dir={whole}"), cwd=tmp_path, env=environment(), check=True)
+    processes.run(command(*options, f"hydra.run.dir={whole}"), cwd=tmp_path, env=environment(), check=True)
     took = float(rows(whole)[-1]["time/seconds"])
     moments = random.Random(0)
     directory = tmp_path / "killed"
@@ -207,7 +208,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights(tmp_pa
         reached.add(len(rows(directory)) if (directory / "metrics.csv").is_file() else 0)
         if (directory / "results.json").is_file():
             (directory / "results.json").unlink()  # through: kill it in its test as well
-    subprocess.run(program, cwd=tmp_path, env=environment(), check=True)
+    processes.run(program, cwd=tmp_path, env=environment(), check=True)
     assert len(reached) >= 3, f"the kills did not spread over the run: {reached}"
     same_weights(whole, directory)
     assert [row["epoch"] for row in rows(directory)] == [str(epoch) for epoch in range(10)]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import processes
 import pytest
 import torch
 from commands import TINY, command, environment, lta_run, read_wandb, train
@@ -17,9 +18,7 @@ import lta
 
 def start(*arguments, cwd, **options):
     """A process of its own, one thread: bit for bit the same on any number of cores."""
-    return subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(), capture_output=True, text=True, check=True, **options
-    )
+    return processes.run(command(*arguments), cwd=cwd, env=environment(), check=True, **options)
 
 
 @pytest.fixture(scope="module")
@@ -311,7 +310,7 @@ def test_the_quickstart_learns_and_attends_to_the_object(tmp_path):
     directory = tmp_path / "run"
     options = ["experiment=quickstart", "logger.wandb.mode=offline", f"hydra.run.dir={directory}"]
     # One thread: beside other tests, two that wait for one another take three times as long.
-    subprocess.run(command(*options), cwd=tmp_path, env=environment(), capture_output=True, check=True)
+    processes.run(command(*options), cwd=tmp_path, env=environment(), check=True)
     results = json.loads((directory / "results.json").read_text())
     assert results["test"]["error"] <= 10
     chosen = results["roles"]["levels"][results["roles"]["level"]]

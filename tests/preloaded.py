@@ -1,0 +1,100 @@
+"""python preloaded.py: forks a process for each command that it is sent, with the libraries imported already.
+
+What `tests/processes.py` starts, once a test process. Over the Unix socket that is its standard input come requests: JSON
+of `arguments` (those of the interpreter), `cwd` and `environment`, with the files for standard input, output and error. It
+answers with the process's number and, when that has ended, with its status. It ends with the socket's other end.
+
+No module of lta is imported here, and no thread is started: the child imports lta from where its own command would.
+"""
+
+import gc
+import importlib
+import io
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import threading
+
+PRELOADED = (
+    "hydra.main",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "PIL.ImageOps",
+    "pytorch_lightning",
+    "sklearn.datasets",
+    "torch",
+    "torchmetrics",
+    "torchvision.transforms.v2",
+)
+"""Not wandb, which makes a temporary folder when it is imported, for the process that does."""
+
+
+def serve(connection: socket.socket) -> dict | None:
+    """In a child: what it was asked for. In the server, when nobody can ask any more: None."""
+    while True:
+        request, files, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+        if not request:
+            return None
+        pid = os.fork()
+        if pid == 0:
+            connection.close()
+            for target, file in enumerate(files):
+                os.dup2(file, target)
+                os.close(file)
+            return json.loads(request)
+        for file in files:
+            os.close(file)
+        connection.send(str(pid).encode())
+        connection.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+
+
+def become(arguments: list[str], cwd: str, environment: dict[str, str]) -> None:
+    """Does what `python ARGUMENTS` would have done."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
+        stream = io.TextIOWrapper(binary, errors="backslashreplace" if number == 2 else "strict", line_buffering=number == 2)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    more = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:0] = more
+    importlib.invalidate_caches()
+    how, *rest = arguments
+    if how == "-m":
+        module, *rest = rest
+        sys.argv = [module, *rest]
+        sys.path.insert(0, os.getcwd())
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    elif how == "-c":
+        code, *rest = rest
+        sys.argv = ["-c", *rest]
+        sys.path.insert(0, "")
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        sys.argv = [how, *rest]
+        sys.path.insert(0, os.path.dirname(os.path.realpath(how)))
+        runpy.run_path(how, run_name="__main__")
+
+
+def main() -> None:
+    del sys.path[0]  # the tests' folder
+    for name in PRELOADED:
+        importlib.import_module(name)
+    assert threading.active_count() == 1, "a fork would lack the other threads"
+    gc.collect()
+    gc.freeze()  # the collector of a child does not touch, and so copy, what is shared
+    connection = socket.socket(fileno=os.dup(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: pytest ends this process by the socket
+    if asked := serve(connection):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        become(**asked)
+
+
+if __name__ == "__main__":
+    main()
