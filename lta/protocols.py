@@ -112,7 +112,8 @@ class Network(Protocol):
     `levels`: those that have a map, shallow to deep, () for a network without maps. `classifiers`: the linear layers that
     put out the classes; joined, what they read is the picture's feature vector.
 
-    Need not be there: `map_kind`, in words, where the maps are no attention; `trunk.stages`, the parts of a `StagedTrunk`,
+    Need not be there: `cells`, by level where the cells of its map lie (`Cells`), without which a map is taken to cover the
+    picture evenly; `map_kind`, in words, where the maps are no attention; `trunk.stages`, the parts of a `StagedTrunk`,
     by whose last one Grad-CAM explains; and what a `QueriedNetwork` has.
     """
 

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "layers": {"checks"},
     "models": {"checks", "layers"},
     "measures": set(),
-    "viz": set(),
+    "viz": {"measures"},
     "effects": {"checks", "viz"},
     "transforms": {"checks", "runtime"},
     "pictures": {"runtime"},

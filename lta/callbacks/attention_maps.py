@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lta import checks
 from lta.measures.map_statistics import total_variation
-from lta.protocols import get_splits
+from lta.measures.placement import Placement, find_placements
+from lta.protocols import Network, get_splits
 from lta.runtime.files import replace_file
 from lta.viz.colour import UPSAMPLING
 from lta.viz.panel import Example, panel
@@ -68,6 +69,7 @@ class AttentionMaps(pl.Callback):
         self._drawn: int | None = None  # epoch of the last panel
         self._maps: dict[str, Tensor] = {}  # its maps, (images, height, width) by level, on the CPU
         self._panel: Panel | None = None
+        self._placements: dict[str, Placement] = {}
 
     # When.
 
@@ -79,6 +81,8 @@ class AttentionMaps(pl.Callback):
         self._split, index = get_splits(trainer).choose_examples(self.images)
         self._index = torch.from_numpy(index)
         self._drawn, self._maps = None, {}
+        height, width = self._split.images.shape[1:3]
+        self._placements = find_placements(cast("Network", pl_module.network), (height, width))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and self._is_due(trainer):
@@ -123,6 +127,7 @@ class AttentionMaps(pl.Callback):
                     label=names[int(pictures.labels[i])],
                     predicted=names[int(predicted[i])],
                     confidence=confidence[i].item(),
+                    placements=self._placements,
                 )
                 for i in range(len(self._index))
             ]

@@ -99,6 +99,7 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
         "image_size": list(size),
         "larger": traced.any_size,
         "levels": [name.removeprefix("map_") for name in outputs if name.startswith("map_")],
+        "cells": {level: cells._asdict() for level, cells in getattr(classifier.network, "cells", {}).items()},
     }
     with _raise_in_one_line(f"format={form}: torch can't write this network"):
         content = to_onnx(traced, outputs, facts) if form == "onnx" else to_torch_export(traced, facts)

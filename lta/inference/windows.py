@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from lta.measures.pixel_maps import density
+from lta.measures.placement import find_placements
 from lta.protocols import TrainedClassifier, takes_queries
 
 SIDE = 256
@@ -87,10 +88,11 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
             outputs.append(network(pictures, given))
         else:
             outputs.append(network(pictures))
-    maps = {
-        level: _mix_maps(density(torch.cat([output.attn[level].cpu() for output in outputs]), size), windows, cells)
-        for level in outputs[0].attn
-    }
+    placements = find_placements(network, (height, width))
+    maps = {}
+    for level in outputs[0].attn:
+        attn = torch.cat([output.attn[level].cpu() for output in outputs])
+        maps[level] = _mix_maps(density(attn, size, placements.get(level)), windows, cells)
     of_first = {source: g[:1].cpu() for source, g in outputs[0].global_feats.items()}
     return Seen(maps, outputs[0].logits[0].float().softmax(0).cpu(), of_first)
 

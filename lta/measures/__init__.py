@@ -11,9 +11,11 @@ from lta.measures.map_statistics import (
     total_variation,
 )
 from lta.measures.pixel_maps import enlarge_map
+from lta.measures.placement import Placement, find_placements
 from lta.measures.roles import centre_prior, coverage, role_mass
 
 __all__ = [
+    "Placement",
     "agreement",
     "centre_bias",
     "centre_prior",
@@ -25,6 +27,7 @@ __all__ = [
     "energy",
     "enlarge_map",
     "entropy",
+    "find_placements",
     "iou_by_threshold",
     "mean",
     "peak",

@@ -5,24 +5,36 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from lta.measures.map_statistics import CONSTANT, distribution
+from lta.measures.placement import Placement, interpolation_weights, place_evenly
 
 
-def enlarge_map(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
-    """The map enlarged bilinearly (half-pixel centres), float32.
+def enlarge_map(
+    attn: Float[Tensor, "batch rows columns"], size: tuple[int, int], placement: Placement | None = None
+) -> Float[Tensor, "batch height width"]:
+    """The map at each pixel of a picture of `size`, linearly between its cells' centres, which lie as `placement` says
+    (None: evenly, which is bilinear interpolation with half-pixel centres); float32.
 
     Interpolated in double precision and rounded back, so that a region without differences stays one to the bit: the
     rounding of float32 would rank its pixels by their place.
     """
-    enlarged = F.interpolate(attn.double().unsqueeze(1), size, mode="bilinear", align_corners=False)
-    return enlarged.squeeze(1).float()
+    rows, columns = attn.shape[1:]
+    if (rows, columns) == size and placement is None:
+        return attn.float()
+    top, down, left, across = placement or place_evenly((rows, columns))
+    vertical, horizontal = (
+        torch.from_numpy(interpolation_weights(*side)).to(attn.device)
+        for side in ((rows, top, down, size[0]), (columns, left, across, size[1]))
+    )
+    return (vertical @ attn.double() @ horizontal.T).float()
 
 
-def density(attn: Float[Tensor, "batch rows columns"], size: tuple[int, int]) -> Float[Tensor, "batch height width"]:
+def density(
+    attn: Float[Tensor, "batch rows columns"], size: tuple[int, int], placement: Placement | None = None
+) -> Float[Tensor, "batch height width"]:
     """`enlarge_map`, scaled to mean 1; what is constant up to rounding, or zero, becomes exactly 1."""
-    pixels = enlarge_map(distribution(attn), size)
+    pixels = enlarge_map(distribution(attn), size, placement)
     low, high = pixels.amin((1, 2), keepdim=True), pixels.amax((1, 2), keepdim=True)
     varies = high - low > CONSTANT * high
     return torch.where(varies, pixels / pixels.mean((1, 2), keepdim=True), 1)

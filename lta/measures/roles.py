@@ -6,19 +6,28 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from lta.measures.map_statistics import distribution
+from lta.measures.placement import Placement, overlap_weights, place_evenly
 
 ROLES = ("background", "side", "main")
 """Names of the values 0, 1, 2 of a role map."""
 
 
-def coverage(roles: UInt8[Tensor, "batch height width"], size: tuple[int, int]) -> Float[Tensor, "batch 3 rows columns"]:
-    """Share of each cell of a `size` grid that each role covers, 0 to 1; over the roles they sum to 1.
+def coverage(
+    roles: UInt8[Tensor, "batch height width"], size: tuple[int, int], placement: Placement | None = None
+) -> Float[Tensor, "batch 3 rows columns"]:
+    """Share of each cell of a `size` grid, which lies as `placement` says (None: evenly), that each role covers, 0 to 1;
+    over the roles they sum to 1. A pixel that a cell holds in part counts by that part.
 
     Exact: the mass of a coarse map on a role is the sum of map times coverage, as if each cell's attention were spread
     evenly over the pixels it stands for.
     """
-    masks = torch.nn.functional.one_hot(roles.long(), len(ROLES)).movedim(3, 1).float()
-    return torch.nn.functional.adaptive_avg_pool2d(masks, size)
+    masks = torch.nn.functional.one_hot(roles.long(), len(ROLES)).movedim(3, 1).double()
+    (rows, columns), (height, width) = size, roles.shape[1:]
+    top, down, left, across = placement or place_evenly(size)
+    vertical, horizontal = (
+        torch.from_numpy(overlap_weights(*side)) for side in ((rows, top, down, height), (columns, left, across, width))
+    )
+    return (vertical @ masks @ horizontal.T).float()
 
 
 def role_mass(

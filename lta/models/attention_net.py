@@ -10,7 +10,7 @@ from lta.layers.attention import Attention, gate, pool
 from lta.layers.junction import Junction
 from lta.models.output import NetworkOutput
 from lta.models.trunk import StagedTrunk
-from lta.protocols import ByName, Head
+from lta.protocols import ByName, Cells, Head
 
 
 class AttentionNet(nn.Module):
@@ -47,6 +47,12 @@ class AttentionNet(nn.Module):
     @property
     def levels(self) -> tuple[str, ...]:
         return tuple(self.attention)
+
+    @property
+    def cells(self) -> Mapping[str, Cells]:
+        """Of the maps, by level; raises ValueError where a layer of the trunk doesn't say it."""
+        cells = self.trunk.cells
+        return {level: cells[level] for level in self.levels}
 
     @property
     def classifiers(self) -> tuple[nn.Linear, ...]:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.output import NetworkOutput
-from lta.protocols import Trunk
+from lta.protocols import Cells, Trunk
 
 
 class PlainNet(nn.Module):
@@ -47,6 +47,11 @@ class GAPNet(nn.Module):
         self.trunk = trunk
         self.scale = scale
         self.classifier = nn.Linear(channels, num_classes) if scale == 1 else ScaledLinear(channels, num_classes, scale)
+
+    @property
+    def cells(self) -> dict[str, Cells]:
+        """Of the map, as of AttentionNet."""
+        return {"C": self.trunk.cells["C"]}
 
     @property
     def classifiers(self) -> tuple[nn.Linear, ...]:

@@ -7,6 +7,8 @@ from jaxtyping import Float, UInt8
 from matplotlib import colormaps
 from PIL import Image
 
+from lta.measures.placement import Placement, interpolation_weights, nearest_cells, place_evenly
+
 UPSAMPLING = ("nearest", "bilinear")
 COLOURS = ("inferno", "viridis", "magma", "plasma", "cividis")
 """matplotlib's perceptually uniform colour tables."""
@@ -19,18 +21,20 @@ def overlay(
     colours: str = "inferno",
     strength: float = 0.7,
     highest: float | None = None,
+    placement: Placement | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """The picture in grey under the map's colours, from 0 to `highest`, or where that is None to the map's own maximum.
 
     With the default colours black stands for no attention, so that the dimmed picture stays visible where none lies.
-    `strength` is the share of the colour: 1 shows the map alone. The map is stretched over the whole picture: "nearest"
-    keeps one block per attention value, so that nobody takes 8x8 values for more; "bilinear" is for looking at. Without
-    `highest` a map that is zero everywhere counts as uniform and takes, as every uniform map, the colour of the maximum.
+    `strength` is the share of the colour: 1 shows the map alone. Each value is shown where `placement` says that its cell
+    lies (None: the cells part the picture evenly): "nearest" keeps one block per attention value, so that nobody takes 8x8
+    values for more; "bilinear" is for looking at. Without `highest` a map that is zero everywhere counts as uniform and
+    takes, as every uniform map, the colour of the maximum.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength={strength} must lie between 0 (picture alone) and 1 (map alone)")
     table = np.rint(strength * colour_table(colours)).astype(np.uint8)
-    shade = np.rint(upsample(normalise_map(attn, highest) * 255, image.shape[:2], upsampling)).astype(np.uint8)
+    shade = np.rint(upsample(normalise_map(attn, highest) * 255, image.shape[:2], upsampling, placement)).astype(np.uint8)
     return table.take(shade, axis=0) + backdrop(image, 1 - strength)[..., None]
 
 
@@ -44,15 +48,24 @@ def normalise_map(
 
 
 def upsample(
-    attn: Float[np.ndarray, "rows columns"], size: tuple[int, int], upsampling: str = "nearest"
+    attn: Float[np.ndarray, "rows columns"],
+    size: tuple[int, int],
+    upsampling: str = "nearest",
+    placement: Placement | None = None,
 ) -> Float[np.ndarray, "height width"]:
-    """To `size` (height, width) with half-pixel centres: pixel y of h shows the map at (y + 0.5) / h of its height."""
+    """To `size` (height, width): a pixel shows the cell whose centre is nearest to its own, or lies between the nearest two.
+
+    Where they lie is said by `placement`; None: they part the picture evenly.
+    """
+    rows, columns = attn.shape
+    top, down, left, across = placement or place_evenly((rows, columns))
+    sides = ((rows, top, down, size[0]), (columns, left, across, size[1]))
     if upsampling == "bilinear":
-        return np.asarray(Image.fromarray(attn.astype(np.float32)).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+        vertical, horizontal = (interpolation_weights(*side) for side in sides)
+        return (vertical @ attn @ horizontal.T).astype(np.float32)
     if upsampling == "nearest":
-        for axis, (pixels, cells) in enumerate(zip(size, attn.shape, strict=True)):
-            attn = attn.take((2 * np.arange(pixels) + 1) * cells // (2 * pixels), axis)
-        return attn
+        vertical, horizontal = (nearest_cells(*side) for side in sides)
+        return attn[vertical[:, None], horizontal]
     raise ValueError(f"upsampling={upsampling} is unknown; choose one of {', '.join(UPSAMPLING)}")
 
 

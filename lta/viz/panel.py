@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image, ImageDraw
 
+from lta.measures.placement import Placement
 from lta.viz.colour import overlay
 from lta.viz.legend import legend as write_legend
 from lta.viz.lettering import FAINT, INK, LINE, MARK, RIGHT, TITLE_FONT, WRONG, fit, length, mark, write
@@ -21,7 +22,8 @@ TIMES, DASH = "\u00d7", "\u2013"
 
 class Example(NamedTuple):
     """One picture (uint8 height x width x 3), its maps by level (non-negative), names, and the confidence 0 to 1; with the
-    mask of an object, its border is drawn into picture and maps."""
+    mask of an object, its border is drawn into picture and maps. `placements` says by level where a map's cells lie; those
+    of the others part the picture evenly."""
 
     image: np.ndarray
     maps: Mapping[str, np.ndarray]
@@ -29,6 +31,7 @@ class Example(NamedTuple):
     predicted: str
     confidence: float
     mask: Bool[np.ndarray, "rows columns"] | None = None
+    placements: Mapping[str, Placement] = {}
 
 
 def enlarge(image: UInt8[np.ndarray, "height width 3"], tile: int = TILE) -> UInt8[np.ndarray, "tile_height tile_width 3"]:
@@ -106,11 +109,18 @@ def _tiles(example: Example, upsampling: str, colours: str) -> list[np.ndarray]:
     picture = enlarge(example.image)
     if upsampling == "nearest" and picture.size >= example.image.size:
         # The same blocks, coloured before they are copied.
-        maps = (enlarge(overlay(example.image, attn, upsampling, colours)) for attn in example.maps.values())
+        maps = [enlarge(one) for one in _overlay_maps(example.image, example, upsampling, colours)]
     else:
-        maps = (overlay(picture, attn, upsampling, colours) for attn in example.maps.values())
+        maps = _overlay_maps(picture, example, upsampling, colours)
     tiles = [picture, *maps]
     return tiles if example.mask is None else [draw_outline(tile, example.mask) for tile in tiles]
+
+
+def _overlay_maps(picture: np.ndarray, example: Example, upsampling: str, colours: str) -> list[np.ndarray]:
+    return [
+        overlay(picture, attn, upsampling, colours, placement=example.placements.get(level))
+        for level, attn in example.maps.items()
+    ]
 
 
 def _headings(example: Example) -> list[str]:

@@ -16,6 +16,7 @@ from lta.export import check, program
 from lta.layers.attention import Attention, pool
 from lta.layers.compatibility import Parametrised
 from lta.models.output import NetworkOutput
+from lta.protocols import Cells
 from lta.transforms.gcn_zca import GcnZca
 from lta.transforms.normalize import Standardize
 
@@ -30,6 +31,7 @@ class Small(nn.Module):
     def __init__(self, classes=4):
         super().__init__()
         torch.manual_seed(0)
+        self.cells = {"C": Cells(2, 0)}
         self.conv = nn.Conv2d(3, 6, 3, 2, padding=1)
         self.unit = Attention(Parametrised(6))
         nn.init.normal_(self.unit.compat.scorer.weight)
@@ -115,6 +117,7 @@ def test_a_file_gives_what_the_network_gives(tmp_path, form, run):
         "image_size": [9, 7],
         "larger": True,
         "levels": ["C"],
+        "cells": {"C": {"stride": 2, "offset": 0}},
     }
 
 

@@ -19,6 +19,7 @@ from lta.evaluators.sample import balanced_sample, describe_sample
 from lta.measures.intervals import means, share
 from lta.measures.pixel_maps import enlarge_map, product
 from lta.measures.pixel_order import centrality, ranks, select_highest, select_lowest, tie_order
+from lta.measures.placement import Placement, find_placements
 from lta.measures.roles import derangement
 from lta.protocols import Split, Splits, TrainedClassifier
 from lta.viz.colour import overlay
@@ -131,11 +132,12 @@ class Faithfulness(Evaluator):
         """`probability` (batch, orders, 2, areas) of the class predicted for the sharp picture, and the `classes` predicted;
         2 is for the highest and the lowest pixels of an order blurred."""
         out = classifier(images)
+        placements = find_placements(classifier.network, (images.shape[2], images.shape[3]))
         blurred = apply_gaussian_blur(images, self.sigma)
         whole = classifier(blurred).logits.float().softmax(1)
         sharp, predicted = out.logits.float().softmax(1).max(1)
         probability, classes = [], []
-        for ranked in self._rank_pixels(out.attn, images, index, others).values():
+        for ranked in self._rank_pixels(out.attn, images, index, others, placements).values():
             for blur_where in SIDES.values():
                 for area in self.areas:
                     seen = mix(images, blurred, blur_where(ranked, area).to(images.device))
@@ -158,15 +160,16 @@ class Faithfulness(Evaluator):
         images: Tensor,
         index: Int[np.ndarray, " batch"],
         others: Mapping[str, Tensor],
+        placements: Mapping[str, Placement],
     ) -> dict[str, Int[Tensor, "batch height width"]]:
         """Each order's ranks of the pixels, on the CPU."""
         height, width = images.shape[2:]
         size = (height, width)
-        orders = {level: enlarge_map(values.cpu(), size) for level, values in attn.items()}
+        orders = {level: enlarge_map(values.cpu(), size, placements.get(level)) for level, values in attn.items()}
         if len(orders) > 1:
             orders[PRODUCT] = product(list(orders.values()))
         if others:
-            theirs = [enlarge_map(values, size) for values in others.values()]
+            theirs = [enlarge_map(values, size, placements.get(level)) for level, values in others.items()]
             orders[SHUFFLED] = product(theirs) if len(theirs) > 1 else theirs[0]
         orders[RANDOM] = torch.zeros(len(images), *size)
         orders[CENTRAL] = centrality(size).expand(len(images), *size)
@@ -180,7 +183,8 @@ class Faithfulness(Evaluator):
         device = next(classifier.parameters()).device
         images = torch.from_numpy(split.images[index]).permute(0, 3, 1, 2).to(device)
         out = classifier(images)
-        ranked = self._rank_pixels(out.attn, images, index, {})
+        placements = find_placements(classifier.network, (images.shape[2], images.shape[3]))
+        ranked = self._rank_pixels(out.attn, images, index, {}, placements)
         levels = classifier.network.levels
         chosen = _choose_joint_order(levels) if levels else CENTRAL
         most, least = ("most attended", "least attended") if levels else ("central", "outermost")
@@ -191,9 +195,8 @@ class Faithfulness(Evaluator):
         }
         columns = {"picture": self._tiles(classifier, images, labels[index])}
         if levels:
-            height, width = images.shape[2:]
-            size = (height, width)
-            maps = {level: enlarge_map(values.cpu(), size) for level, values in out.attn.items()}
+            size = (images.shape[2], images.shape[3])
+            maps = {level: enlarge_map(values.cpu(), size, placements.get(level)) for level, values in out.attn.items()}
             drawn = (product(list(maps.values())) if len(maps) > 1 else maps[chosen]).numpy()
             columns["product of the maps" if len(maps) > 1 else f"map {chosen}"] = [
                 Tile(overlay(picture, values), f"true class {classifier.class_names[label]}")

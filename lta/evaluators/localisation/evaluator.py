@@ -16,10 +16,12 @@ from lta.evaluators.localisation.explanations import (
     explain,
     has_explanation_libraries,
     has_stages,
+    place_deepest_stage,
 )
 from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.localisation import halves
+from lta.measures.placement import find_placements
 from lta.protocols import Network, Split, Splits, TrainedClassifier
 
 MAIN = 2
@@ -108,8 +110,12 @@ class Localisation(Evaluator):
 
         objects = Objects.from_masks(masks, half, split.sources)
         kind = getattr(classifier.network, "map_kind", "attention")
-        found = score_maps(maps, objects, np.arange(len(masks)), kind, combined=True, seed=self.seed)
-        found |= score_maps(explained, objects, images, "explanation", combined=False, seed=self.seed)
+        placements = find_placements(classifier.network, (split.images.shape[1], split.images.shape[2]))
+        if stages := [name for name in asked if name in OF_STAGES]:
+            deepest = place_deepest_stage(classifier.network, (split.images.shape[1], split.images.shape[2]))
+            placements |= dict.fromkeys(stages, deepest)
+        found = score_maps(maps, objects, np.arange(len(masks)), kind, True, self.seed, placements)
+        found |= score_maps(explained, objects, images, "explanation", False, self.seed, placements)
         answer = summarise_scores(found, objects)
         sheets = {"iou_by_threshold": pictures.curves(answer)}
         if self.examples:
@@ -117,8 +123,11 @@ class Localisation(Evaluator):
             shown = among[np.linspace(0, len(among) - 1, min(self.examples, len(among))).round().astype(int)]
             drawn = {level: maps[level][shown] for level in levels}
             if len(levels) > 1:
-                drawn["product"] = pixel_maps(maps, shown, masks.shape[1:], combined=True)["product"]
-            drawn |= {EXPLANATIONS[name]: explained[name][np.searchsorted(images, shown)] for name in asked[:1]}
+                drawn["product"] = pixel_maps(maps, shown, masks.shape[1:], True, placements)["product"]
+            for name in asked[:1]:
+                drawn[EXPLANATIONS[name]] = explained[name][np.searchsorted(images, shown)]
+                if name in placements:
+                    placements[EXPLANATIONS[name]] = placements[name]
             sheets["examples"] = pictures.sheet(
                 split.images[shown],
                 masks[shown].numpy(),
@@ -126,6 +135,7 @@ class Localisation(Evaluator):
                 [str(data.class_names[label]) for label in split.labels[shown]],
                 [str(classifier.class_names[k]) for k in said["predicted"][shown]],
                 said["confidence"][shown],
+                placements,
             )
         rows = table.rows(answer)
         return Result(answer, rows, table.lines(answer, left_out), sheets)

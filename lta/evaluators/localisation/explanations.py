@@ -1,7 +1,7 @@
 """What explanation methods show of the same network and pictures: computed by captum and grad-cam, not here."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta.evaluators.passes import run_forward_passes
+from lta.measures.placement import Placement, place_in_picture
 from lta.protocols import Network, Split, TrainedClassifier
 
 OF_STAGES = ("gradcam", "gradcam_pp")
@@ -36,7 +37,7 @@ def explain(
     """Maps of the class that the network predicts, by name, non-negative; in float32 also under autocast.
 
     - "gradcam" (captum): at the deepest features of the trunk (level C), at their own resolution, positive part.
-    - "gradcam_pp" (grad-cam): the same features; as that package gives it, enlarged and from 0 to 1.
+    - "gradcam_pp" (grad-cam): the same features, at their own resolution, from 0 to 1.
     - "saliency" (captum): the largest of the |gradients| by a pixel's three channels.
     - "integrated_gradients" (captum): `steps` steps from a picture that has everywhere the picture's own mean colour, so
       that neither bright nor dark objects are favoured; |sum over a pixel's channels|.
@@ -59,6 +60,15 @@ def explain(
 def has_stages(network: Network) -> bool:
     """Whether there is a `find_deepest_stage`."""
     return bool(getattr(getattr(network, "trunk", None), "stages", None))
+
+
+def place_deepest_stage(network: Network, size: tuple[int, int]) -> Placement:
+    """Where the cells of `find_deepest_stage` lie in pictures of `size` (height, width)."""
+    trunk = getattr(network, "trunk", None)
+    cells = getattr(trunk, "cells", {})
+    assert isinstance(cells, Mapping)
+    assert trunk is not None, "has_stages comes first"
+    return place_in_picture(cells[list(trunk.stages)[-1]], size)
 
 
 def find_deepest_stage(network: nn.Module) -> nn.Module:
@@ -104,8 +114,14 @@ def _gradcam_pp(model: _Logits, steps: int) -> Method:
     from pytorch_grad_cam import GradCAMPlusPlus
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
+    class AtCells(GradCAMPlusPlus):
+        """Not enlarged: that package takes all cells to part the picture evenly."""
+
+        def get_target_width_height(self, input_tensor: Tensor) -> Any:
+            return None
+
     def maps(pixels: Tensor, target: Tensor) -> Tensor:
-        with GradCAMPlusPlus(model, [find_deepest_stage(model.network)]) as method:  # its hooks hold batches until it ends
+        with AtCells(model, [find_deepest_stage(model.network)]) as method:  # its hooks hold batches until it ends
             targets: list[Any] = [ClassifierOutputTarget(int(one)) for one in target]
             found = method(pixels, targets)
             return torch.from_numpy(found)

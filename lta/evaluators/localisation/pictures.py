@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lta.evaluators.localisation.table import display_name
+from lta.measures.placement import Placement
 from lta.viz.panel import Example, panel
 
 STYLES = {"combination": "--", "explanation": ":"}
@@ -22,12 +23,13 @@ def sheet(
     labels: Sequence[str],
     predicted: Sequence[str],
     confidence: np.ndarray,
+    placements: Mapping[str, Placement],
 ) -> Image.Image:
-    """A line a picture: it and each of the maps, the object outlined in all."""
-    examples = [
-        Example(image, {name: one[k] for name, one in maps.items()}, labels[k], predicted[k], float(confidence[k]), mask)
-        for k, (image, mask) in enumerate(zip(images, masks, strict=True))
-    ]
+    """A line a picture: it and each of the maps, whose `placements` are by name, the object outlined in all."""
+    examples = []
+    for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        drawn = {name: one[k] for name, one in maps.items()}
+        examples.append(Example(image, drawn, labels[k], predicted[k], float(confidence[k]), mask, placements))
     return panel(examples, "Maps and objects (outlined)")
 
 

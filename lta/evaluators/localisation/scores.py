@@ -11,6 +11,7 @@ from torch import Tensor
 from lta.measures.intervals import difference, mean
 from lta.measures.localisation import THRESHOLDS, Scores, chance_iou, cross_fit_thresholds, score
 from lta.measures.pixel_maps import COMBINATIONS, combine, density
+from lta.measures.placement import Placement
 from lta.measures.roles import centre_prior, derangement
 
 MEASURES = ("iou", "iou_mean", "pointing", "energy", "auc")
@@ -70,9 +71,16 @@ class Objects(NamedTuple):
 
 
 def score_maps(
-    native: Maps, objects: Objects, images: np.ndarray, kind: str, combined: bool, seed: int
+    native: Maps,
+    objects: Objects,
+    images: np.ndarray,
+    kind: str,
+    combined: bool,
+    seed: int,
+    placements: Mapping[str, Placement] = {},
 ) -> dict[str, MapScores]:
-    """Scores of maps of the images at positions `images`, with `combined` also of their combinations."""
+    """Scores of maps of the images at positions `images`, with `combined` also of their combinations. `placements` says by
+    name where a map's cells lie; those of the others part the picture evenly."""
     if not native:
         return {}
     masks, half = objects.masks[images], objects.half[images]
@@ -80,7 +88,7 @@ def score_maps(
     height, width = masks.shape[1:]
     size = (height, width)
     straight, shuffled = (
-        _score(lambda part, order=order: pixel_maps(native, order[part], size, combined), masks)
+        _score(lambda part, order=order: pixel_maps(native, order[part], size, combined, placements), masks)
         for order in (np.arange(len(images)), derangement(len(images), seed).numpy())
     )
     found = {}
@@ -96,9 +104,15 @@ def score_maps(
     return found
 
 
-def pixel_maps(native: Maps, index: np.ndarray, size: Sequence[int], combined: bool) -> dict[str, Tensor]:
+def pixel_maps(
+    native: Maps,
+    index: np.ndarray,
+    size: Sequence[int],
+    combined: bool,
+    placements: Mapping[str, Placement] = {},
+) -> dict[str, Tensor]:
     """Of the maps at `index`, with mean 1; with `combined` followed by the combinations, where there are several."""
-    maps = {name: density(values[index], (size[0], size[1])) for name, values in native.items()}
+    maps = {name: density(values[index], (size[0], size[1]), placements.get(name)) for name, values in native.items()}
     return maps | ({how: combine(list(maps.values()), how) for how in COMBINATIONS} if combined and len(maps) > 1 else {})
 
 

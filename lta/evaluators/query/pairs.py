@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from lta.evaluators.evaluator import labels_for
 from lta.evaluators.query.replaced import ROLES, run_own_queries
 from lta.measures.intervals import difference, mean
+from lta.measures.placement import Placement, find_placements
 from lta.measures.roles import coverage
 from lta.protocols import Split, Splits, TrainedClassifier
 
@@ -110,6 +111,7 @@ def summarise_pairs(
         return {"query": mean(query, groups), "other": mean(other, groups), "difference": difference(query, other, groups)}
 
     levels = {}
+    placements = find_placements(classifier.network, (split.images.shape[1], split.images.shape[2]))
     for level, size in sizes.items():
         levels[level] = {}
         for score in ("energy", "pointing"):
@@ -122,7 +124,7 @@ def summarise_pairs(
                 for name, one in (("named", "main"), ("not_named", "side"))
             }
             levels[level][score] = compare_objects(of) | {name: mean(values, groups) for name, values in own.items()}
-            levels[level][score]["uniform"] = _compute_uniform_score(split.roles[asked], size, score)
+            levels[level][score]["uniform"] = _compute_uniform_score(split.roles[asked], size, placements.get(level), score)
         levels[level]["verdict"] = _verdict(levels[level]["energy"]["difference"])
     predicted = {
         whose: {object_: (found[f"{whose} predicted"][asked] == classes[object_]).astype(float) for object_ in ROLES}
@@ -137,9 +139,9 @@ def summarise_pairs(
     }
 
 
-def _compute_uniform_score(roles: np.ndarray, size: tuple[int, int], score: str) -> float:
+def _compute_uniform_score(roles: np.ndarray, size: tuple[int, int], placement: Placement | None, score: str) -> float:
     """What uniform attention has on either object, on average."""
-    covered = coverage(torch.from_numpy(np.ascontiguousarray(roles)), size)
+    covered = coverage(torch.from_numpy(np.ascontiguousarray(roles)), size, placement)
     main, side = covered[:, ROLES["main"]], covered[:, ROLES["side"]]
     if score == "energy":
         return float((main + side).mean()) / 2

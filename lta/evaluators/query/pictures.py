@@ -1,6 +1,7 @@
 """Sheets of the query evaluator: pictures, their maps under several queries, and what has moved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from PIL import Image
 
 from lta.evaluators.query.pairs import Donors
 from lta.evaluators.query.replaced import Queries
+from lta.measures.placement import find_placements
 from lta.measures.roles import derangement
 from lta.protocols import Split, Splits, TrainedClassifier, takes_queries
 from lta.viz.colour import overlay
@@ -47,23 +49,33 @@ def sheets(
         return [str(data.class_names[label]) for label in labels]
 
     own = maps({})
+    placements = find_placements(network, (images.shape[2], images.shape[3]))
     pictures = {}
     for level, source in network.queries.items():
         if source is None:
             continue
+        place = placements.get(level)
+        draw = partial(overlay, placement=place)
         another, zero = (maps({source: replaced[kind][source]})[level] for kind in ("another", "zero"))
         pictures[f"replaced_{level}"] = sheet(
             [
                 [
                     Tile(split.images[at], names(split.labels[[at]])[0]),
-                    Tile(overlay(split.images[at], own[level][row])),
+                    Tile(draw(split.images[at], own[level][row])),
                     Tile(split.images[partner[row]], names(split.labels[partner[[row]]])[0]),
-                    Tile(overlay(split.images[at], another[row]), f"r {found[f'another {level} correlation'][at]:.3f}"),
                     Tile(
-                        difference(split.images[at], own[level][row], another[row]), _format_tv(found, "another", level, at)
+                        draw(split.images[at], another[row]),
+                        f"r {found[f'another {level} correlation'][at]:.3f}",
                     ),
-                    Tile(overlay(split.images[at], zero[row])),
-                    Tile(difference(split.images[at], own[level][row], zero[row]), _format_tv(found, "zero", level, at)),
+                    Tile(
+                        difference(split.images[at], own[level][row], another[row], place),
+                        _format_tv(found, "another", level, at),
+                    ),
+                    Tile(draw(split.images[at], zero[row])),
+                    Tile(
+                        difference(split.images[at], own[level][row], zero[row], place),
+                        _format_tv(found, "zero", level, at),
+                    ),
                 ]
                 for row, at in enumerate(shown.tolist())
             ],
@@ -79,14 +91,20 @@ def sheets(
     rows = [(row, at) for row, at in enumerate(shown.tolist()) if donors.asked[at]]
     for level in [level for level, source in network.queries.items() if source is not None and rows]:
         main, side = (of_class[whose][level] for whose in ("main", "side"))
+        place = placements.get(level)
+        draw = partial(overlay, placement=place)
         pictures[f"pairs_{level}"] = sheet(
             [
                 [
                     Tile(split.images[at], " and ".join(names(np.array([split.labels[at], side_labels[at]])))),
-                    Tile(overlay(split.images[at], own[level][row])),
-                    *_make_donor_tiles(donors, "main", split, main[row], at, names(split.labels[[at]])[0], found, level),
-                    *_make_donor_tiles(donors, "side", split, side[row], at, names(side_labels[[at]])[0], found, level),
-                    Tile(difference(split.images[at], main[row], side[row]), "first query to second"),
+                    Tile(draw(split.images[at], own[level][row])),
+                    *_make_donor_tiles(
+                        donors, "main", split, main[row], at, names(split.labels[[at]])[0], found, level, draw
+                    ),
+                    *_make_donor_tiles(
+                        donors, "side", split, side[row], at, names(side_labels[[at]])[0], found, level, draw
+                    ),
+                    Tile(difference(split.images[at], main[row], side[row], place), "first query to second"),
                 ]
                 for row, at in rows
             ],
@@ -106,12 +124,13 @@ def _make_donor_tiles(
     name: str,
     found: Mapping[str, np.ndarray],
     level: str,
+    draw: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> tuple[Tile, Tile]:
     """The picture that the query is of, and the map under it."""
     main, side = (found[f"{whose} {level} energy {object_}"][at] for object_ in ("main", "side"))
     on_it, on_other = (main, side) if whose == "main" else (side, main)
     text = f"{100 * on_it:.0f} % on it, {100 * on_other:.0f} % other"
-    return Tile(donors.split.images[donors.chosen[whose][at]], name), Tile(overlay(split.images[at], attn), text)
+    return Tile(donors.split.images[donors.chosen[whose][at]], name), Tile(draw(split.images[at], attn), text)
 
 
 def _format_tv(found: Mapping[str, np.ndarray], kind: str, level: str, at: int) -> str:

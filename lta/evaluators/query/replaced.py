@@ -11,6 +11,7 @@ from torch import Tensor
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.map_change import gain, map_change
 from lta.measures.map_statistics import CONSTANT
+from lta.measures.placement import Placement, find_placements
 from lta.measures.roles import coverage, derangement, role_mass
 from lta.protocols import QueriedNetwork, Split, TrainedClassifier, takes_queries
 
@@ -113,20 +114,21 @@ def run_replaced_queries(
                 found |= {f"gain {level}": torch.stack([one[level] for one in gains]).mean(0) for level in levels}
             if of_classes:
                 assert split.roles is not None, "has_pairs comes first"
-                roles = move_to_device(np.ascontiguousarray(split.roles[index]))
-                found |= _score_objects("own", own, roles)
+                roles = torch.from_numpy(np.ascontiguousarray(split.roles[index]))
+                placements = find_placements(network, (images.shape[2], images.shape[3]))
+                found |= _score_objects("own", own, roles, placements)
                 for whose, given in of_classes.items():
                     output = network(seen, {source: move_to_device(g[index]) for source, g in given.items()}, kept)
-                    found |= _score_objects(whose, output, roles)
+                    found |= _score_objects(whose, output, roles, placements)
         return found
 
     return run_forward_passes(classifier, split, measure_batch, batch_size, "query: replaced")
 
 
-def _score_objects(whose: str, output: Any, roles: Tensor) -> dict[str, Tensor]:
+def _score_objects(whose: str, output: Any, roles: Tensor, placements: Mapping[str, Placement]) -> dict[str, Tensor]:
     found = {f"{whose} predicted": output.logits.argmax(1)}
     for level, attn in output.attn.items():
-        covered = coverage(roles, tuple(attn.shape[1:]))
+        covered = coverage(roles, (attn.shape[1], attn.shape[2]), placements.get(level)).to(attn.device)
         for role, number in ROLES.items():
             found[f"{whose} {level} energy {role}"] = role_mass(attn, covered)[:, number]
             found[f"{whose} {level} pointing {role}"] = score_pointing(attn, covered[:, number], covered[:, 3 - number])

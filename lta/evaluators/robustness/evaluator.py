@@ -25,6 +25,7 @@ from lta.evaluators.robustness.gradient_masking import UnboundedAttack, masking_
 from lta.evaluators.robustness.pictures import SHOWN, curve, render_before_and_after
 from lta.evaluators.robustness.table import AttackOutcome, AttackResults, lines_of, rows_of, summarise_attacks
 from lta.measures.map_statistics import total_variation
+from lta.measures.placement import find_placements
 from lta.protocols import Splits, TrainedClassifier
 
 BATCH = 100
@@ -260,7 +261,8 @@ class Robustness(Evaluator):
             outputs = [own.run_forward_pass(pictures) for pictures in (clean, best.pictures)]
         attacked = best.pictures.permute(0, 2, 3, 1).cpu().numpy()
         names = [str(name) for name in own.classifier.class_names]
-        return render_before_and_after(images, attacked, outputs, labels.cpu().numpy(), names, eps)
+        placements = find_placements(own.classifier.network, (images.shape[1], images.shape[2]))
+        return render_before_and_after(images, attacked, outputs, labels.cpu().numpy(), names, eps, placements)
 
 
 class _Network:

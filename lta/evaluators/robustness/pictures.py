@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lta.evaluators.robustness.table import ATTACKS
+from lta.measures.placement import Placement
 from lta.viz.colour import overlay
 from lta.viz.sheet import Tile, sheet
 
@@ -50,11 +51,17 @@ def curve(attacks: Mapping[str, Any], title: str) -> Image.Image:
 
 
 def render_before_and_after(
-    images: np.ndarray, attacked: np.ndarray, outputs: Sequence[Any], labels: np.ndarray, names: Sequence[str], eps: float
+    images: np.ndarray,
+    attacked: np.ndarray,
+    outputs: Sequence[Any],
+    labels: np.ndarray,
+    names: Sequence[str],
+    eps: float,
+    placements: Mapping[str, Placement],
 ) -> Image.Image:
     """A row for each picture: as it is, attacked, their difference, and each level's map before and after.
 
-    `images` uint8 and `attacked` 0 to 255, (n, height, width, 3); `outputs` of the network for both.
+    `images` uint8 and `attacked` 0 to 255, (n, height, width, 3); `outputs` of the network for both; `placements` by level.
     """
     levels = list(outputs[0].attn)
     maps = {level: [output.attn[level].float().cpu().numpy() for output in outputs] for level in levels}
@@ -69,7 +76,7 @@ def render_before_and_after(
     rows = [
         [said[0][number], said[1][number], Tile(changed[number], f"is {names[labels[number]]}")]
         + [
-            Tile(overlay(pictures[number], maps[level][when][number]))
+            Tile(overlay(pictures[number], maps[level][when][number], placement=placements.get(level)))
             for level in levels
             for when, pictures in enumerate((images, after))
         ]

@@ -11,6 +11,7 @@ from lta import checks
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_attention, check_masks
 from lta.evaluators.passes import run_forward_passes
 from lta.evaluators.roles import table
+from lta.measures.placement import Placement, find_placements
 from lta.measures.role_verdicts import APART, PREFERS, decide_separation, preference
 from lta.measures.roles import (
     ROLES,
@@ -94,13 +95,15 @@ def measure_roles(
     maps_other = _maps(classifier, other, batch_size) if other else {}
     partner, half = derangement(len(test.labels), seed), torch.from_numpy(draw_halves(test.sources, seed))
     on_main, by_level, draws = {}, {}, {}
+    rows, columns = test.images.shape[1:3]
+    placements = find_placements(classifier.network, (rows, columns))
     for level in levels:
         height, width = maps[level].shape[1:]
         size = (height, width)
-        covered = _coverage(test.roles, size)
+        covered = _coverage(test.roles, size, placements.get(level))
         if other:
             assert other.roles is not None, "test has roles, and so has every split"
-            covered_other = _coverage(other.roles, size)
+            covered_other = _coverage(other.roles, size, placements.get(level))
             on_other = role_mass(maps_other[level], covered_other).numpy()[:, 2]
             on_main[level] = density(on_other, covered_other.mean((2, 3)).numpy()[:, 2])
             prior = centre_prior(covered_other[:, 2]).expand(len(covered), *size)
@@ -147,6 +150,6 @@ def _maps(classifier: TrainedClassifier, split: Split, batch_size: int) -> dict[
     return {level: torch.from_numpy(values).float() for level, values in found.items()}
 
 
-def _coverage(roles: np.ndarray, size: tuple[int, int]) -> Tensor:
+def _coverage(roles: np.ndarray, size: tuple[int, int], placement: Placement | None) -> Tensor:
     starts = range(0, len(roles), CHUNK)
-    return torch.cat([coverage(torch.from_numpy(roles[start : start + CHUNK]), size) for start in starts])
+    return torch.cat([coverage(torch.from_numpy(roles[start : start + CHUNK]), size, placement) for start in starts])
