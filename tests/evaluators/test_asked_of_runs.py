@@ -3,6 +3,7 @@
 import json
 import sys
 
+import processes
 import pytest
 import torch
 from commands import TINY, environment, train
@@ -35,10 +36,10 @@ def runs(tmp_path_factory):
     return directory
 
 
-def ask(runs, name, *arguments, processes=1):
+def ask(runs, name, *arguments, count=1):
     start = ["-m", "lta.evaluate"]
-    if processes > 1:
-        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *start]
+    if count > 1:
+        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", *start]
     command = [sys.executable, *start, f"checkpoint={runs / name}", *ASKED, *arguments]
     return processes.run(command, cwd=runs, env=environment())
 
@@ -59,7 +60,7 @@ def test_one_process_and_two_give_the_same_figures(runs):
     assert set(one["faithfulness"]["orders"]) == {"B", "C", "product", "shuffled", "random", "central"}
     for path in ("transfer.csv", "faithfulness.csv", "faithfulness/curves.png", "faithfulness/examples.png"):
         assert (runs / "att" / "evaluations" / path).is_file()
-    ended = ask(runs, "att", baseline, processes=2)
+    ended = ask(runs, "att", baseline, count=2)
     assert ended.returncode == 0, ended.stderr
     assert answers(runs, "att") == one
 

@@ -25,10 +25,10 @@ def run(tmp_path_factory):
     return directory / "dp"
 
 
-def ask(run, *arguments, processes=1):
+def ask(run, *arguments, count=1):
     start = ["-m", "lta.evaluate"]
-    if processes > 1:
-        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *start]
+    if count > 1:
+        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", *start]
     command = [sys.executable, *start, f"checkpoint={run}", *ASKED, *arguments]
     return processes.run(command, cwd=run, env=environment())
 
@@ -46,7 +46,7 @@ def test_one_process_two_and_bf16_give_the_same_figures(run):
     assert one["pairs"]["images"] == 50
     for name in ("replaced_B", "replaced_C", "pairs_B", "pairs_C"):
         assert (run / "evaluations" / "query" / f"{name}.png").is_file()
-    ended = ask(run, processes=2)
+    ended = ask(run, count=2)
     assert ended.returncode == 0, ended.stderr
     assert figures(run) == one
     ended = ask(run, "precision=bf16")
