@@ -34,7 +34,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def migrate_config(config: dict[str, Any]) -> dict[str, Any]:
     """A run's resolved configuration as today's version would have composed it from the same command; `config` is kept."""
-    return _add_loss({**ADDED, **_migrate_targets(config)})
+    return _add_divergence_stop(_add_loss({**ADDED, **_migrate_targets(config)}))
 
 
 def _add_loss(config: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +44,19 @@ def _add_loss(config: dict[str, Any]) -> dict[str, Any]:
         return config
     smoothing = recipe.get("label_smoothing", 0.0)
     return {**config, "loss": {"_target_": "lta.training.losses.CrossEntropy", "label_smoothing": smoothing}}
+
+
+def _add_divergence_stop(config: dict[str, Any]) -> dict[str, Any]:
+    """Version 0.1 went on with a loss that is no number; a run of finite numbers is the same with and without it."""
+    callbacks = config.get("callbacks")
+    if not isinstance(callbacks, dict) or "divergence" in callbacks or "epoch_log" not in callbacks:
+        return config
+    kept: dict[str, Any] = {}
+    for name, callback in callbacks.items():
+        kept[name] = callback
+        if name == "epoch_log":  # behind it and before the checkpoints: their order is that of the file
+            kept["divergence"] = {"_target_": "lta.callbacks.divergence.DivergenceStop"}
+    return {**config, "callbacks": kept}
 
 
 def _migrate_targets(node: Any) -> Any:

@@ -174,6 +174,9 @@ def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, A
     config = migrate_config(content["hyper_parameters"]["config"])
     (trust or current_trust()).check(config, path, READ)
     content["hyper_parameters"]["config"] = config
+    for name, weights in content["state_dict"].items():
+        if weights.is_floating_point() and not weights.isfinite().all():
+            raise ValueError(f"{path} holds weights that are no finite numbers ({name}): its training has diverged")
     return content
 
 

@@ -10,6 +10,7 @@ from lta.report.files import Unusable, read_json_mapping, read_yaml_mapping
 from lta.report.history import clean_history, is_number
 from lta.report.names import Names, names_of
 from lta.report.places import list_files, walk_folders
+from lta.runtime.run_directory import describe_divergence
 
 MARKS = ("config.yaml", "run.json")
 """What lies in a run's directory from its start on."""
@@ -124,6 +125,8 @@ def _read_run(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
             raise Unusable("no run, or one that never began: it has a config.yaml, but no run.json and no results.json")
         raise Unusable(f"not finished: it has no results.json ({_describe_progress(directory)})")
     results = read_json_mapping(directory / "results.json")
+    if why := describe_divergence(results):
+        raise Unusable(f"in no figure: {why}")
     error = results.get("test", {}).get("error") if isinstance(results.get("test"), dict) else None
     if not is_number(error) or not 0 <= error <= 100:
         raise Unusable(f"results.json has no test error (test.error is {error!r}): of another version, or not tested")

@@ -29,6 +29,8 @@ def run(composed: DictConfig) -> None:
     ):
         cfg = resolve_settings(composed)
         if cfg.resume and (finished := run_directory.read_finished_results(directory)):
+            if why := run_directory.describe_divergence(finished):
+                raise ValueError(f"resume={cfg.resume}: {why}; there is nothing to go on with")
             from lta.run import summary
 
             text = summary.render_text(finished, directory, build_each(cfg.default_evaluators))

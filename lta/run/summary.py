@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from lta.callbacks.divergence import Diverged
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.find import find_callbacks
 from lta.evaluators.evaluator import Evaluator
@@ -18,10 +19,6 @@ from lta.training.classifier import Classifier
 def collect(trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoint: str, epoch: int) -> dict[str, Any]:
     """What `render_text` prints of a run that was tested with the `checkpoint` of that `epoch`, as JSON-ready data; the
     figures of evaluators that are asked by default join it, by the evaluators' names."""
-    network = classifier.network
-    asked = network if takes_queries(network) else None
-    log = next(find_callbacks(trainer, EpochLog), None)
-    history = log.rows if log else []
     return {
         "test": {
             key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")
@@ -29,6 +26,30 @@ def collect(trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoin
         "test_images": len(data.test.labels),
         "test_checkpoint": checkpoint,
         "tested_epochs": epoch + 1,
+        **_describe_training(trainer, classifier, data),
+    }
+
+
+def collect_diverged(trainer: pl.Trainer, classifier: Classifier, data: Splits, diverged: Diverged) -> dict[str, Any]:
+    """What is kept of a run that was not tested, since its training has diverged."""
+    about = {"what": diverged.what, "epoch": diverged.epoch}
+    return {"diverged": about, "test": {}, **_describe_training(trainer, classifier, data)}
+
+
+def advise_after_divergence(directory: Path, recipe: Mapping[str, Any]) -> str:
+    """What is left, and what helps, in words."""
+    last = directory / "checkpoints" / "last.ckpt"
+    left = f"{last} is of the epoch before" if last.is_file() else "no epoch was finite"
+    rate = f"a rate below recipe.lr={recipe['lr']}" if "lr" in recipe else "a lower rate"
+    return f"{left}; {rate} may help"
+
+
+def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits) -> dict[str, Any]:
+    network = classifier.network
+    asked = network if takes_queries(network) else None
+    log = next(find_callbacks(trainer, EpochLog), None)
+    history = log.rows if log else []
+    return {
         "epochs": trainer.max_epochs,
         "device": str(trainer.strategy.root_device),
         "processes": trainer.world_size,

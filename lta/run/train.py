@@ -16,6 +16,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     import pytorch_lightning as pl
     import torch
 
+    from lta.callbacks.divergence import Diverged
     from lta.callbacks.stopping import Stopping
     from lta.data.adapted import adapt
     from lta.data.evaluation_data import EvaluationData
@@ -78,7 +79,14 @@ def train(cfg: DictConfig, directory: Path) -> None:
     with open_session(cfg.logger.values(), directory, plain(cfg)) as session:
         trainer.loggers = session.loggers
         try:
-            trainer.fit(classifier, datamodule=data, ckpt_path=resumed_from, weights_only=True)
+            try:
+                trainer.fit(classifier, datamodule=data, ckpt_path=resumed_from, weights_only=True)
+            except Diverged as diverged:
+                found = summary.collect_diverged(trainer, classifier, data, diverged)
+                if trainer.is_global_zero:
+                    run_directory.write_results(directory, found, complete=True)
+                advice = summary.advise_after_divergence(directory, plain(cfg.recipe))
+                raise ValueError(f"{diverged}; {advice}") from diverged
             network = answers.Network(directory, run_directory.find_checkpoint(directory, cfg.test_checkpoint))
             epoch = load_weights(classifier, network.checkpoint)
             trainer.test(classifier, datamodule=data, verbose=False)

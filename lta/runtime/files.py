@@ -1,6 +1,7 @@
 """Files read and written whole or not at all."""
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,7 +19,18 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: Any) -> None:
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    """What is no finite number is written as null: JSON has no NaN."""
+    write_text(path, json.dumps(_replace_infinite(content), indent=1, allow_nan=False) + "\n")
+
+
+def _replace_infinite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: _replace_infinite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_replace_infinite(value) for value in content]
+    return content
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,5 +1,7 @@
 """What a run leaves behind: its configuration, where it came from, its results; and finding them again."""
 
+import logging
+import math
 import os
 import platform
 import re
@@ -17,6 +19,8 @@ from lta import checks
 from lta.runtime.files import read_json, write_json, write_text
 from lta.runtime.provenance import describe_machine, source_state
 from lta.runtime.ranks import is_first
+
+log = logging.getLogger(__name__)
 
 CHECKPOINTS = ("last", "best")
 
@@ -198,6 +202,8 @@ def find_checkpoint(directory: Path, which: str) -> Path:
     """The `last` checkpoint, or the `best` of the validation set; raises ValueError where there is none."""
     path = directory / "checkpoints" / f"{which}.ckpt"
     if has_checkpoint(directory, which):
+        if is_first() and (why := describe_divergence(read_results(directory) or {})):
+            log.warning("%s: %s; this is what was trained before", directory, why)
         return path
     if not (directory / "config.yaml").is_file():
         raise ValueError(f"{directory} is no run directory: it has no config.yaml")
@@ -233,6 +239,20 @@ def read_results(directory: Path) -> dict[str, Any] | None:
     """What a run's test found; None where it did not come to that."""
     path = directory / RESULTS
     return read_json(path) if path.is_file() else None
+
+
+def describe_divergence(results: Mapping[str, Any]) -> str | None:
+    """In words, where these results are of a training that has diverged; None of others.
+
+    Versions that did not stop such a run tested it: its test loss is no number.
+    """
+    of, test = results.get("diverged"), results.get("test")
+    if isinstance(of, Mapping) and isinstance(of.get("epoch"), int):
+        return f"it has diverged: {of.get('what')} is no finite number since epoch {of['epoch'] + 1}"
+    loss = test.get("loss", 0.0) if isinstance(test, Mapping) else 0.0
+    if loss is None or (isinstance(loss, float) and not math.isfinite(loss)):
+        return "it has diverged: its test loss is no finite number"
+    return None
 
 
 def write_results(directory: Path, found: Mapping[str, Any], complete: bool) -> None:

@@ -80,7 +80,10 @@ def settle(jobs: Sequence[Job], code: str) -> None:
             finished.remove(job.name)
     for job in waiting:
         if job.status == "waiting" and job.name in finished:
-            job.status = "skipped"
+            if why := run_directory.describe_divergence(run_directory.read_results(job.directory) or {}):
+                job.status, job.ended, job.why = "failed", "before", why  # it would diverge again
+            else:
+                job.status = "skipped"
 
 
 def _move_aside(directory: Path) -> None:

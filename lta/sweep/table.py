@@ -42,13 +42,14 @@ def collect(directory: Path, jobs: Sequence[Job]) -> dict[str, Any]:
 
 
 def _collect_run(directory: Path, job: Job | None) -> dict[str, Any]:
+    diverged = run_directory.describe_divergence(run_directory.read_results(directory) or {})
     failed = job is not None and job.status == "failed"  # the directory may hold a run, but another than was asked for
-    results = None if failed else run_directory.read_results(directory)
-    status = "failed" if failed else "unfinished" if results is None else "finished"
+    results = None if failed or diverged else run_directory.read_results(directory)
+    status = "diverged" if diverged else "failed" if failed else "unfinished" if results is None else "finished"
     return {
         "directory": directory.name,
         "status": status,
-        "why": job.why if job is not None and failed else None,
+        "why": diverged or (job.why if job is not None and failed else None),
         "overrides": overrides_of(directory) or (dict(job.varying) if job else {}),
         "seed": (config_of(directory) or {}).get("seed"),
         "code": code_of(directory),

@@ -151,3 +151,10 @@ def test_a_saved_configuration_is_read_as_it_was_written(tmp_path):
     config = {"loss": {}, "recipe": {"lr": 1e-5, "name": "1e-4"}, "model": {"levels": ["A"]}, "resume": None}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     assert read_config(tmp_path / "config.yaml") == config | ADDED
+
+
+def test_a_run_begun_before_it_ends_where_it_diverges_as_a_new_one():
+    old = {"callbacks": {"bar": None, "epoch_log": {"a": 1}, "best_checkpoint": {"b": 2}}}
+    assert list(migrate_config(old)["callbacks"]) == ["bar", "epoch_log", "divergence", "best_checkpoint"]
+    off = {"callbacks": {"epoch_log": {"a": 1}, "divergence": None}}
+    assert migrate_config(off)["callbacks"] == off["callbacks"]
