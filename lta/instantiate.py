@@ -1,9 +1,12 @@
 """From a configuration to plain data, and to the objects that it names. Imports no torch."""
 
-from typing import Any
+import re
+from typing import Any, TypeVar
 
 import hydra
 from omegaconf import OmegaConf
+
+T = TypeVar("T")
 
 
 def plain(cfg: Any) -> Any:
@@ -11,9 +14,28 @@ def plain(cfg: Any) -> Any:
     return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
 
+def escape(node: T) -> T:
+    """`node`, text or a nest of dicts and lists that is resolved already, as OmegaConf must be given it: a `${` in it is
+    text, such as a part of a folder's name, and nothing to be computed."""
+    given: Any = node
+    if isinstance(given, str):
+        given = re.sub(r"(\\*)\$\{", r"\1\1\\${", given)
+    elif isinstance(given, dict):
+        given = {key: escape(value) for key, value in given.items()}
+    elif isinstance(given, list):
+        given = [escape(value) for value in given]
+    return given
+
+
 def build(node: Any, *args: Any, **kwargs: Any) -> Any:
-    """`hydra.utils.instantiate`, lists and dicts as plain containers."""
-    return hydra.utils.instantiate(node, *args, _convert_="all", **kwargs)
+    """`hydra.utils.instantiate`, lists and dicts as plain containers. Nothing is computed in a plain `node` and `kwargs`."""
+    resolved = plain(node) if OmegaConf.is_config(node) else node
+    return hydra.utils.instantiate(_escape_twice(resolved), *args, _convert_="all", **_escape_twice(kwargs))
+
+
+def _escape_twice(node: Any) -> Any:
+    """For `instantiate`, which resolves a configuration, and reads what it has found as one."""
+    return escape(escape(node))
 
 
 def build_each(nodes: Any) -> dict[str, Any]:

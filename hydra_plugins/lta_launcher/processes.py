@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -91,6 +90,7 @@ class ProcessLauncher(Launcher):
 
     def _make_job(self, overrides: Sequence[str], constant: Mapping[str, str]) -> "Job":
         from lta.cli.errors import describe_error
+        from lta.cli.quoting import quote_if_needed
         from lta.sweep.jobs import Job
         from lta.sweep.names import job_name
 
@@ -100,16 +100,13 @@ class ProcessLauncher(Launcher):
         varying = {key: value for key, _, value in pairs if key not in constant}
         name = job_name(varying)
         directory = Path(self.config.hydra.sweep.dir) / name
-        given = str(directory)
-        if not re.fullmatch(r"[\w./+-]+", given, re.ASCII):
-            given = QuotedString(given, Quote.single).with_quotes()
         of_hydra = [override for override in self.config.hydra.overrides.hydra if not OF_THE_SWEEP.match(override)]
         command = [
             *find_program(self.task),
             *select_config_flags(sys.argv[1:]),
             *overrides,
             *of_hydra,
-            f"hydra.run.dir={given}",
+            f"hydra.run.dir={quote_if_needed('hydra.run.dir', str(directory))}",
             "resume=auto",
         ]
         if tuple(overrides) not in self.composed:

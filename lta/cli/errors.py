@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lta.cli.commands import RUN, list_choices, list_groups
 from lta.cli.kinds import list_fitting_data
+from lta.cli.path_settings import unquote
 from lta.cli.plugins import conf_roots
 from lta.cli.suggestions import describe_owners, describe_unknown_setting, suggest_choice, suggest_setting
 
@@ -89,7 +90,8 @@ def _describe_missing_setting(given: str, has_entries: bool, config_name: str) -
 def _describe_file_error(error: OSError) -> str:
     """With the setting that names the file, or a folder that it is in."""
     file = Path(str(error.filename)).absolute()
-    named = {argument: Path(argument.partition("=")[2]).absolute() for argument in sys.argv[1:] if _gives_a_value(argument)}
+    given = {argument: unquote(argument.partition("=")[2]) for argument in sys.argv[1:] if _gives_a_value(argument)}
+    named = {argument: Path(value).absolute() for argument, value in given.items()}
     holding = {argument: place for argument, place in named.items() if place == file or place in file.parents[:-1]}
     holding = {argument: place for argument, place in holding.items() if place == file or place != Path.cwd()}
     if not holding:

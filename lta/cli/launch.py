@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
-from pathlib import Path
 from typing import Any, cast
 
 import hydra
@@ -22,7 +21,8 @@ from lta.cli.commands import RUN, groups_of, label_choices
 from lta.cli.errors import describe_error, is_user_error
 from lta.cli.kinds import list_training_data
 from lta.cli.plugins import CONF, check_distinct_choices, complaints, conf_roots, root_of, use_config_dirs
-from lta.cli.resolvers import is_directory_given
+from lta.cli.quoting import quote_arguments
+from lta.cli.resolvers import find_run_directory, is_directory_given, keep_current_directory
 from lta.cli.search_path import register_with_hydra
 from lta.cli.trust import Trust, check_dotted, trust_in, use_trust
 from lta.runtime import ranks
@@ -77,9 +77,9 @@ def launch(
 ) -> None:
     """Composes the configuration from the command line and calls `task` with it; ends errors in one line, status 1.
 
-    `a=x,y` is read as `a=[x,y]` for the keys in `lists`, also in a sweep: no job is to be run once for each of them. In a
-    sweep (refused unless `sweeps`) the other jobs go on after one that failed. `HYDRA_FULL_ERROR=1` shows the traceback
-    instead.
+    `a=x,y` is read as `a=[x,y]` for the keys in `lists`, also in a sweep: no job is to be run once for each of them. Paths
+    are taken as they are typed. In a sweep (refused unless `sweeps`) the other jobs go on after one that failed.
+    `HYDRA_FULL_ERROR=1` shows the traceback instead.
     """
     sys.argv[1:] = _make_config_dir_absolute(sys.argv[1:])
     use_config_dirs(find_config_dirs(sys.argv[1:]))
@@ -95,6 +95,7 @@ def launch(
     @wraps(task)  # the sweep launcher starts the module that the task is of
     def run_task(cfg: DictConfig) -> None:
         _restore("HYDRA_FULL_ERROR", full_error)
+        keep_current_directory()
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _run_foreign_job(task, cfg)
         else:
@@ -107,7 +108,8 @@ def launch(
     if started:
         ranks.end_with_parent()
     with signals.catch(tell=os.getppid() if started else None), _print_stop_once(), _print_errors(failed, config_name):
-        sys.argv[1:] = [_bracket_list(argument, (*lists, "trust")) for argument in _move_flags_first(sys.argv[1:], sweeps)]
+        arguments = quote_arguments(_move_flags_first(sys.argv[1:], sweeps), lists)
+        sys.argv[1:] = [_bracket_list(argument, (*lists, "trust")) for argument in arguments]
         if ranks.is_first():
             for line in complaints():
                 print(line, file=sys.stderr)
@@ -125,8 +127,10 @@ def launch(
 
 def _check_trust(cfg: DictConfig) -> Trust:
     """What the command trusts; raises ValueError where the composed configuration names other code."""
-    sources = HydraConfig.get().runtime.config_sources  # in a job of submitit there is no command line to ask
-    folders = [source.path for source in sources if source.provider == "command-line"]
+    # In a job of submitit there is no command line to ask.
+    listed = cast(Any, HydraConfig.get().runtime.config_sources)
+    sources = cast("list[dict[str, str]]", OmegaConf.to_container(listed, resolve=False))
+    folders = [source["path"] for source in sources if source["provider"] == "command-line"]
     use_config_dirs(folders)
     try:
         trust = trust_in(conf_roots()).also(check_dotted(cfg.get("trust")))
@@ -134,7 +138,7 @@ def _check_trust(cfg: DictConfig) -> Trust:
         trust.check(config)
     except ValueError:
         if ranks.is_first() and HydraConfig.get().job.config_name == RUN and not is_directory_given():
-            remove_unbegun(Path(HydraConfig.get().runtime.output_dir))
+            remove_unbegun(find_run_directory())
         raise
     return trust
 
@@ -231,7 +235,7 @@ def _move_flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
     flags, settings_given = [], []
     for before, argument in zip(["", *arguments], arguments, strict=False):
         flag, equals, _ = argument.partition("=")
-        of_flag = before in TAKE_WORDS and not equals and not argument.startswith("-")
+        of_flag = before in TAKE_WORDS and (before in CONFIG_DIR or not equals) and not argument.startswith("-")
         if not flag or not (equals or argument.startswith(("-", "~")) or of_flag):
             shown = argument or "''"
             raise RunError(f"{shown}: settings are given as key=value, for example recipe.epochs=5; see --help")

@@ -3,14 +3,15 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, read_write
 
 from lta.checks import RunError
+from lta.instantiate import escape
 from lta.runtime import ranks
 from lta.runtime.run_directory import is_free
 from lta.sweep.names import job_name, sweep_name
@@ -19,6 +20,19 @@ from lta.sweep.names import job_name, sweep_name
 def is_directory_given() -> bool:
     """Whether the run's directory was named, and not made up for it."""
     return any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra)
+
+
+def find_run_directory() -> Path:
+    """Of this run, as Hydra was told: what looks like `${...}` in it, or in the current directory's name, is text."""
+    runtime = cast(Any, HydraConfig.get().runtime)
+    return Path(str(runtime._get_node("output_dir")._value()))
+
+
+def keep_current_directory() -> None:
+    """Lightning reads it from Hydra's settings, where a `${...}` in its name would be computed."""
+    runtime = cast(Any, HydraConfig.get().runtime)
+    with read_write(runtime):
+        runtime.cwd = escape(os.getcwd())
 
 
 def split_overrides(overrides: Sequence[str], params: Mapping[str, Any] | None) -> tuple[dict[str, str], set[str]]:
@@ -99,6 +113,7 @@ def _choose_own_or(name: str, known: Sequence[str], other: str) -> str:
 
 for _name, _resolver, _cached in (
     ("run_dir", _run_directory, False),
+    ("output_dir", lambda: str(find_run_directory()), False),
     ("log_name", ranks.log_name, False),
     ("log_level", lambda: "INFO" if ranks.is_first() else "WARNING", False),
     ("of_sweep", _split_sweep, True),  # cached: a job, which varies nothing itself, has what its sweep has found

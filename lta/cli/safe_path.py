@@ -1,14 +1,14 @@
 """Where Python looks for modules while a command runs: not in folders that somebody may have sent.
 
 Called by each command before anything is imported that lies outside lta (Hydra imports every `hydra_plugins` package it
-finds, Lightning imports `wandb`). So this module needs nothing but `os` and `sys`, which Python has loaded by itself.
+finds, Lightning imports `wandb`). So this module and `path_settings` need nothing but `os` and `sys`,
+which Python has loaded by itself.
 """
 
 import os
 import sys
 
-READS_RUNS = ("checkpoint", "compare", "resume", "hydra.run.dir", "hydra.sweep.dir", "evaluator.transfer.baseline")
-"""Settings that name run directories and checkpoint files."""
+from lta.cli.path_settings import RUNS, read_texts
 
 OWN_CODE = ("-cd", "--config-dir", "trust=", "--trust")
 """How arguments begin that name code of the user's own."""
@@ -23,7 +23,7 @@ def clean_import_path(arguments: list[str]) -> None:
     here = os.path.realpath(os.getcwd())
     own = os.path.realpath(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     kept = {os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    runs = [folder for key, value in _settings(arguments) if key in READS_RUNS for folder in _folders(value)]
+    runs = [folder for key, value in _settings(arguments) if key in RUNS for folder in _folders(value)]
     read = [folder for _, value in _settings(arguments) for folder in _folders(value)]
     names_own_code = any(argument.startswith(OWN_CODE) for argument in arguments)
     here_stays = here == own or (names_own_code and not any(_is_inside(here, folder) for folder in read))
@@ -47,10 +47,10 @@ def _settings(arguments: list[str]) -> list[tuple[str, str]]:
 def _folders(value: str) -> list[str]:
     """Of what exists by the names in `value`: the folder, or the one that the file is in; of a run's checkpoint, the run."""
     found = []
-    for name in [value, *value.strip("[]").split(",")]:
-        path = os.path.realpath(os.path.expanduser(name.strip(" '\"") or "."))
-        if not name.strip(" '\"") or not os.path.exists(path):
-            path = _before_pattern(name.strip(" '\""))
+    for name in filter(None, (value, *read_texts(value))):
+        path = os.path.realpath(os.path.expanduser(name))
+        if not os.path.exists(path):
+            path = _before_pattern(name)
         if path is None:
             continue
         folder = path if os.path.isdir(path) else os.path.dirname(path)

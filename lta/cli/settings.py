@@ -12,10 +12,10 @@ from lta import checks
 from lta.checks import RunError
 from lta.cli.commands import COMMANDS, PARTS, list_choices
 from lta.cli.migrate import read_config
-from lta.cli.resolvers import find_existing_run, is_directory_given
+from lta.cli.resolvers import find_existing_run, find_run_directory, is_directory_given
 from lta.cli.suggestions import describe_unknown_setting
 from lta.cli.trust import current_trust
-from lta.instantiate import plain
+from lta.instantiate import escape, plain
 from lta.runtime.run_directory import CHECKPOINTS, find_difference, is_free
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     """The run's own configuration; of what was asked for, where and how it is computed."""
     find_existing_run(cfg.resume)
     asked = [override for override in HydraConfig.get().overrides.task if not override.startswith(("resume=", "trust="))]
-    if Path(HydraConfig.get().runtime.output_dir).resolve() != Path(cfg.resume).resolve():
+    if find_run_directory().resolve() != Path(cfg.resume).resolve():
         raise RunError(f"resume={cfg.resume} goes on in its own directory, one run at a time: no -m and no hydra.run.dir")
     refused = [override for override in asked if not override.lstrip("+").startswith(RESUME_MAY_CHANGE)]
     if refused:
@@ -81,7 +81,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     path = Path(cfg.resume) / "config.yaml"
     before = read_config(path)
     current_trust().check(before, path)
-    saved = OmegaConf.create(before)
+    saved = OmegaConf.create(escape(before))
     if any(override.startswith("trainer=") for override in asked):
         kept = {key: value for key, value in before["trainer"].items() if not is_free(f"trainer.{key}")}
         dropped = {key: value for key, value in saved.trainer.items() if key not in kept and cfg.trainer.get(key) != value}
@@ -90,7 +90,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
         if dropped:
             told = ", ".join(f"{key} was {value}" for key, value in dropped.items())
             log.info("resume: another trainer than the run had until now: %s", told)
-        saved.trainer, asked = {**kept, **plain(cfg.trainer)}, []
+        saved.trainer, asked = escape({**kept, **plain(cfg.trainer)}), []
     for override in asked:
         key, _, value = override.lstrip("+").partition("=")
         if OmegaConf.select(saved, key) is None and not is_free(key):
@@ -101,14 +101,14 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
         raise RunError(
             f"{key} is {there} in {cfg.resume}, {here} here: a run may go on elsewhere, but not as another experiment"
         )
-    saved.resume = cfg.resume
+    saved.resume = escape(cfg.resume)
     return saved
 
 
 def _resume_or_begin(cfg: DictConfig) -> DictConfig:
     """`resume` becomes the run's directory where that already holds this very run, else None."""
     hydra_config = HydraConfig.get()
-    directory = Path(hydra_config.runtime.output_dir)
+    directory = find_run_directory()
     if hydra_config.mode == RunMode.RUN and not is_directory_given():
         raise RunError("resume=auto goes on in a directory that stays the same: give hydra.run.dir=...")
     path = directory / "config.yaml"
@@ -116,5 +116,5 @@ def _resume_or_begin(cfg: DictConfig) -> DictConfig:
     if begun and (found := find_difference(read_config(path), plain(cfg))):
         key, there, here = found
         raise RunError(f"{directory} holds a run of another configuration: {key} is {there} there, {here} here")
-    cfg.resume = str(directory) if begun else None
+    cfg.resume = escape(str(directory)) if begun else None
     return cfg

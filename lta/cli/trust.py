@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from lta.checks import RunError
+from lta.cli.path_settings import PATHS
 from lta.cli.plugins import ConfRoot, conf_roots, config_dirs, root_of
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,13 +46,13 @@ class Trust(NamedTuple):
         return Trust(_joined(trust.by_group, more.by_group), _joined(trust.inserts, more.inserts), trust.anywhere)
 
     def check(self, config: Mapping[str, Any], origin: str | Path | None = None, parts: Sequence[str] | None = None) -> None:
-        """Raises ValueError where `config` names something else, or, in what was read from `origin`, holds a `${...}`,
-        which OmegaConf would resolve. `parts` are those that are looked at; `origin` None: the command line's."""
+        """Raises ValueError where `config` names something else, or, in what was read from `origin`, holds a `${...}`
+        that is no part of a path. `parts` are those that are looked at; `origin` None: the command line's."""
         for part in config if parts is None else parts:
             for path, text in _texts(config.get(part), (str(part),)):
                 if path[-1] == "_target_":
                     self._check_name(path[:-1], text, origin)
-                elif origin is not None and "${" in text:
+                elif origin is not None and "${" in text and ".".join(path) not in PATHS:
                     raise ValueError(f"{origin} holds {text}, which would be computed: it is not loaded")
 
     def _check_name(self, path: tuple[str, ...], name: str, origin: str | Path | None) -> None:

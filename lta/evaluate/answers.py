@@ -45,7 +45,8 @@ def find_networks(asked: str | Sequence[str], which: str) -> list[Network]:
     """Of each path or pattern: the run directories or checkpoint files; raises ValueError where there is none."""
     found: list[Network] = []
     for entry in [asked] if isinstance(asked, str) else asked:
-        found += _match_pattern(str(entry), which) if glob.has_magic(str(entry)) else [_network(Path(entry), which)]
+        pattern = glob.has_magic(str(entry)) and not os.path.lexists(entry)
+        found += _match_pattern(str(entry), which) if pattern else [_network(Path(entry), which)]
     named = {network.checkpoint: network for network in found if not network.of_pattern}
     return list({network.checkpoint: named.get(network.checkpoint, network) for network in found}.values())
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from lta.cli.migrate import migrate_config
 from lta.cli.trust import Trust, check_dotted, current_trust
-from lta.instantiate import build
+from lta.instantiate import build, escape
 from lta.protocols import Splits
 from lta.runtime import ranks
 from lta.runtime.run_directory import PREVIOUS, find_checkpoint, find_difference
@@ -95,7 +95,7 @@ def build_untrained(classifier: Classifier, seed: int = 0) -> Classifier:
 
 
 def _build_classifier(hparams: dict[str, Any]) -> Classifier:
-    config = OmegaConf.create(hparams["config"])
+    config = OmegaConf.create(escape(hparams["config"]))
     return Classifier(
         network=build(config.model)(num_classes=len(hparams["class_names"])),
         preprocess=build(config.preprocess),

@@ -7,13 +7,10 @@ from lta.cli.safe_path import clean_import_path
 if __name__ == "__main__":
     clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
 
-from pathlib import Path
-
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lta.cli.launch import launch
-from lta.cli.resolvers import is_directory_given
+from lta.cli.resolvers import find_run_directory, is_directory_given
 from lta.cli.settings import resolve_settings
 from lta.cli.trust import repeat_own_code
 from lta.instantiate import build_each
@@ -22,7 +19,7 @@ from lta.runtime.signals import add_hint
 
 
 def run(composed: DictConfig) -> None:
-    directory = Path(HydraConfig.get().runtime.output_dir)
+    directory = find_run_directory()
     with (
         run_directory.lock_directory(directory, own=not is_directory_given()),
         add_hint(lambda: run_directory.describe_way_on(directory, repeat_own_code())),
