@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "effects": {"checks", "viz"},
     "transforms": {"checks", "runtime"},
     "pictures": {"runtime"},
-    "data": {"checks", "runtime", "transforms"},
+    "data": {"checks", "pictures", "runtime", "transforms"},
     "training": {"checks", "data", "layers", "models", "pictures", "runtime"},
     "callbacks": {"checks", "loggers", "measures", "models", "runtime", "viz"},
     "loggers": {"checks", "cli.migrate", "cli.trust", "instantiate", "runtime"},

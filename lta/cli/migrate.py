@@ -20,6 +20,22 @@ MOVED = {  # version 0.1
 ADDED = {"default_evaluators": {"roles": {"_target_": "lta.evaluators.roles.Roles"}}}
 """Settings of a run that there were not always, with what runs did before."""
 
+FILES = {"verify": "changed"}
+DATA = {
+    "lta.data.cifar.CIFAR": FILES,
+    "lta.data.cub200.CUB200": FILES,
+    "lta.data.mask_folder.MaskFolder": FILES,
+    "lta.data.image_folder.ImageFolder": {
+        **FILES,
+        "split": "order",
+        "no_test": "error",
+        "nested": True,
+        "grey_range": None,
+        "on_shared": "allow",
+    },
+}
+"""Settings of data sets that there were not always, with what they did before."""
+
 
 def read_config(path: Path) -> dict[str, Any]:
     """A run's saved configuration, migrated; raises ValueError in one line where the file can't be read."""
@@ -34,7 +50,15 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def migrate_config(config: dict[str, Any]) -> dict[str, Any]:
     """A run's resolved configuration as today's version would have composed it from the same command; `config` is kept."""
-    return _add_divergence_stop(_add_loss({**ADDED, **_migrate_targets(config)}))
+    return _add_divergence_stop(_add_loss(_add_data({**ADDED, **_migrate_targets(config)})))
+
+
+def _add_data(config: dict[str, Any]) -> dict[str, Any]:
+    data = config.get("data")
+    target = data.get("_target_") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(target, str):
+        return config
+    return {**config, "data": {**DATA.get(target, {}), **data}}
 
 
 def _add_loss(config: dict[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from torch.utils.data import (
 
 from lta.data.base import ImageData
 from lta.data.batches import Split
+from lta.data.decoding import to_upright_rgb
 from lta.data.errors import DataError
-from lta.data.image_cache import to_upright_rgb
 
 WHOLE = (SequentialSampler, RandomSampler, DistributedSampler)
 """Samplers that draw every item of the data set once; any other is a choice of items, which would be lost."""

@@ -29,9 +29,12 @@ from lta.data.archives import (
 )
 from lta.data.base import ImageData
 from lta.data.batches import Split
+from lta.data.contents import VERIFY, digest_files
+from lta.data.decoding import open_rgb
 from lta.data.errors import DataError
-from lta.data.image_cache import open_rgb, read_images
-from lta.data.image_folder import Listing, check_same_classes, list_images
+from lta.data.fingerprint import make_ids, make_official_ids
+from lta.data.image_cache import read_images
+from lta.data.listing import Listing, check_same_classes, list_images
 from lta.data.resident import share_images
 from lta.data.splits import cut_val
 from lta.runtime.cache import Cache, cache_folder
@@ -47,7 +50,9 @@ class CIFAR(ImageData):
     """`name`: cifar10 or cifar100. `root`: None is $LTA_DATA_ROOT, or `data` below the current directory.
 
     `val_size` images are cut from train, each class in its share; `split_seed` decides which. With 0 there is no val.
-    `cache`: see `lta.data.image_cache` and `lta.data.resident`. After `setup`, `coding` says what was read:
+    `cache`: see `lta.data.image_cache` and `lta.data.resident`; `verify`, of picture files: `lta.data.contents`.
+
+    After `setup`, `coding` says what was read:
     "official", or "image-folder copy (...)", whose figures can't be compared with published ones.
     """
 
@@ -60,6 +65,7 @@ class CIFAR(ImageData):
         val_size: int = 5000,
         split_seed: int = 0,
         download: bool = True,
+        verify: str = "changed",
         cache: Cache = None,
         batch_size: int = 128,
         eval_batch_size: int = 500,
@@ -69,10 +75,12 @@ class CIFAR(ImageData):
         checks.require_flag("data.download", download)
         official = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
         checks.require_choice("data.name", name, official)
+        checks.require_choice("data.verify", verify, VERIFY)
         checks.require_whole_number("data.val_size", val_size)
         self.name, self.official = name, official[name]
         self.root = data_root(root)
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
+        self.verify = verify
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded, unpacked or decoded here, the others find ready."""
@@ -93,7 +101,7 @@ class CIFAR(ImageData):
         elif kind == "folder":
             class_names, train, test, self.coding = self._read_official(place)
         else:
-            class_names, train, test, self.coding = _read_image_files(self.name, place, self.cache)
+            class_names, train, test, self.coding = _read_image_files(self.name, place, self.cache, self.verify)
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
 
     def _read_official(self, place: Path) -> tuple[tuple[str, ...], Split, Split, str]:
@@ -107,8 +115,12 @@ class CIFAR(ImageData):
         cache = cache_folder(self.cache, "data.cache")
         train_split, test_split = (
             # torchvision's array is a transposed view; batches are to be gathered from contiguous images
-            Split(share_images(np.ascontiguousarray(part.data), self.name, cache), np.array(part.targets, np.int64))
-            for part in (train, test)
+            Split(
+                share_images(np.ascontiguousarray(part.data), self.name, cache),
+                np.array(part.targets, np.int64),
+                ids=make_official_ids(f"{self.name}/{name}", len(part.targets)),
+            )
+            for name, part in (("train", train), ("test", test))
         )
         return tuple(train.classes), train_split, test_split, "official"
 
@@ -132,21 +144,25 @@ class CIFAR(ImageData):
         raise DataError(f"{self._describe_missing()}{why}; {suggest_placing_files(self.root, self._packed_data.archive)}")
 
 
-def _read_image_files(name: str, place: Path, cache: Cache) -> tuple[tuple[str, ...], Split, Split, str]:
+def _read_image_files(name: str, place: Path, cache: Cache, verify: str) -> tuple[tuple[str, ...], Split, Split, str]:
     listings = {part: list_images(place, part) for part in IMAGES}
     for part, listing in listings.items():
         _check_classes(name, place / part, listing.class_names)
     class_names = listings["train"].class_names
     check_same_classes(place, class_names, "test", listings["test"].class_names)
-    train, test = (
-        Split(read_images(place, listing.names, (SIZE, SIZE), cache).images, listing.labels) for listing in listings.values()
-    )
+    train, test = (_read_listing(place, listing, cache, verify) for listing in listings.values())
     first = place / listings["train"].names[0]
     if (size := open_rgb(first).size) != (SIZE, SIZE):
         raise DataError(f"{first} has {size[0]}x{size[1]} pixels, not {SIZE}x{SIZE}; use data=image_folder for it")
     coding = _describe_coding(listings)
     log.warning("%s: %s", place, coding)
     return class_names, train, test, coding
+
+
+def _read_listing(place: Path, listing: Listing, cache: Cache, verify: str) -> Split:
+    contents = digest_files(place, listing.names, cache_folder(cache, "data.cache"), verify)
+    images = read_images(place, listing.names, (SIZE, SIZE), cache, contents=contents).images
+    return Split(images, listing.labels, ids=make_ids(listing.names, contents.tokens))
 
 
 def _check_classes(name: str, folder: Path, classes: tuple[str, ...]) -> None:

@@ -19,9 +19,9 @@ from PIL import Image
 
 from lta import checks
 from lta.data.batches import Split
+from lta.data.decoding import open_rgb
 from lta.data.errors import DataError
 from lta.data.evaluation_data import FolderToLookAt
-from lta.data.image_cache import open_rgb
 from lta.data.image_folder import parse_image_size
 from lta.data.masked_pictures import Listing, list_masked_images, open_fitting_mask
 

@@ -7,7 +7,7 @@ files have none, by the number of images and classes that its lists name.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from lta import checks
 from lta.data.archives import OfficialFile, Packed, check_members, data_root, open_unpacked, provide, suggest_fix
 from lta.data.base import ImageData
 from lta.data.batches import Split
+from lta.data.contents import VERIFY, Contents, digest_files
 from lta.data.errors import DataError
+from lta.data.fingerprint import make_ids
 from lta.data.image_cache import read_images
 from lta.data.splits import cut_val
 from lta.runtime.cache import Cache, cache_folder
@@ -59,6 +61,7 @@ class CUB200(ImageData):
         val_size: int = 600,
         split_seed: int = 0,
         download: bool = True,
+        verify: str = "changed",
         cache: Cache = None,
         batch_size: int = 128,
         eval_batch_size: int = 128,
@@ -72,7 +75,9 @@ class CUB200(ImageData):
         checks.require_flag("data.download", download)
         cache_folder(cache, "data.cache")  # refuses what is none, before a gigabyte is downloaded
         self.root, self.size, self.crop = data_root(root), image_size, crop
+        checks.require_choice("data.verify", verify, VERIFY)
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
+        self.verify = verify
         self.coding = "official"
 
     def prepare_data(self) -> None:
@@ -85,21 +90,26 @@ class CUB200(ImageData):
         with open_unpacked(PACKED, self.root, self.download) as folder:
             lists = _read_lists(folder)
             boxes = lists["bounding_boxes.txt"].values() if self.crop == "bounding_box" else None
-            images = _read_cropped_images(folder, lists["images.txt"].values(), boxes, self.size, self.cache)
+            names = [f"images/{name}" for name in lists["images.txt"].values()]
+            contents = digest_files(folder, names, cache_folder(self.cache, "data.cache"), self.verify)
+            images = _read_cropped_images(folder, names, boxes, self.size, self.cache, contents)
         class_names = tuple(lists["classes.txt"].values())
         numbers = {class_id: number for number, class_id in enumerate(lists["classes.txt"])}
         labels = np.array([numbers[int(label)] for label in lists["image_class_labels.txt"].values()], np.int64)
         is_train = np.array([part == "1" for part in lists["train_test_split.txt"].values()])
-        train, test = (Split(images, labels).view(np.flatnonzero(part)) for part in (is_train, ~is_train))
+        whole = Split(images, labels, ids=make_ids(names, contents.tokens))
+        train, test = (whole.view(np.flatnonzero(part)) for part in (is_train, ~is_train))
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
 
 
 def _read_cropped_images(
-    folder: Path, names: Collection[str], boxes: Collection[str] | None, size: int, cache: Cache
+    folder: Path, names: Sequence[str], boxes: Collection[str] | None, size: int, cache: Cache, contents: Contents
 ) -> np.ndarray:
     cut = [WHOLE] * len(names) if boxes is None else [box.split() for box in boxes]
-    files, ways_on = [f"images/{name}" for name in names], f"repair them, or {suggest_fix(folder)}"
-    return read_images(folder, files, (size, size), cache, boxes=np.array(cut, np.float64), ways_on=ways_on).images
+    ways_on = f"repair them, or {suggest_fix(folder)}"
+    return read_images(
+        folder, names, (size, size), cache, boxes=np.array(cut, np.float64), ways_on=ways_on, contents=contents
+    ).images
 
 
 def _read_lists(folder: Path) -> dict[str, dict[int, str]]:

@@ -4,45 +4,64 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from lta import checks
 from lta.data.base import ImageData
 from lta.data.batches import Split
+from lta.data.contents import VERIFY, digest_files
+from lta.data.cut import HOW, Cut
+from lta.data.decoding import Range
 from lta.data.errors import DataError
-from lta.data.image_cache import EXTENSIONS, read_images
-from lta.data.splits import stratified_split
-from lta.runtime.cache import Cache
+from lta.data.fingerprint import make_ids
+from lta.data.image_cache import read_images
+from lta.data.listing import Listing, check_same_classes, list_images, list_subfolders
+from lta.data.shared import ON_SHARED, check_shared
+from lta.runtime.cache import Cache, cache_folder
 
 log = logging.getLogger(__name__)
 
 VAL_NAMES = ("val", "valid", "validation")
 SPLIT_NAMES = {"train", "test", *VAL_NAMES}
+NO_TEST = ("error", "cut", "val")
 
 
 class ImageFolder(ImageData):
     """Pictures below `root`, either `{train,val,test}/<class>/*` or `<class>/*`; classes are numbered by sorted name.
 
-    `val_size`, `test_size`: images as a count, or as a fraction in (0, 1) of what is cut. With `train` and `test`
-    folders, `val_size` is cut from train unless there is a `val` (`valid`, `validation`) folder, and `test_size` is not
-    used. Otherwise both are cut from the whole. Each class keeps its share; `split_seed` decides which images, and
-    changing `val_size` never changes the test set. `image_size`: a number or [height, width]; pictures of other sizes
-    are scaled by their shortest side and cut in the centre. `cache`, `on_broken`: see `lta.data.image_cache`.
+    `val_size`, `test_size`: images as a fraction in (0, 1) of what is cut, or (`split="order"`) as a count. With `train` and
+    `test` folders, `val_size` is cut from train unless there is a `val` (`valid`, `validation`) folder, and `test_size` is
+    not used. Otherwise both are cut from the whole. `split`, "hash" or "order": how they are cut, see `lta.data.cut`;
+    `split_seed` decides which images, and changing `val_size` never changes the test set. `no_test`: what to do where there
+    are `train` and `val`, and no `test`: "error", "cut" takes `test_size` from train, "val" takes the val folder as test and
+    cuts val from train.
 
-    Subfolders of a class belong to it. Names that begin with a dot, and files that are no pictures by their extension,
-    are ignored.
+    `image_size`: a number or [height, width]; pictures of other sizes are scaled by their shortest side and cut in the
+    centre. `grey_range`, [lowest, highest]: what 16-bit grey is shown from and to (None: 0 to 65535). `cache`, `on_broken`:
+    see `lta.data.image_cache`; `verify`, "changed" or "full": `lta.data.contents`. `on_shared`: pictures of test that are
+    in another part too, byte for byte: "error" or "allow".
+
+    Subfolders of a class belong to it, links are followed, and JPEGs need no ending. Unless `nested`, a folder without
+    pictures of its own is no class. Names that begin with a dot, a system's folders, and files that are no pictures by their
+    extension, are ignored.
     """
 
     def __init__(
         self,
         root: str,
         image_size: int | Sequence[int] = 32,
+        split: str = "order",
         val_size: int | float = 0.1,
         test_size: int | float = 0.2,
         split_seed: int = 0,
-        cache: Cache = None,
+        no_test: str = "error",
+        nested: bool = True,
+        grey_range: Sequence[float] | None = None,
         on_broken: str = "error",
+        on_shared: str = "allow",
+        verify: str = "changed",
+        cache: Cache = None,
         batch_size: int = 128,
         eval_batch_size: int = 500,
         seed: int = 0,
@@ -50,12 +69,18 @@ class ImageFolder(ImageData):
         super().__init__(batch_size, eval_batch_size, seed)
         self.root = Path(root).expanduser().absolute()
         self.size = parse_image_size(image_size)
-        for name, value in (("val_size", val_size), ("test_size", test_size)):
-            _check_size(name, value)
+        checks.require_choice("data.split", split, HOW)
+        checks.require_choice("data.no_test", no_test, NO_TEST)
+        checks.require_choice("data.on_shared", on_shared, ON_SHARED)
+        checks.require_choice("data.verify", verify, VERIFY)
+        checks.require_flag("data.nested", nested)
+        self.cutting = Cut(split, val_size, test_size, split_seed)
+        self.cutting.check()
         if on_broken not in ("error", "skip"):
             raise ValueError(f"data.on_broken={on_broken} must be one of error, skip")
-        self.val_size, self.test_size, self.split_seed = val_size, test_size, split_seed
-        self.cache, self.on_broken = cache, on_broken
+        self.no_test, self.nested, self.grey_range = no_test, nested, parse_range(grey_range)
+        self.cache, self.on_broken, self.on_shared, self.verify = cache, on_broken, on_shared, verify
+        self.file_names: list[str] = []
 
     def prepare_data(self) -> None:
         """On one process a node: what is decoded here, the others find in the cache."""
@@ -65,127 +90,73 @@ class ImageFolder(ImageData):
         if not self.root.is_dir():
             problem = "is not a folder" if self.root.exists() else "does not exist"
             raise DataError(f"data.root={self.root} {problem}; give the folder that holds train/ and test/, or classes")
-        folders = _list_subfolders(self.root)
-        if set(folders) & SPLIT_NAMES and (set(folders) <= SPLIT_NAMES or _list_subfolders(self.root / "train")):
-            return self._load_split_folders(folders)
-        return self._load_one_folder()
+        folders = list_subfolders(self.root)
+        is_split = set(folders) & SPLIT_NAMES and (set(folders) <= SPLIT_NAMES or list_subfolders(self.root / "train"))
+        class_names, splits = self._load_split_folders(folders) if is_split else self._load_one_folder()
+        ways_on = "take them out of one" + ("" if self.cutting.how == "hash" or is_split else ", give data.split=hash")
+        check_shared(self.root, splits, self.on_shared, ways_on)
+        return class_names, splits["train"], splits.get("val"), splits["test"]
 
-    def _load_split_folders(self, folders: list[str]) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+    def _load_split_folders(self, folders: list[str]) -> tuple[tuple[str, ...], dict[str, Split]]:
         val_folders = [name for name in VAL_NAMES if name in folders]
         if len(val_folders) > 1:
             raise DataError(f"{self.root} holds {' and '.join(val_folders)}, which all mean val; keep one of them")
-        for name in ("train", "test"):
-            if name not in folders:
-                raise DataError(
-                    f"{self.root} holds {', '.join(folders)} but no folder {name}: train and test are needed, "
-                    "val can be cut from train"
-                )
-        listings = {name: list_images(self.root, name) for name in ("train", "test", *val_folders)}
+        is_tested = "test" in folders or self.no_test == "cut" or (self.no_test == "val" and val_folders)
+        if "train" not in folders or not is_tested:
+            missing, ways = "test" if "train" in folders else "train", "train and test are needed, val can be cut from train"
+            if missing == "test":
+                ways += f"; data.no_test=cut cuts test from train (data.test_size={self.cutting.test_size})"
+                ways += f", data.no_test=val takes {val_folders[0]} as test and cuts val from train" if val_folders else ""
+            raise DataError(f"{self.root} holds {', '.join(folders)} but no folder {missing}: {ways}")
+        found = {"train": "train", "val": val_folders[0] if val_folders else "", "test": "test" if "test" in folders else ""}
+        places = {part: place for part, place in found.items() if place}
+        if "test" not in places and self.no_test == "val":
+            places["test"] = places.pop("val")
+            log.warning("%s has no test folder: %s is test, and val is cut from train", self.root, places["test"])
+        listings = {part: list_images(self.root, place, self.nested) for part, place in places.items()}
         class_names = listings["train"].class_names
-        for name, listing in listings.items():
-            check_same_classes(self.root, class_names, name, listing.class_names)
-        splits = {name: self._read(listing) for name, listing in listings.items()}
-        train, val = splits["train"], splits[val_folders[0]] if val_folders else None
-        if val is None and self.val_size:
-            count = _count("val_size", self.val_size, len(train.labels))
-            train, val = self._cut(train, count, "val_size", class_names)
-        return class_names, train, val, splits["test"]
+        for part, listing in listings.items():
+            check_same_classes(self.root, class_names, places[part], listing.class_names)
+        splits = {part: self._read(listing) for part, listing in listings.items()}
+        train, names = splits.pop("train")
+        to_cut = [part for part in ("test", "val") if part not in splits]
+        if "test" in to_cut:
+            log.warning("%s has no test folder: test is cut from train", self.root)
+        cut = self.cutting.cut(train, _names_in_classes(names, places["train"]), class_names, to_cut)
+        return class_names, {**cut, **{part: split for part, (split, _) in splits.items()}}
 
-    def _load_one_folder(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
-        listing = list_images(self.root)
-        whole = self._read(listing)
-        test_count = _count("test_size", self.test_size, len(whole.labels))
-        val_count = _count("val_size", self.val_size, len(whole.labels)) if self.val_size else 0
-        train, test = self._cut(whole, test_count, "test_size", listing.class_names)
-        if not val_count:
-            return listing.class_names, train, None, test
-        return listing.class_names, *self._cut(train, val_count, "val_size", listing.class_names), test
+    def _load_one_folder(self) -> tuple[tuple[str, ...], dict[str, Split]]:
+        listing = list_images(self.root, nested=self.nested)
+        whole, names = self._read(listing)
+        cut = self.cutting.cut(whole, _names_in_classes(names, ""), listing.class_names, ("test", "val"))
+        return listing.class_names, cut
 
-    def _cut(self, whole: Split, count: int, name: str, class_names: tuple[str, ...]) -> tuple[Split, Split]:
-        """(rest, cut out), where every class keeps an image in the rest."""
-        too_many = f"data.{name}={getattr(self, name)} cuts {count} of {len(whole.labels)} images"
-        if count >= len(whole.labels):
-            raise DataError(f"{too_many}: none would be left to train on; make it smaller")
-        rest, cut = stratified_split(whole.labels, count, self.split_seed)
-        left = np.bincount(whole.labels[rest], minlength=len(class_names))
-        if not left.all():
-            lost = ", ".join(class_names[label] for label in np.flatnonzero(left == 0))
-            raise DataError(f"{too_many}: none would be left to train on of {lost}; make it smaller or add images")
-        return whole.view(rest), whole.view(cut)
-
-    def _read(self, listing: "Listing") -> Split:
-        images, kept = read_images(self.root, listing.names, self.size, self.cache, self.on_broken)
+    def _read(self, listing: Listing) -> tuple[Split, list[str]]:
+        """And the names of the pictures that could be read."""
+        contents = digest_files(self.root, listing.names, cache_folder(self.cache, "data.cache"), self.verify)
+        images, kept, _ = read_images(
+            self.root,
+            listing.names,
+            self.size,
+            self.cache,
+            self.on_broken,
+            contents=contents,
+            grey_range=self.grey_range,
+        )
+        names = [listing.names[number] for number in np.flatnonzero(kept)]
         labels = listing.labels[kept]
         counts = np.bincount(labels, minlength=len(listing.class_names))
         if not counts.all():
             lost = ", ".join(listing.class_names[label] for label in np.flatnonzero(counts == 0))
             raise DataError(f"{self.root}: no readable picture is left of {lost}; repair the files or remove the class")
-        return Split(images, labels)
+        self.file_names += names
+        return Split(images, labels, ids=make_ids(names, contents.tokens[kept])), names
 
 
-class Listing(NamedTuple):
-    """The pictures of one folder of classes. `names` are paths below the root, in order; `labels` int64 (files,)."""
-
-    class_names: tuple[str, ...]
-    names: list[str]
-    labels: np.ndarray
-
-
-def list_images(root: Path, part: str = "") -> Listing:
-    """All pictures in `root/part/<class>/`. Raises DataError for fewer than two classes, or one without pictures."""
-    folder = root / part
-    class_names = _list_subfolders(folder)
-    if len(class_names) < 2:
-        found = f"only one class, {class_names[0]}" if class_names else "no class folders"
-        raise DataError(f"{folder} holds {found}: put the pictures of each of two or more classes into a folder there")
-    if {"images", "masks"} <= set(class_names):
-        raise DataError(
-            f"{folder} holds images/ and masks/, which are no classes: python -m lta.evaluate data=mask_folder takes such a "
-            "folder; to train on its pictures, give each class a folder of its own"
-        )
-    names: list[str] = []
-    labels: list[int] = []
-    empty, ignored = [], 0
-    for label, class_name in enumerate(class_names):
-        files = sorted(_visible_files(root, os.path.join(part, class_name)))
-        pictures = [file for file in files if os.path.splitext(file)[1].lower() in EXTENSIONS]
-        ignored += len(files) - len(pictures)
-        names += pictures
-        labels += [label] * len(pictures)
-        if not pictures:
-            empty.append(class_name)
-    if empty:
-        allowed = " ".join(sorted(EXTENSIONS))
-        raise DataError(f"{folder}: no pictures ({allowed}) of {', '.join(empty)}; add some or remove the class folder")
-    if ignored:
-        log.info("%s: ignoring %d files that are no pictures by their extension", folder, ignored)
-    return Listing(tuple(class_names), names, np.array(labels, np.int64))
-
-
-def _list_subfolders(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _visible_files(root: Path, folder: str) -> list[str]:
-    """All files in `root/folder` and below, as paths below `root`."""
-    found = []
-    for place, subfolders, files in os.walk(root / folder):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        below = os.path.relpath(place, root)
-        found += [f"{below}{os.sep}{name}" for name in files if not name.startswith(".")]
-    return found
-
-
-def check_same_classes(root: Path, train: tuple[str, ...], name: str, other: tuple[str, ...]) -> None:
-    """Raises DataError, naming them, where the class folders of `root/train` and `root/name` are not the same."""
-    only_train, only_other = sorted(set(train) - set(other)), sorted(set(other) - set(train))
-    if only_train or only_other:
-        parts = [("train", only_train), (name, only_other)]
-        said = "; ".join(f"only in {part}: {', '.join(classes)}" for part, classes in parts if classes)
-        raise DataError(f"{root}: the class folders of train and {name} differ ({said}); make them the same")
+def _names_in_classes(names: Sequence[str], part: str) -> list[str]:
+    """Without the folders of part and class, with / between others."""
+    depth = 2 if part else 1
+    return ["/".join(name.split(os.sep)[depth:]) for name in names]
 
 
 def parse_image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
@@ -197,15 +168,10 @@ def parse_image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _check_size(name: str, value: int | float) -> None:
-    lowest = 1 if name == "test_size" else 0
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
-    if not is_count and not (isinstance(value, float) and 0 < value < 1):
-        raise ValueError(f"data.{name}={value} must be a count of images, {lowest} or more, or a fraction in (0, 1)")
-
-
-def _count(name: str, value: int | float, images: int) -> int:
-    count = round(value * images) if isinstance(value, float) else value
-    if count == 0:
-        raise DataError(f"data.{name}={value} comes to none of {images} images; make it larger")
-    return count
+def parse_range(given: Sequence[float] | None) -> Range | None:
+    if given is None:
+        return None
+    numbers = [] if isinstance(given, (str, int, float)) else [*given]
+    if len(numbers) != 2 or not all(isinstance(one, (int, float)) for one in numbers) or not numbers[0] < numbers[1]:
+        raise ValueError(f"data.grey_range={given} must be [lowest, highest] of the pictures' own values, or null")
+    return float(numbers[0]), float(numbers[1])

@@ -8,12 +8,14 @@ import numpy as np
 
 from lta import checks
 from lta.data.batches import Split
+from lta.data.contents import VERIFY, digest_files
 from lta.data.errors import DataError
 from lta.data.evaluation_data import FolderToLookAt
+from lta.data.fingerprint import make_ids
 from lta.data.image_cache import read_images
 from lta.data.image_folder import parse_image_size
 from lta.data.masked_pictures import FITS, compute_crop_boxes, join_names, list_masked_images, read_masks
-from lta.runtime.cache import Cache
+from lta.runtime.cache import Cache, cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class MaskFolder(FolderToLookAt):
         class_name: str = "object",
         threshold: float | None = None,
         on_empty: str = "error",
+        verify: str = "changed",
         cache: Cache = None,
         eval_batch_size: int = 500,
         seed: int = 0,
@@ -48,7 +51,8 @@ class MaskFolder(FolderToLookAt):
         checks.require_choice("data.on_empty", on_empty, ("error", "skip"))
         if threshold is not None:
             checks.require_number("data.threshold", threshold, 0, 65535)
-        self.fit, self.threshold, self.on_empty, self.cache = fit, threshold, on_empty, cache
+        checks.require_choice("data.verify", verify, VERIFY)
+        self.fit, self.threshold, self.on_empty, self.cache, self.verify = fit, threshold, on_empty, cache, verify
         self.mask_column, self.class_column, self.class_name = mask_column, class_column, str(class_name)
 
     def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
@@ -63,14 +67,24 @@ class MaskFolder(FolderToLookAt):
             if self.on_empty == "error" or not there.any():
                 raise DataError(f"{said}; choose a larger data.image_size, another data.fit, or data.on_empty=skip")
             log.info("%s; left out", said)
-        images, _ = read_images(
+        cache = cache_folder(self.cache, "data.cache")
+        pictures, drawn = (digest_files(root, names, cache, self.verify) for names in (listing.images, listing.masks))
+        images = read_images(
             root,
             listing.images,
             self.size,
             self.cache,
             boxes=boxes.astype(np.float64),
             ways_on="repair them or take them out",
-        )
+            contents=pictures,
+        ).images
         class_names, labels = np.unique(listing.classes, return_inverse=True)
-        whole = Split(images, labels.astype(np.int64), masks.astype(np.uint8) * 2, listing.sources)
+        marked = [f"{name} {digest.hex()}" for name, digest in zip(listing.images, drawn.digests, strict=True)]
+        whole = Split(
+            images,
+            labels.astype(np.int64),
+            masks.astype(np.uint8) * 2,
+            listing.sources,
+            ids=make_ids(marked, pictures.tokens),
+        )
         return tuple(class_names.tolist()), whole if there.all() else whole.take(np.flatnonzero(there))

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lta.data.decoding import FORMATS, ORIENTATION
 from lta.data.errors import DataError
-from lta.data.image_cache import EXTENSIONS, FORMATS, ORIENTATION
+from lta.data.listing import EXTENSIONS
 
 log = logging.getLogger(__name__)
 

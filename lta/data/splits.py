@@ -1,7 +1,11 @@
-"""Choosing images by class: a validation set out of the training set, a few of each class to look at."""
+"""Choosing images: a validation set out of the training set, by order or by name; a few of each class to look at."""
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float64, Int, Int64
 
 from lta.data.batches import Split
 
@@ -45,3 +49,25 @@ def cut_val(train: Split, val_size: int, split_seed: int) -> tuple[Split, Split 
         return train, None
     kept, held_out = stratified_split(train.labels, val_size, split_seed)
     return train.view(kept), train.view(held_out)
+
+
+def draw_by_name(
+    classes: Sequence[str], names: Sequence[str], seed: int, tokens: Int64[np.ndarray, " files"]
+) -> Float64[np.ndarray, " files"]:
+    """A number in [0, 1) for each file, which depends on `seed`, its class and its name within that (with / between folders,
+    letters composed) alone: files that are added change no other's.
+
+    Files with the same content (`tokens`) have one number, the highest of theirs. Where the lowest numbers are the test set,
+    a copy that is added can so take a picture out of it, and never one that was trained on into it.
+    """
+    own = np.array([_draw(seed, class_name, name) for class_name, name in zip(classes, names, strict=True)])
+    _, group = np.unique(tokens, return_inverse=True)
+    highest = np.zeros(len(names))
+    np.maximum.at(highest, group, own)
+    return highest[group]
+
+
+def _draw(seed: int, class_name: str, name: str) -> float:
+    key = "\0".join((str(seed), *(unicodedata.normalize("NFC", part) for part in (class_name, name))))
+    digest = hashlib.blake2b(key.encode(errors="surrogateescape"), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / 2**53

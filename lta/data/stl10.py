@@ -17,6 +17,7 @@ from lta.data.archives import OfficialFile, Packed, check_members, data_root, op
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
+from lta.data.fingerprint import make_official_ids
 from lta.data.resident import share_images
 from lta.data.splits import cut_val
 from lta.runtime.cache import Cache, cache_folder
@@ -93,7 +94,8 @@ def _read_class_names(file: Path) -> tuple[str, ...]:
 def _read(folder: Path, part: str, size: int, cache: Path | None) -> Split:
     labels = np.fromfile(folder / f"{part}_y.bin", np.uint8).astype(np.int64) - 1  # counted from 1
     planes = np.fromfile(folder / f"{part}_X.bin", np.uint8).reshape(-1, 3, SIZE, SIZE)  # each plane column by column
-    return Split(share_images(scale_images(planes.transpose(0, 3, 2, 1), size), "stl10", cache), labels)
+    images = share_images(scale_images(planes.transpose(0, 3, 2, 1), size), "stl10", cache)
+    return Split(images, labels, ids=make_official_ids(f"stl10/{part}", len(labels)))
 
 
 def scale_images(images: np.ndarray, size: int) -> np.ndarray:

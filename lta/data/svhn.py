@@ -16,6 +16,7 @@ from lta.data.archives import TIMEOUT, OfficialFile, check_file, data_root, down
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
+from lta.data.fingerprint import make_official_ids
 from lta.data.resident import share_images
 from lta.data.splits import cut_val
 from lta.runtime.cache import Cache, cache_folder
@@ -68,8 +69,8 @@ class SVHN(ImageData):
         for part, file in self._list_files().items():
             check_file(paths[part], file, "file")
         cache = cache_folder(self.cache, "data.cache")
-        test = _read([paths.pop("test")], cache)
-        train = _read(list(paths.values()), cache)
+        test = _read([paths.pop("test")], "test", cache)
+        train = _read(list(paths.values()), "train", cache)
         return CLASSES, *cut_val(train, self.val_size, self.split_seed), test
 
     def _list_files(self) -> dict[str, OfficialFile]:
@@ -95,8 +96,8 @@ class SVHN(ImageData):
         )
 
 
-def _read(paths: list[Path], cache: Path | None) -> Split:
-    """The images of all `paths`, one after the other. Beside them one file's images are in memory at a time."""
+def _read(paths: list[Path], part: str, cache: Path | None) -> Split:
+    """The images of all `paths`, one after the other: one `part`. Beside them one file's images are in memory at a time."""
     from scipy.io import loadmat  # slow to import, needed by this data set alone
 
     digits = [loadmat(path, variable_names=["y"])["y"].ravel().astype(np.int64) for path in paths]
@@ -108,4 +109,4 @@ def _read(paths: list[Path], cache: Path | None) -> Split:
         done += len(those)
     labels = np.concatenate(digits)
     labels[labels == 10] = 0  # MATLAB counts from 1, so the digit 0 comes last
-    return Split(share_images(images, NAME, cache), labels)
+    return Split(share_images(images, NAME, cache), labels, ids=make_official_ids(f"{NAME}/{part}", len(labels)))

@@ -19,6 +19,8 @@ import torch
 import lta
 from lta.cli.plugins import find_own_code
 from lta.data.adapted import adapt
+from lta.data.errors import DataError
+from lta.data.fingerprint import check_untrained, digest_fingerprint
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
 from lta.inference.checkpoint import read_checkpoint, restore_classifier
 from lta.instantiate import build
@@ -29,7 +31,7 @@ from lta.runtime.files import read_json, write_json, write_text
 from lta.runtime.provenance import code_version
 
 FOLDER = "evaluations"
-NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "download")
+NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "download", "verify")
 """Settings of data that make no other question of it."""
 
 
@@ -107,6 +109,15 @@ def evaluate(
     config = data_config or hparams["config"]["data"]
     data = adapt(build(config), config)
     data.read()
+    try:
+        said = check_untrained(hparams.get("pictures"), data, same_names=data_config is None)
+    except DataError as error:
+        if not network.of_pattern:
+            raise
+        print_left_out(", ".join(evaluators), network, error)
+        return {}
+    if said and ranks.is_first():
+        print(f"{network.directory}: {said}", flush=True)
     asked = {}
     for name, evaluator in evaluators.items():
         try:
@@ -191,7 +202,7 @@ def answer_all(
     return results
 
 
-def print_left_out(name: str, network: Network, error: NotApplicable) -> None:
+def print_left_out(name: str, network: Network, error: ValueError) -> None:
     if ranks.is_first():
         print(f"left out: {name} of {network.directory}: {error}", flush=True)
 
@@ -217,13 +228,17 @@ def write_answer(
             "images": len(data.test.labels),
         }
     )
-    if path.is_file() and (earlier := read_json(path)).get("question") != question:
-        _set_aside(folder, name, earlier)
+    pictures = digest_fingerprint(data)
+    if path.is_file():
+        earlier = read_json(path)
+        if earlier.get("question") != question or earlier.get("pictures") not in (None, pictures):
+            _set_aside(folder, name, earlier)
     write_json(
         path,
         {
             "evaluator": name,
             "question": question,
+            "pictures": pictures,
             "coding": getattr(data, "coding", None),
             "figures": to_plain(result.figures),
             "command": list(command),

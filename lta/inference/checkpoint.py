@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from lta.cli.migrate import migrate_config
 from lta.cli.trust import Trust, check_dotted, current_trust
+from lta.data.fingerprint import take_fingerprint, write_fingerprint
 from lta.instantiate import build, escape
 from lta.protocols import Splits
 from lta.runtime import ranks
@@ -43,6 +44,7 @@ def make_hparams(config: dict[str, Any], data: Splits) -> dict[str, Any]:
         "config": config,
         "class_names": list(data.class_names),
         "image_size": list(data.image_size),
+        "pictures": write_fingerprint(take_fingerprint(data)),
     }
 
 

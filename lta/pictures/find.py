@@ -10,6 +10,43 @@ from PIL import Image
 from lta.pictures.read import NOT_READ
 from lta.pictures.write import OPTIONS
 
+SYSTEM = frozenset(
+    {
+        *(
+            "@eadir",
+            "#recycle",
+            "#snapshot",
+            "@recycle",
+            "@recently-snapshot",
+        ),  # of NAS devices, beside .AppleDouble and others
+        *("lost+found", "__macosx", "$recycle.bin", "system volume information", "__pycache__"),
+    }
+)
+"""Folders, in small letters, that no user has made; those that begin with a dot are left out anyway."""
+
+CONVERT = "convert them to JPEG or PNG"
+HEIC = f"{CONVERT} (ImageMagick: mogrify -format jpg *.heic; Python: the package pillow-heif)"
+UNREAD = {
+    **dict.fromkeys((".heic", ".heif"), HEIC),
+    **dict.fromkeys((".avif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".svg"), CONVERT),
+}
+"""Endings of pictures that data sets don't read, and what to do with them."""
+
+
+def is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in SYSTEM
+
+
+def is_jpeg_without_ending(path: Path) -> bool:
+    """By its first bytes; False for what has an ending, is no regular file, or can't be read."""
+    if path.suffix or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(3) == b"\xff\xd8\xff"
+    except OSError:
+        return False
+
 
 def list_extensions() -> frozenset[str]:
     """Endings of the files that are taken for pictures in a folder: those of the formats that Pillow opens here."""
@@ -70,7 +107,8 @@ def _list_folder(path: Path) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
     known = list_extensions()
-    found = [file for file in _walk_visible(folder, deep) if file.suffix.lower() in known and file.is_file()]
+    files = _walk_visible(folder, deep)
+    found = [file for file in files if file.is_file() and (file.suffix.lower() in known or is_jpeg_without_ending(file))]
     if not found:
         more = "" if deep else f"; {folder}/** looks in its subfolders too"
         raise ValueError(f"{folder} has no picture (by the endings of names, as .jpg or .png){more}")
@@ -79,7 +117,7 @@ def _list_folder(path: Path) -> list[Path]:
 
 def _walk_visible(folder: Path, deep: bool) -> Iterator[Path]:
     for place, below, files in os.walk(folder):
-        below[:] = [name for name in below if deep and not name.startswith(".")]
+        below[:] = [name for name in below if deep and not is_hidden(name)]
         yield from (Path(place, name) for name in files if not name.startswith("."))
 
 

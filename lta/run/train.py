@@ -1,5 +1,6 @@
 """One run: train, test once, answer, send."""
 
+import logging
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,6 +10,8 @@ from lta.cli.plugins import find_own_code
 from lta.cli.settings import check_settings
 from lta.instantiate import build, build_each, plain
 from lta.runtime import run_directory
+
+log = logging.getLogger(__name__)
 
 
 def train(cfg: DictConfig, directory: Path) -> None:
@@ -20,6 +23,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.callbacks.stopping import Stopping
     from lta.data.adapted import adapt
     from lta.data.evaluation_data import EvaluationData
+    from lta.data.fingerprint import check_unchanged
     from lta.evaluate import answers
     from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, load_weights, make_hparams
     from lta.loggers.session import open_session
@@ -64,6 +68,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
     resumed_from = None
     if checkpoint := find_resume_checkpoint(directory):
         check_belongs(checkpoint, plain(cfg), data.class_names)
+        if said := check_unchanged(checkpoint.content["hyper_parameters"].get("pictures"), data):
+            log.warning("%s: %s", checkpoint.path, said)
         resumed_from, checkpoint = checkpoint.path, None  # Lightning reads it again, and its content takes memory
     if trainer.is_global_zero:
         asked = HydraConfig.get()

@@ -1,7 +1,10 @@
 """Where lta keeps what took long to make (decoded pictures, fitted preprocessing), and how it is written."""
 
+import fcntl
 import getpass
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -20,6 +23,21 @@ def cache_folder(cache: Cache, key: str) -> Path | None:
     if not isinstance(cache, str | Path):
         raise ValueError(f"{key}={cache} must be a folder, null (the user's cache folder) or off")
     return Path(cache).expanduser()
+
+
+STALE = 60
+"""Seconds: a part of a file is not taken for a leftover before, as its writer may not have locked it yet."""
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Parts of files (`lta.runtime.files.replace_file`) that killed processes have left. One that is being written is locked
+    by its writer and stays."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > STALE:
+                with part.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    part.unlink()
 
 
 def make_machine_lock(what: str) -> FileLock:

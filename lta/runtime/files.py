@@ -1,5 +1,6 @@
 """Files read and written whole or not at all."""
 
+import fcntl
 import json
 import math
 import os
@@ -51,6 +52,9 @@ def replace_file(path: Path, one_writer: bool = False, keep: Path | None = None)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with part.open("wb" if one_writer else "xb") as file:
+            if not one_writer:
+                with suppress(OSError):  # not every file system has locks
+                    fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: this is no leftover (`remove_leftovers`)
             yield file
             _sync(file)
         if keep is not None and path.exists():

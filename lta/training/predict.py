@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from lta import checks
-from lta.data.image_cache import describe_error, fit_to_size, open_rgb, to_upright_rgb
+from lta.data.decoding import describe_error, fit_to_size, open_rgb, to_upright_rgb
 from lta.pictures.find import find_images
 from lta.pictures.read import Picture, read_image
 from lta.protocols import TrainedClassifier

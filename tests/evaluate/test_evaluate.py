@@ -219,7 +219,7 @@ def test_images_of_another_size(run, capsys, tmp_path):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(8):
             Image.new("RGB", (40, 40), (number, 0, 0)).save(tmp_path / "pictures" / name / f"{number}.png")
-    data = ("data=image_folder", f"data.root={tmp_path / 'pictures'}")
+    data = ("data=image_folder", f"data.root={tmp_path / 'pictures'}", "data.split=order", "data.on_shared=allow")
     ended = asked(capsys, f"checkpoint={run}", "evaluator=classification", *data, "data.image_size=40")
     assert ended.err == (
         "error: the data's images have 40x40 pixels, and this network was trained on 32x32: give data.image_size=32\n"

@@ -1,0 +1,119 @@
+"""A validation and a test set cut out of a folder's pictures, by their names or by their order."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lta.data.batches import Split
+from lta.data.errors import DataError
+from lta.data.splits import draw_by_name, stratified_split
+
+log = logging.getLogger(__name__)
+
+HOW = ("hash", "order")
+TRIED = 100_000
+"""Draws at most, to find a seed that gives every class a picture in every part."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """`how`: "hash" draws each picture by its class and name, so that pictures added later move none; sizes are fractions,
+    and counts come out approximately. "order" draws each class's exact share by the pictures' order, and adding one picture
+    changes which others are drawn; sizes are counts or fractions. `val_size` may be 0."""
+
+    how: str
+    val_size: int | float
+    test_size: int | float
+    seed: int
+
+    def check(self) -> None:
+        """Raises ValueError for sizes that can't be."""
+        for name, value in self._sizes.items():
+            lowest = 1 if name == "test_size" else 0
+            is_count = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+            if not is_count and not (isinstance(value, float) and 0 < value < 1):
+                raise ValueError(f"data.{name}={value} must be a count of images, {lowest} or more, or a fraction in (0, 1)")
+            if self.how == "hash" and is_count and value:
+                raise ValueError(
+                    f"data.{name}={value} is a count, and data.split=hash cuts by name, which gives about a fraction: give "
+                    "one in (0, 1), or data.split=order (there, pictures that are added change the parts)"
+                )
+        if self.how == "hash" and self.val_size + self.test_size >= 1:
+            raise ValueError(f"data.val_size={self.val_size} and data.test_size={self.test_size} leave nothing to train on")
+
+    @property
+    def _sizes(self) -> Mapping[str, int | float]:
+        return {"val_size": self.val_size, "test_size": self.test_size}
+
+    def cut(self, whole: Split, names: Sequence[str], class_names: Sequence[str], parts: Sequence[str]) -> dict[str, Split]:
+        """`parts` ("test", "val") and the rest, "train", of `whole`; `names` of its pictures below their class's folder.
+
+        A part whose size is 0 is left out. Raises DataError where a class has no picture in one of them; by order, in train.
+        """
+        wanted = [part for part in parts if self._sizes[f"{part}_size"]]
+        if not wanted:
+            return {"train": whole}
+        if self.how == "order":
+            return self._cut_by_order(whole, class_names, wanted)
+        return self._cut_by_name(whole, names, class_names, wanted)
+
+    def _cut_by_order(self, whole: Split, class_names: Sequence[str], wanted: Sequence[str]) -> dict[str, Split]:
+        found, rest, images = {}, whole, len(whole.labels)
+        counts = {part: _count(f"{part}_size", self._sizes[f"{part}_size"], images) for part in wanted}
+        for part, count in counts.items():
+            name = f"{part}_size"
+            too_many = f"data.{name}={self._sizes[name]} cuts {count} of {len(rest.labels)} images"
+            if count >= len(rest.labels):
+                raise DataError(f"{too_many}: none would be left to train on; make it smaller")
+            kept, cut = stratified_split(rest.labels, count, self.seed)
+            left = np.bincount(rest.labels[kept], minlength=len(class_names))
+            if not left.all():
+                lost = ", ".join(class_names[label] for label in np.flatnonzero(left == 0).tolist())
+                raise DataError(f"{too_many}: none would be left to train on of {lost}; make it smaller or add images")
+            found[part], rest = rest.view(cut), rest.view(kept)
+        return {"train": rest, **found}
+
+    def _cut_by_name(
+        self, whole: Split, names: Sequence[str], class_names: Sequence[str], wanted: Sequence[str]
+    ) -> dict[str, Split]:
+        assert whole.ids is not None
+        classes, tokens = [class_names[label] for label in whole.labels.tolist()], whole.ids[:, 1]
+        order, ends = [*wanted, "train"], np.cumsum([self._sizes[f"{part}_size"] for part in wanted])
+
+        def draw(seed: int) -> np.ndarray:
+            """The part of each picture, as its position in `order`."""
+            return np.searchsorted(ends, draw_by_name(classes, names, seed, tokens), side="right")
+
+        def count_by_class(drawn: np.ndarray) -> np.ndarray:
+            cells = np.bincount(whole.labels * len(order) + drawn, minlength=len(class_names) * len(order))
+            return cells.reshape(len(class_names), len(order))
+
+        drawn = draw(self.seed)
+        counts = count_by_class(drawn)
+        if not counts.all():
+            label, part = (int(first) for first in np.argwhere(counts == 0)[0])
+            seeds = range(self.seed + 1, self.seed + 1 + max(TRIED // len(names), 1))
+            better = next((seed for seed in seeds if count_by_class(draw(seed)).all()), None)
+            ways = [] if better is None else [f"data.split_seed={better}, which gives every class one"]
+            if order[part] != "train":
+                ways.append(f"a larger data.{order[part]}_size")
+            lost = f"{class_names[label]} (of {counts[label].sum()}) for {order[part]}"
+            raise DataError(
+                f"data.split=hash leaves no picture of {lost}: add pictures, or give "
+                f"{', '.join([*ways, 'or data.split=order, which cuts exact shares'])}"
+            )
+        log.info(
+            "data.split=hash: %s of %d pictures, drawn by their names: the fractions hold approximately, adding moves none",
+            ", ".join(f"{int((drawn == number).sum())} {part}" for number, part in reversed([*enumerate(order)])),
+            len(names),
+        )
+        return {part: whole.view(np.flatnonzero(drawn == number)) for number, part in enumerate(order)}
+
+
+def _count(name: str, value: int | float, images: int) -> int:
+    count = round(value * images) if isinstance(value, float) else value
+    if count == 0:
+        raise DataError(f"data.{name}={value} comes to none of {images} images; make it larger")
+    return count
