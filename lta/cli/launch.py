@@ -74,12 +74,14 @@ def launch(
     config_name: str = RUN,
     lists: Sequence[str] = ("evaluator",),
     sweeps: bool = True,
+    add_saved: Callable[[Sequence[str]], list[str]] = list,
 ) -> None:
     """Composes the configuration from the command line and calls `task` with it; ends errors in one line, status 1.
 
     `a=x,y` is read as `a=[x,y]` for the keys in `lists`, also in a sweep: no job is to be run once for each of them. Paths
     are taken as they are typed. In a sweep (refused unless `sweeps`) the other jobs go on after one that failed.
-    `HYDRA_FULL_ERROR=1` shows the traceback instead.
+    `HYDRA_FULL_ERROR=1` shows the traceback instead. `add_saved`: of the arguments, those with settings that only a saved
+    configuration has (lta.cli.own_data).
     """
     sys.argv[1:] = _make_config_dir_absolute(sys.argv[1:])
     use_config_dirs(find_config_dirs(sys.argv[1:]))
@@ -108,7 +110,7 @@ def launch(
     if started:
         ranks.end_with_parent()
     with signals.catch(tell=os.getppid() if started else None), _print_stop_once(), _print_errors(failed, config_name):
-        arguments = quote_arguments(_move_flags_first(sys.argv[1:], sweeps), lists)
+        arguments = quote_arguments(add_saved(_move_flags_first(sys.argv[1:], sweeps)), lists)
         sys.argv[1:] = [_bracket_list(argument, (*lists, "trust")) for argument in arguments]
         if ranks.is_first():
             for line in complaints():

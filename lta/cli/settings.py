@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -12,6 +11,7 @@ from lta import checks
 from lta.checks import RunError
 from lta.cli.commands import COMMANDS, PARTS, list_choices
 from lta.cli.migrate import read_config
+from lta.cli.own_data import PLACES
 from lta.cli.resolvers import find_existing_run, find_run_directory, is_directory_given
 from lta.cli.suggestions import describe_unknown_setting
 from lta.cli.trust import current_trust
@@ -20,8 +20,8 @@ from lta.runtime.run_directory import CHECKPOINTS, find_difference, is_free
 
 log = logging.getLogger(__name__)
 
-RESUME_MAY_CHANGE = ("trainer=", "trainer.")
-"""What a resumed run may be told beside its directory: where it runs, not what it computes."""
+RESUME_MAY_CHANGE = ("trainer=", "trainer.", *(f"{key}=" for key in sorted(PLACES)))
+"""What a resumed run may be told beside its directory: where it runs and where its data lie, not what it computes."""
 
 
 def settings_of(command: str, cfg: DictConfig) -> DictConfig:
@@ -76,7 +76,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
-            "(allowed beside it: trainer=..., trainer.*=... and trust=...)"
+            f"(allowed beside it: trainer=..., trainer.*=..., trust=... and {', '.join(sorted(PLACES))})"
         )
     path = Path(cfg.resume) / "config.yaml"
     before = read_config(path)
@@ -90,12 +90,13 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
         if dropped:
             told = ", ".join(f"{key} was {value}" for key, value in dropped.items())
             log.info("resume: another trainer than the run had until now: %s", told)
-        saved.trainer, asked = escape({**kept, **plain(cfg.trainer)}), []
+        saved.trainer = escape({**kept, **plain(cfg.trainer)})
+        asked = [override for override in asked if not override.startswith("trainer")]
     for override in asked:
-        key, _, value = override.lstrip("+").partition("=")
-        if OmegaConf.select(saved, key) is None and not is_free(key):
-            raise RunError(f"{override}: the run in {cfg.resume} has no setting {key}")
-        OmegaConf.update(saved, key, yaml.safe_load(value))
+        key = override.lstrip("+").partition("=")[0]
+        if not _has_setting(saved, key) and not is_free(key):
+            raise RunError(f"{override.lstrip('+')}: the run in {cfg.resume} has no setting {key}")
+        OmegaConf.update(saved, key, escape(OmegaConf.select(cfg, key)))
     if found := find_difference({"trainer": before["trainer"]}, {"trainer": plain(saved.trainer)}):
         key, there, here = found
         raise RunError(
@@ -103,6 +104,11 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
         )
     saved.resume = escape(cfg.resume)
     return saved
+
+
+def _has_setting(config: DictConfig, key: str) -> bool:
+    above, _, name = key.rpartition(".")
+    return name in (OmegaConf.select(config, above) or {})
 
 
 def _resume_or_begin(cfg: DictConfig) -> DictConfig:

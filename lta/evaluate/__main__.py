@@ -10,6 +10,7 @@ if __name__ == "__main__":
 from omegaconf import DictConfig
 
 from lta.cli.launch import launch
+from lta.cli.own_data import add_saved_data
 from lta.cli.settings import settings_of
 from lta.instantiate import build_each, plain
 
@@ -47,4 +48,4 @@ def evaluate(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    launch(evaluate, "evaluate", lists=("evaluator", "checkpoint"), sweeps=False)
+    launch(evaluate, "evaluate", lists=("evaluator", "checkpoint"), sweeps=False, add_saved=add_saved_data)

@@ -99,14 +99,15 @@ def evaluate(
     data_config: dict[str, Any] | None,
     precision: str,
 ) -> dict[str, Result]:
-    """Loads the network and the data (its own where `data_config` is None), asks, writes, and prints the answers.
+    """Loads the network and the data (its own where `data_config` is None, or with these settings where that names no
+    class), asks, writes, and prints the answers.
 
     Of a pattern's network, questions that can't be asked of it are left out, and named; of another, they are NotAsked.
     """
     content = read_checkpoint(network.checkpoint)
     hparams = content["hyper_parameters"]
     classifier = restore_classifier(content).to(device)
-    config = data_config or hparams["config"]["data"]
+    config = _complete(data_config or {}, hparams["config"]["data"], network)
     data = adapt(build(config), config)
     data.read()
     try:
@@ -130,6 +131,17 @@ def evaluate(
             print_left_out(name, network, error)
     question = describe_question(network, content["epoch"], config, precision)
     return answer_all(network, asked, classifier, data, question, program="lta.evaluate")
+
+
+def _complete(given: Mapping[str, Any], own: Mapping[str, Any], network: Network) -> dict[str, Any]:
+    """The data that are asked for; raises ValueError for a setting that the network's own data have not."""
+    if "_target_" in given:
+        return dict(given)
+    for key in given:
+        if key not in own:
+            listed = ", ".join(name for name in own if not name.startswith("_"))
+            raise ValueError(f"data.{key}: the data of {network.directory} have no such setting; theirs are {listed}")
+    return {**own, **given}
 
 
 def _check_size(trained: Sequence[int], data: Splits) -> None:

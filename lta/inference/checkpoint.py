@@ -12,6 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lta.cli.migrate import migrate_config
+from lta.cli.own_data import PLACES
 from lta.cli.trust import Trust, check_dotted, current_trust
 from lta.data.fingerprint import take_fingerprint, write_fingerprint
 from lta.instantiate import build, escape
@@ -150,9 +151,18 @@ def check_belongs(checkpoint: Checkpoint, config: dict[str, Any], class_names: S
     if hparams["class_names"] != list(class_names):
         raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
     computed = ("model", "data", "preprocess", "augment", "recipe", "loss", "seed")
-    written, asked = ({part: nest.get(part) for part in computed} for nest in (hparams["config"], config))
+    written, asked = (
+        {part: _leave_out_places(part, nest.get(part)) for part in computed} for nest in (hparams["config"], config)
+    )
     if found := find_difference(written, asked):
         raise ValueError(f"{path} belongs to another configuration: {found[0]} is not what the run's config.yaml says")
+
+
+def _leave_out_places(part: str, settings: Any) -> Any:
+    """Without what says where data lie, which a resumed run may be told anew."""
+    if not isinstance(settings, dict):
+        return settings
+    return {key: value for key, value in settings.items() if f"{part}.{key}" not in PLACES}
 
 
 def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, Any]:

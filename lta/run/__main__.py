@@ -10,6 +10,7 @@ if __name__ == "__main__":
 from omegaconf import DictConfig
 
 from lta.cli.launch import launch
+from lta.cli.own_data import add_saved_places
 from lta.cli.resolvers import find_run_directory, is_directory_given
 from lta.cli.settings import resolve_settings
 from lta.cli.trust import repeat_own_code
@@ -39,4 +40,4 @@ def run(composed: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    launch(run)
+    launch(run, add_saved=add_saved_places)
