@@ -79,7 +79,7 @@ class Cut:
         self, whole: Split, names: Sequence[str], class_names: Sequence[str], wanted: Sequence[str]
     ) -> dict[str, Split]:
         assert whole.ids is not None
-        classes, tokens = [class_names[label] for label in whole.labels.tolist()], whole.ids[:, 1]
+        classes, tokens = [class_names[int(label)] for label in whole.labels], whole.ids[:, 1]
         order, ends = [*wanted, "train"], np.cumsum([self._sizes[f"{part}_size"] for part in wanted])
 
         def draw(seed: int) -> np.ndarray:

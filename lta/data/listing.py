@@ -22,6 +22,8 @@ EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".gif", ".webp", ".tif", ".tiff"}
 )
 
+PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+
 
 class Listing(NamedTuple):
     """The pictures of one folder of classes. `names` are paths below the root, in order."""
@@ -61,10 +63,10 @@ def list_images(root: Path, part: str = "", nested: bool = True) -> Listing:
         own = {name for name in pictures if os.path.dirname(name) == os.path.join(part, class_name)}
         if not nested and pictures and not own:
             below = ", ".join(list_subfolders(folder / class_name)[:3])
-            raise DataError(
-                f"{folder / class_name} holds only folders ({below}), so it is no class"
-                f"{suggest_level(folder, _has_pictures)}; or data.nested=true, where all below it is one class"
-            )
+            said = f"{folder / class_name} holds only folders ({below}), so it is no class"
+            parts = {name.casefold() for name in class_names} <= PARTS
+            where = "; name them train and test (val)" if parts else suggest_level(folder, _has_pictures)
+            raise DataError(f"{said}{where}; or data.nested=true, where all below it is one class")
         if not pictures:
             empty.append(class_name)
     _tell_left_out(folder, left_out)
@@ -121,7 +123,8 @@ def _find_pictures(root: Path, folder: str) -> tuple[list[str], list[str]]:
             else:
                 (pictures if _is_picture(Path(entry.path)) else others).append(name)
 
-    walk(folder, frozenset())
+    above = (root / folder).parent.resolve()
+    walk(folder, frozenset((place.stat().st_dev, place.stat().st_ino) for place in (above, *above.parents)))
     return sorted(pictures), sorted(others)
 
 
