@@ -8,6 +8,7 @@ from networks import TINY_VGG, composed
 
 from lta.inference.checkpoint import FORMAT, make_hparams
 from lta.instantiate import build, plain
+from lta.training.checkpoint_io import add_digest
 from lta.training.classifier import Classifier
 
 
@@ -32,7 +33,6 @@ def untrained_run(
         linear.bias.sub_(logits.mean(0)).div_(logits.std(0))
     assert kept["format"] == FORMAT
     (directory / "checkpoints").mkdir(parents=True)
-    torch.save(
-        {"hyper_parameters": kept, "state_dict": classifier.state_dict(), "epoch": 0}, directory / "checkpoints/last.ckpt"
-    )
+    content = {"hyper_parameters": kept, "state_dict": classifier.state_dict(), "epoch": 0}
+    torch.save(add_digest(content), directory / "checkpoints/last.ckpt")
     return directory

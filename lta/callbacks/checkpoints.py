@@ -1,5 +1,6 @@
 """Which checkpoints a run keeps."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ class RunCheckpoint(ModelCheckpoint):
     """
 
     def __init__(self, filename: str, monitor: str | None = None):
+        if not re.fullmatch(r"\w[\w.-]*", filename):
+            raise ValueError(f"callbacks.*.filename={filename} must be the name of a file, of letters, digits, _, - and .")
         if monitor is not None and monitor.startswith("test"):
             raise ValueError(f"callbacks.{filename}_checkpoint.monitor={monitor}: nothing may be chosen by the test set")
         super().__init__(

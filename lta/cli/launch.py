@@ -65,6 +65,14 @@ NAMES_CODE = re.compile(r"""[.{,\s]["']?(_target_|\(\))["']?\s*[:=]""")
 
 CONFIG_DIR = ("-cd", "--config-dir")
 
+REFUSED = {
+    "--experimental-rerun": "it unpickles its file, which can call anything; resume=RUN goes on with a run",
+    **dict.fromkeys(
+        ("-cp", "--config-path"), "Hydra would call what that folder names; -cd FOLDER adds a folder of your own"
+    ),
+}
+"""Flags of Hydra by which a folder or file that somebody sent would have code called before lta could look at it."""
+
 TAKE_WORDS = HYDRA_FLAGS - {"-h", "--help", "--hydra-help", "--version", "--resolve", "-r", "--run", "-m", "--multirun"}
 """Those that the next word on the command line may belong to."""
 
@@ -243,6 +251,8 @@ def _move_flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
             raise RunError(f"{shown}: settings are given as key=value, for example recipe.epochs=5; see --help")
         if flag.startswith("-") and flag not in HYDRA_FLAGS:
             raise RunError(f"{flag} is unknown: settings are given as key=value, for example recipe.epochs=5; see --help")
+        if flag in REFUSED:
+            raise RunError(f"{flag} is not taken: {REFUSED[flag]}")
         if flag in ("-m", "--multirun") and not sweeps:
             raise RunError(f"{flag} is for sweeps of lta.run; several checkpoints are given as checkpoint=one,other")
         if argument == "hydra.run.dir=":

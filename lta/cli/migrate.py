@@ -1,4 +1,5 @@
-"""What an older version wrote, as today's would have written it. Imports nothing of lta, so that all who read it may.
+"""What an older version wrote, as today's would have written it. All who read it may
+import it: it needs lta.runtime alone.
 
 A name here is no permission: whoever builds what a configuration names asks the gate (`lta.cli.trust`) afterwards.
 """
@@ -8,10 +9,14 @@ from typing import Any
 
 import yaml
 
+from lta.runtime.plain_yaml import parse_yaml
+
 MOVED = {  # version 0.1
     "lta.callbacks.wandb_run.wandb_logger": "lta.loggers.wandb_run.wandb_logger",
     "lta.callbacks.tensorboard_run.tensorboard_logger": "lta.loggers.tensorboard.tensorboard_logger",
-    "lta.checkpoint.load": "lta.inference.checkpoint.load",
+    "lta.checkpoint.load": "lta.inference.checkpoint.load_run",
+    "lta.inference.checkpoint.load": "lta.inference.checkpoint.load_run",
+    "lta.load": "lta.inference.checkpoint.load_run",
     "lta.checkpoint.untrained": "lta.inference.checkpoint.build_untrained",
 }
 """Functions and classes that a configuration may name, by the name they had when it was written."""
@@ -40,8 +45,8 @@ DATA = {
 def read_config(path: Path) -> dict[str, Any]:
     """A run's saved configuration, migrated; raises ValueError in one line where the file can't be read."""
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        config = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"{path} can't be read: {str(error).splitlines()[0]}") from error
     if not isinstance(config, dict):
         raise ValueError(f"{path} can't be read: it holds no settings")

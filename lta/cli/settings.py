@@ -13,8 +13,8 @@ from lta.cli.commands import COMMANDS, PARTS, list_choices
 from lta.cli.migrate import read_config
 from lta.cli.own_data import PLACES
 from lta.cli.resolvers import find_existing_run, find_run_directory, is_directory_given
+from lta.cli.saved import read_whole_config
 from lta.cli.suggestions import describe_unknown_setting
-from lta.cli.trust import current_trust
 from lta.instantiate import escape, plain
 from lta.runtime.run_directory import CHECKPOINTS, find_difference, is_free
 
@@ -79,8 +79,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
             f"(allowed beside it: trainer=..., trainer.*=..., trust=... and {', '.join(sorted(PLACES))})"
         )
     path = Path(cfg.resume) / "config.yaml"
-    before = read_config(path)
-    current_trust().check(before, path)
+    before = read_whole_config(path)
     saved = OmegaConf.create(escape(before))
     if any(override.startswith("trainer=") for override in asked):
         kept = {key: value for key, value in before["trainer"].items() if not is_free(f"trainer.{key}")}

@@ -6,10 +6,11 @@ own distribution), in the yaml files of this command's `-cd`, each in the group 
 `trust=` on this command. Nothing is trusted because of what a run directory says. Imports no torch.
 """
 
+import itertools
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -28,11 +29,15 @@ NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 class Trust(NamedTuple):
     """`by_group`: names that may be called, by the group of conf/ whose files hold them. `inserts`: by group, those other
-    groups whose choice its files insert under another key (`scorer: ${compat}`). `anywhere`: what `trust=` gives.
+    groups whose choice its files insert under another key (`scorer: ${compat}`). `holds`: by group, those in whose place its
+    files have something under their own key (`compat: ${compat}`). `nested`: of a group's names, those that its files have
+    as an argument of another. `anywhere`: what `trust=` gives.
     """
 
     by_group: Mapping[str, frozenset[str]]
     inserts: Mapping[str, frozenset[str]]
+    holds: Mapping[str, frozenset[str]]
+    nested: Mapping[str, frozenset[str]]
     anywhere: frozenset[str] = frozenset()
 
     def also(self, names: Sequence[str] = (), config_dir: str | Path | None = None) -> "Trust":
@@ -43,29 +48,45 @@ class Trust(NamedTuple):
         if not Path(config_dir).is_dir():
             raise ValueError(f"config_dir={config_dir}: there is no such folder")
         more = trust_in((root_of(config_dir),), frozenset(self.by_group))
-        return Trust(_joined(trust.by_group, more.by_group), _joined(trust.inserts, more.inserts), trust.anywhere)
+        return Trust(
+            _joined(trust.by_group, more.by_group),
+            _joined(trust.inserts, more.inserts),
+            _joined(trust.holds, more.holds),
+            _joined(trust.nested, more.nested),
+            trust.anywhere,
+        )
 
     def check(self, config: Mapping[str, Any], origin: str | Path | None = None, parts: Sequence[str] | None = None) -> None:
         """Raises ValueError where `config` names something else, or, in what was read from `origin`, holds a `${...}`
         that is no part of a path. `parts` are those that are looked at; `origin` None: the command line's."""
         for part in config if parts is None else parts:
-            for path, text in _texts(config.get(part), (str(part),)):
+            texts = list(_texts(config.get(part), (str(part),)))
+            calls = {path[:-1] for path, _ in texts if path[-1] == "_target_"}
+            for path, text in texts:
                 if path[-1] == "_target_":
-                    self._check_name(path[:-1], text, origin)
+                    self._check_name(path[:-1], text, origin, is_argument=_is_argument(path[:-1], calls, self.by_group))
+                elif "_args_" in path:
+                    where = f"{'.'.join(path)}={text}" if origin is None else f"{origin} has {'.'.join(path)}"
+                    raise ValueError(f"{where}: arguments are given by their names, or they can't be checked")
                 elif origin is not None and "${" in text and ".".join(path) not in PATHS:
                     raise ValueError(f"{origin} holds {text}, which would be computed: it is not loaded")
 
-    def _check_name(self, path: tuple[str, ...], name: str, origin: str | Path | None) -> None:
-        group = _group_at(path, self.by_group)
-        allowed = self.by_group.get(group, frozenset()) if group else frozenset()
-        if group and path[-1] != group:
+    def _check_name(self, path: tuple[str, ...], name: str, origin: str | Path | None, is_argument: bool) -> None:
+        groups = _groups_in(path, self.by_group)
+        group = groups[-1] if groups else None
+        inside = all(inner in self.holds.get(outer, ()) for outer, inner in itertools.pairwise(groups))
+        allowed = (self.nested if is_argument else self.by_group)[group] if group and inside else frozenset()
+        if group and inside and path[-1] != group:
             allowed |= frozenset().union(*(self.by_group[other] for other in self.inserts.get(group, ())))
         if name in allowed or name in self.anywhere:
             return
         asks = f"{'.'.join(path)}._target_={name}" if origin is None else f"{origin} asks for {name} ({'.'.join(path)})"
         names = ",".join(sorted({*self.anywhere, name}))
+        conf, does = (
+            (group or "...", "names it" + " there" * is_argument) if inside else (groups[-2], f"has one of {group} in it")
+        )
         raise ValueError(
-            f"{asks}: no conf/{group or '...'} of lta, of an installed package or of -cd names it, so it is not "
+            f"{asks}: no conf/{conf} of lta, of an installed package or of -cd {does}, so it is not "
             f"{'called' if origin is None else 'loaded'}; if you know this code, add trust={names}"
         )
 
@@ -84,20 +105,31 @@ def trust_in(roots: Sequence[ConfRoot], groups: frozenset[str] = frozenset()) ->
     groups = groups.union(*({path.name for path in root.path.iterdir() if path.is_dir()} for root in roots)) - {"hydra"}
     by_group: dict[str, set[str]] = {group: set() for group in groups}
     inserts: dict[str, set[str]] = defaultdict(set)
+    holds: dict[str, set[str]] = defaultdict(set)
+    nested: dict[str, set[str]] = {group: set() for group in groups}
     for root in roots:
         for file in root.files():
             text = file.read_text(encoding="utf-8")
             folder = file.relative_to(root.path).parts[0]
             if ("_target_" not in text and "${" not in text) or folder not in groups:
                 continue
-            for path, value in _texts(_parsed(file, text), (folder,)):
-                group = _group_at(path[:-1], by_group) or folder
+            texts = list(_texts(_parsed(file, text), (folder,)))
+            calls = {path[:-1] for path, _ in texts if path[-1] == "_target_"}
+            for path, value in texts:
+                chain = _groups_in(path[:-1], by_group) or [folder]
+                inserted = re.fullmatch(r"\$\{(\w+)\}", value)
                 if path[-1] == "_target_":
                     if root.own is None or value.partition(".")[0] in root.own:
-                        by_group[group].add(value)
-                elif (other := re.fullmatch(r"\$\{(\w+)\}", value)) and other[1] in groups and other[1] != path[-1]:
-                    inserts[group].add(other[1])
-    return Trust(_frozen(by_group), _frozen(inserts))
+                        by_group[chain[-1]].add(value)
+                        if _is_argument(path[:-1], calls, by_group):
+                            nested[chain[-1]].add(value)
+                elif inserted and inserted[1] in groups and inserted[1] == path[-1]:
+                    chain.append(path[-1])
+                elif inserted and inserted[1] in groups:
+                    inserts[chain[-1]].add(inserted[1])
+                for outer, inner in itertools.pairwise(chain):
+                    holds[outer].add(inner)
+    return Trust(_frozen(by_group), _frozen(inserts), _frozen(holds), _frozen(nested))
 
 
 _current: list[Trust] = []
@@ -146,9 +178,16 @@ def _texts(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
             yield from _texts(value, path)
 
 
-def _group_at(path: Sequence[str], groups: Mapping[str, Any]) -> str | None:
-    """The innermost key that is the name of a group: a model's `compat` is one of the group compat."""
-    return next((key for key in reversed(path) if key in groups), None)
+def _is_argument(path: Sequence[str], calls: Collection[Sequence[str]], groups: Mapping[str, Any]) -> bool:
+    """Whether what is called at `path` is an argument of another call of the same group; `calls` are the paths of all."""
+    own = _groups_in(path, groups)
+    outer = (tuple(path[:end]) for end in range(1, len(path)))
+    return any(call in calls and _groups_in(call, groups) == own for call in outer)
+
+
+def _groups_in(path: Sequence[str], groups: Mapping[str, Any]) -> list[str]:
+    """Those keys that are names of groups, the outermost first: a model's `compat` is one of the group compat."""
+    return [key for key in path if key in groups]
 
 
 def _parsed(file: Path, text: str) -> Any:

@@ -18,11 +18,12 @@ import torch
 
 import lta
 from lta.cli.plugins import find_own_code
+from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
 from lta.data.errors import DataError
 from lta.data.fingerprint import check_untrained, digest_fingerprint
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
-from lta.inference.checkpoint import read_checkpoint, restore_classifier
+from lta.inference.checkpoint import Checkpoint, read_checkpoint, restore_classifier
 from lta.instantiate import build
 from lta.protocols import Splits, TrainedClassifier
 from lta.runtime import ranks, run_directory
@@ -106,8 +107,9 @@ def evaluate(
     """
     content = read_checkpoint(network.checkpoint)
     hparams = content["hyper_parameters"]
-    classifier = restore_classifier(content).to(device)
-    config = _complete(data_config or {}, hparams["config"]["data"], network)
+    classifier = restore_classifier(Checkpoint(network.checkpoint, content)).to(device)
+    own = withhold_places(hparams["config"]["data"], "data", network.checkpoint)
+    config = _complete(data_config or {}, own, network)
     data = adapt(build(config), config)
     data.read()
     try:

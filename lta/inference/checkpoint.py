@@ -11,20 +11,25 @@ from typing import Any, NamedTuple
 import torch
 from omegaconf import OmegaConf
 
-from lta.cli.migrate import migrate_config
 from lta.cli.own_data import PLACES
+from lta.cli.saved import PARTS, accept_config, withhold_places
 from lta.cli.trust import Trust, check_dotted, current_trust
 from lta.data.fingerprint import take_fingerprint, write_fingerprint
 from lta.instantiate import build, escape
 from lta.protocols import Splits
 from lta.runtime import ranks
 from lta.runtime.run_directory import PREVIOUS, find_checkpoint, find_difference
+from lta.training.checkpoint_io import has_its_tensors
 from lta.training.classifier import Classifier
 
 log = logging.getLogger(__name__)
 
 FORMAT = 2
 """Of the checkpoints' names and configuration; raised where older ones can't be read any more."""
+
+
+UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, MemoryError)
+"""What reading raises of a file of which some bits are others; RecursionError is a RuntimeError."""
 
 
 class BrokenCheckpoint(ValueError):
@@ -49,10 +54,6 @@ def make_hparams(config: dict[str, Any], data: Splits) -> dict[str, Any]:
     }
 
 
-READ = ("model", "data", "preprocess", "augment", "recipe", "loss", "seed")
-"""The parts of a checkpoint's configuration that are built or read."""
-
-
 def load(
     path: str | Path, which: str = "last", trust: Sequence[str] = (), config_dir: str | Path | None = None
 ) -> Classifier:
@@ -68,13 +69,26 @@ def load(
     path = Path(path)
     if path.is_dir():
         path = find_checkpoint(path, which)
-    return restore_classifier(read_checkpoint(path, current_trust().also(check_dotted(trust), config_dir)))
+    return restore_classifier(Checkpoint(path, read_checkpoint(path, current_trust().also(check_dotted(trust), config_dir))))
 
 
-def restore_classifier(content: dict[str, Any]) -> Classifier:
-    """The classifier of a checkpoint that was read, in eval mode on the CPU."""
-    classifier = _build_classifier(content["hyper_parameters"])
-    classifier.load_state_dict(content["state_dict"])
+def load_run(path: str | Path, which: str = "last") -> Classifier:
+    """The same for evaluators, whose own configuration may have been sent: it can trust no more than the command does."""
+    return load(path, which)
+
+
+def restore_classifier(checkpoint: Checkpoint) -> Classifier:
+    """The classifier of a checkpoint that was read, in eval mode on the CPU. Raises ValueError where its configuration makes
+    none, or one that the weights don't fit."""
+    path, content = checkpoint
+    try:
+        classifier = _build_classifier(content["hyper_parameters"], path)
+    except Exception as error:  # what classes make of arguments that anybody may have written
+        raise ValueError(f"{path}: its configuration makes no network: {_first_line(_find_cause(error))}") from error
+    try:
+        classifier.load_state_dict(content["state_dict"])
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: its weights don't fit its configuration: {_last_line(error)}") from error
     return classifier.eval()
 
 
@@ -92,13 +106,14 @@ def build_untrained(classifier: Classifier, seed: int = 0) -> Classifier:
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach GPUs' generators too
-        fresh = _build_classifier(dict(classifier.hparams))
+        fresh = _build_classifier(dict(classifier.hparams), "the network's own configuration")
     fresh.copy_measurements(classifier)
     return fresh.to(classifier.device).eval()
 
 
-def _build_classifier(hparams: dict[str, Any]) -> Classifier:
-    config = OmegaConf.create(escape(hparams["config"]))
+def _build_classifier(hparams: dict[str, Any], origin: str | Path) -> Classifier:
+    parts = {part: withhold_places(hparams["config"][part], part, origin) for part in PARTS if part != "data"}
+    config = OmegaConf.create(escape(parts))
     return Classifier(
         network=build(config.model)(num_classes=len(hparams["class_names"])),
         preprocess=build(config.preprocess),
@@ -106,7 +121,7 @@ def _build_classifier(hparams: dict[str, Any]) -> Classifier:
         recipe=build(config.recipe),
         loss=build(config.loss),
         class_names=hparams["class_names"],
-        seed=config.seed,
+        seed=hparams["config"]["seed"],
         hparams=hparams,
     )
 
@@ -175,22 +190,50 @@ def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, A
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()  # torch reads it as it is
         content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, ValueError, zipfile.BadZipFile) as error:
+        whole = has_its_tensors(content) if isinstance(content, dict) else None
+    except (*UNREADABLE, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise BrokenCheckpoint(f"{path} is no readable checkpoint: {_first_line(error)}") from error
-    if damaged:
-        raise BrokenCheckpoint(f"{path} is no readable checkpoint: its {damaged} is not what was written")
-    if not isinstance(content, dict) or "config" not in content.get("hyper_parameters", {}):
+    if damaged or whole is False:
+        raise BrokenCheckpoint(
+            f"{path} is no readable checkpoint: its {damaged or 'weights'} {'is' if damaged else 'are'} not what was written"
+        )
+    hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(hparams, dict) or "config" not in hparams:
         raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
-    if (found := content["hyper_parameters"].get("format", 1)) != FORMAT:
+    if (found := hparams.get("format", 1)) != FORMAT:
         raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
-    config = migrate_config(content["hyper_parameters"]["config"])
-    (trust or current_trust()).check(config, path, READ)
-    content["hyper_parameters"]["config"] = config
+    if whole is None:
+        log.warning("%s has no digest of its weights (an earlier version wrote it): they are taken as they are", path)
+    _check_rest(content, path)
+    hparams["config"] = accept_config(hparams["config"], path, trust)
     for name, weights in content["state_dict"].items():
         if weights.is_floating_point() and not weights.isfinite().all():
             raise ValueError(f"{path} holds weights that are no finite numbers ({name}): its training has diverged")
     return content
 
 
-def _first_line(error: Exception) -> str:
+def _check_rest(content: dict[str, Any], path: Path) -> None:
+    """What `load` needs beside the configuration."""
+    names, size = (content["hyper_parameters"].get(key) for key in ("class_names", "image_size"))
+    known = {
+        "class_names": isinstance(names, list | tuple) and len(names) > 0 and all(isinstance(name, str) for name in names),
+        "image_size": isinstance(size, list | tuple) and len(size) == 2 and all(type(n) is int and n > 0 for n in size),
+        "state_dict": isinstance(content.get("state_dict"), dict)
+        and all(isinstance(value, torch.Tensor) for value in content["state_dict"].values()),
+        "epoch": type(content.get("epoch")) is int,
+    }
+    if wrong := [key for key, is_right in known.items() if not is_right]:
+        raise ValueError(f"{path} is no checkpoint of lta: its {wrong[0]} is not of the kind that lta writes")
+
+
+def _find_cause(error: BaseException) -> BaseException:
+    """What a library has wrapped."""
+    return error if error.__cause__ is None else _find_cause(error.__cause__)
+
+
+def _first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0][:120]
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[-1].strip()[:200]

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
@@ -52,7 +53,7 @@ def resolve_query(
 def _average_class_query(classifier: TrainedClassifier, name: str) -> tuple[Queries, str]:
     """From the test pictures of the data that it was trained on."""
     config = classifier.hparams["config"]["data"]
-    data = adapt(build(config), config)
+    data = adapt(build(withhold_places(config, "data", "the network")), config)
     data.read()
     index = torch.from_numpy(data.test.labels == [str(one) for one in data.class_names].index(name)).nonzero()[:EXAMPLES, 0]
     pictures = torch.from_numpy(data.test.images[index.numpy()]).permute(0, 3, 1, 2)

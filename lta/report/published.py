@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from lta.report.files import Loader
 from lta.report.names import Names
+from lta.runtime.plain_yaml import Loader
 
 FILE = Path(__file__).parent / "published.yaml"
 TRUST = {

@@ -17,6 +17,7 @@ import yaml
 import lta
 from lta import checks
 from lta.runtime.files import read_json, write_json, write_text
+from lta.runtime.plain_yaml import parse_yaml
 from lta.runtime.provenance import describe_machine, source_state
 from lta.runtime.ranks import is_first
 
@@ -161,7 +162,7 @@ def find_saved_precision(directory: Path) -> str | None:
     if found := (read_results(directory) or {}).get("precision"):
         return found
     config = directory / "config.yaml"
-    saved = yaml.safe_load(config.read_text())["trainer"].get("precision") if config.is_file() else None
+    saved = parse_yaml(config.read_text(encoding="utf-8"))["trainer"].get("precision") if config.is_file() else None
     return None if saved == "auto" else saved
 
 

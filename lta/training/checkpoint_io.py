@@ -1,13 +1,21 @@
-"""How a checkpoint reaches the disk."""
+"""How a checkpoint reaches the disk, and how one sees that it is what was written."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from lta.runtime.files import replace_file
+
+DIGEST = "tensors_blake2b"
+"""The key of a checkpoint's digest."""
+
+MOST = 300_000
+"""Values in a checkpoint: a few lists that hold each other can stand for any number of them."""
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -15,6 +23,8 @@ class WholeFiles(TorchCheckpointIO):
 
     Lightning writes to the system's temporary folder and moves the file, which is a copy, and can be cut off, where that
     folder is on another disk. `previous` names what an earlier file of a name is kept as, should the disk spoil the later.
+    It carries a digest of its tensors: torch's reader believes the file's directory, and of one flipped bit there makes
+    weights of whatever lies in the memory.
     """
 
     def __init__(self, previous: Mapping[str, str]):
@@ -26,6 +36,40 @@ class WholeFiles(TorchCheckpointIO):
         kept = self.previous.get(path.name)
         try:
             with replace_file(path, one_writer=True, keep=path.with_name(kept) if kept else None) as file:
-                torch.save(checkpoint, file)
+                torch.save(add_digest(checkpoint), file)
         except RuntimeError as error:  # torch's own for what the system refuses
             raise OSError(f"{path} could not be written: {str(error).splitlines()[0]}") from error
+
+
+def add_digest(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    return {**checkpoint, DIGEST: digest_tensors(checkpoint)}
+
+
+def has_its_tensors(checkpoint: Mapping[str, Any]) -> bool | None:
+    """Whether the tensors of what was read are those that were written; None for a file of an earlier version, which has no
+    digest. Raises ValueError where it holds more than any checkpoint of lta."""
+    return checkpoint[DIGEST] == digest_tensors(checkpoint) if DIGEST in checkpoint else None
+
+
+def digest_tensors(content: Mapping[str, Any]) -> str:
+    """Of all tensors in a nest of dicts and lists: their places, kinds, shapes and values."""
+    digest = hashlib.blake2b(digest_size=16)
+    for number, (path, tensor) in enumerate(_iter_nodes(content, "")):
+        if number == MOST:
+            raise ValueError(f"it holds more than {MOST} values")
+        if not isinstance(tensor, Tensor):
+            continue
+        digest.update(f"{path} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        values = tensor.detach().cpu().contiguous().flatten()
+        digest.update(values.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _iter_nodes(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield path, node
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _iter_nodes(value, f"{path}/{key}")
+    elif isinstance(node, list | tuple):
+        for number, value in enumerate(node):
+            yield from _iter_nodes(value, f"{path}/{number}")

@@ -5,13 +5,17 @@ import random
 import resource
 import signal
 import subprocess
+from functools import cache
 
 import processes
 import pytest
 import torch
 from commands import TINY, command, environment, lta_run, train
+from networks import composed
 
+from lta.cli.saved import PARTS
 from lta.inference.checkpoint import find_resume_checkpoint, read_checkpoint
+from lta.instantiate import plain
 from lta.runtime import run_directory
 from lta.training.checkpoint_io import WholeFiles
 
@@ -31,12 +35,15 @@ def same_weights(one, other):
 # Checkpoints.
 
 
+@cache
+def config():
+    cfg = composed("experiment=quickstart")
+    return {part: plain(cfg[part]) for part in PARTS} | {"seed": 0}
+
+
 def checkpoint(epoch):
-    return {
-        "hyper_parameters": {"config": {}, "class_names": [], "format": 2},
-        "epoch": epoch,
-        "x": torch.ones(1000) * epoch,
-    }
+    hparams = {"config": config(), "class_names": ["cat"], "image_size": [32, 32], "format": 2}
+    return {"hyper_parameters": hparams, "epoch": epoch, "state_dict": {"x": torch.ones(1000) * epoch}}
 
 
 @pytest.fixture
