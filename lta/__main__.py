@@ -14,15 +14,16 @@ def main() -> int:
     import runpy
 
     import lta
-    from lta.runtime.console import print_to_reader
+    from lta.runtime.console import keep_writing
 
+    keep_writing()
     name, *settings = sys.argv[1:] or ["--help"]
     commands = find_commands()
     if name in ("--help", "-h"):
-        print_to_reader(render_overview(commands))
+        print(render_overview(commands))
         return 0
     if name == "--version":
-        print_to_reader(f"lta {lta.__version__}")
+        print(f"lta {lta.__version__}")
         return 0
     if name not in commands:
         from lta.cli.suggestions import suggest_choice

@@ -23,6 +23,11 @@ from lta.viz.panel import Example, panel
 KEY = "callbacks.attention_maps"
 
 
+def describe_age(epoch: int) -> str:
+    """Of the network after that epoch, counted from 0: as the console and the report count, from 1."""
+    return f"after {epoch + 1} epoch{'s' * (epoch > 0)}"
+
+
 class Panel(NamedTuple):
     """What was drawn in an epoch: the sheet, and what it was drawn of (nothing, where the sheet was read from disk)."""
 
@@ -34,7 +39,7 @@ class Panel(NamedTuple):
     def strips(self) -> list[tuple[Image.Image, str]]:
         """Each picture with its maps, and its caption; the whole sheet in one, where nothing else is left."""
         if not self.examples:
-            return [(self.sheet, f"epoch {self.epoch}")]
+            return [(self.sheet, describe_age(self.epoch))]
         return [(panel([one], upsampling=self.upsampling, legend=False), caption(one)) for one in self.examples]
 
 
@@ -168,7 +173,7 @@ class AttentionMaps(pl.Callback):
         return maps, gather_whole(predicted), gather_whole(confidence)
 
     def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
-        sheet = panel(examples, f"epoch {epoch}", self.upsampling)
+        sheet = panel(examples, describe_age(epoch), self.upsampling)
         path = self._path(trainer, epoch)
         with replace_file(path, one_writer=True) as file:
             sheet.save(file, format="PNG", compress_level=3)

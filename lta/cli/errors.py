@@ -1,6 +1,8 @@
 """What a user can get wrong in a command, said in one line. Imports no torch."""
 
+import errno
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -94,10 +96,14 @@ def _describe_file_error(error: OSError) -> str:
     named = {argument: Path(value).absolute() for argument, value in given.items()}
     holding = {argument: place for argument, place in named.items() if place == file or place in file.parents[:-1]}
     holding = {argument: place for argument, place in holding.items() if place == file or place != Path.cwd()}
+    why = str(error.strerror)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        disk = next(folder for folder in (file, *file.parents) if folder.is_mount())
+        why += f" (the disk mounted at {disk}, {shutil.disk_usage(disk).free / 1e6:.0f} MB free)"
     if not holding:
-        return f"{error.filename}: {error.strerror}"
+        return f"{error.filename}: {why}"
     asked = max(holding, key=lambda argument: len(holding[argument].parts))
-    return f"{asked}: {error.strerror}" if holding[asked] == file else f"{asked}: {error.filename}: {error.strerror}"
+    return f"{asked}: {why}" if holding[asked] == file else f"{asked}: {error.filename}: {why}"
 
 
 def _gives_a_value(argument: str) -> bool:

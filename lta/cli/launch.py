@@ -26,7 +26,7 @@ from lta.cli.resolvers import find_run_directory, is_directory_given, keep_curre
 from lta.cli.search_path import register_with_hydra
 from lta.cli.trust import Trust, check_dotted, trust_in, use_trust
 from lta.runtime import ranks
-from lta.runtime.console import print_to_reader
+from lta.runtime.console import keep_writing
 from lta.runtime.run_directory import remove_unbegun
 from lta.runtime.signals import Stopped, requeue, signals
 
@@ -91,13 +91,14 @@ def launch(
     `HYDRA_FULL_ERROR=1` shows the traceback instead. `add_saved`: of the arguments, those with settings that only a saved
     configuration has (lta.cli.own_data).
     """
+    keep_writing()
     sys.argv[1:] = _make_config_dir_absolute(sys.argv[1:])
     use_config_dirs(find_config_dirs(sys.argv[1:]))
     if {"--help", "-h"} & set(sys.argv[1:]):
-        print_to_reader(_render_help(config_name))
+        print(_render_help(config_name))
         return
     if "--version" in sys.argv[1:]:
-        print_to_reader(f"lta {lta.__version__}, Hydra {hydra.__version__}")
+        print(f"lta {lta.__version__}, Hydra {hydra.__version__}")
         return
     full_error = os.environ.get("HYDRA_FULL_ERROR")
     failed = []

@@ -1,6 +1,7 @@
 """What files of conf/ ask for by resolvers (`${lta.run_dir:...}`): mostly where runs and sweeps lie. Imports no torch."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -61,7 +62,8 @@ def find_existing_run(resume: str) -> str:
     directory = Path(resume)
     if directory.is_file():
         run = directory.parent.parent if directory.parent.name == "checkpoints" else "RUN"
-        raise RunError(f"resume={resume} is a file: resume={run}, the run's directory, goes on from its last checkpoint")
+        whole = shlex.quote(f"resume={run}")
+        raise RunError(f"resume={resume} is a file: {whole}, the run's directory, goes on from its last checkpoint")
     if not directory.is_dir():
         raise RunError(f"resume={resume}: there is no such directory")
     if not (directory / "config.yaml").is_file():

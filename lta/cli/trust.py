@@ -87,7 +87,7 @@ class Trust(NamedTuple):
         )
         raise ValueError(
             f"{asks}: no conf/{conf} of lta, of an installed package or of -cd {does}, so it is not "
-            f"{'called' if origin is None else 'loaded'}; if you know this code, add trust={names}"
+            f"{'called' if origin is None else 'loaded'}; if you know this code, add {shlex.quote(f'trust={names}')}"
         )
 
 

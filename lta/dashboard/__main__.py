@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from lta.checks import RunError
 from lta.cli.errors import describe_error, is_user_error
 from lta.cli.plugins import CONF
-from lta.runtime.console import print_to_reader
+from lta.runtime.console import keep_writing
 
 DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lta"}
 FLAGS = ("--dry-run", "--json", "--help", "-h")
@@ -41,7 +41,7 @@ def parse_settings(arguments: Sequence[str]) -> dict[str, Any]:
 
 def dashboard(arguments: Sequence[str]) -> None:
     if {"--help", "-h"} & set(arguments):
-        print_to_reader((CONF / "dashboard_help.txt").read_text().rstrip())
+        print((CONF / "dashboard_help.txt").read_text().rstrip())
         return
     settings = parse_settings(arguments)
     # Imported here: `--help` needs none of it.
@@ -58,6 +58,7 @@ def dashboard(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    keep_writing()
     try:
         dashboard(sys.argv[1:])
     except Exception as error:

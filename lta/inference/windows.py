@@ -1,7 +1,7 @@
 """What a network makes of a picture of any size: seen whole, and in windows at several scales."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,9 +9,13 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from lta.data.image_cache import fit_to_size
 from lta.measures.pixel_maps import density
 from lta.measures.placement import find_placements
 from lta.protocols import TrainedClassifier, takes_queries
+
+if TYPE_CHECKING:
+    from lta.protocols import NetworkOutput
 
 SIDE = 256
 """Cells along the longer side of the maps: levels and windows of different resolution are put together on them."""
@@ -23,8 +27,9 @@ BATCH = 64
 
 
 class Seen(NamedTuple):
-    """`maps` by level, shallow to deep, scaled to mean 1, in the picture's own proportions; `probabilities` and `queries`
-    (the global vectors g, by the level that each is made from) are those of the whole picture. All on the CPU."""
+    """`maps` by level, shallow to deep, scaled to mean 1, in the picture's own proportions; `queries` (the global vectors g,
+    by the level that each is made from) are those of the whole picture; `probabilities` are what `predict` says of it. All
+    on the CPU."""
 
     maps: dict[str, Float[Tensor, "rows columns"]]
     probabilities: Float[Tensor, " classes"]
@@ -37,7 +42,8 @@ def run_at_scales(
     scales: Sequence[int] = (1,),
     queries: Mapping[str, Float[Tensor, "1 _"]] | None = None,
 ) -> Seen:
-    """The network's maps of `picture`; whatever it sees is squeezed to the size that it was trained on.
+    """The network's maps of `picture`; whatever it sees is squeezed to the size that it was trained on. Only for the classes
+    it sees what it was trained on and `predict` shows it: the middle, with its proportions kept.
 
     At scale 1 it sees the whole; at scale n windows of an nth of the width and of the height, 2n-1 in a row, each half over
     the next. Where windows overlap their maps are mixed, each with most weight in its middle; of several scales the mean is
@@ -49,7 +55,8 @@ def run_at_scales(
     found = {scale: _run_at_scale(classifier, image, scale, queries or {}) for scale in {1, *scales}}
     whole = found[1]
     return whole._replace(
-        maps={level: torch.stack([found[scale].maps[level] for scale in scales]).mean(0) for level in whole.maps}
+        probabilities=_classify(classifier, image, queries or {}),
+        maps={level: torch.stack([found[scale].maps[level] for scale in scales]).mean(0) for level in whole.maps},
     )
 
 
@@ -63,7 +70,7 @@ def check_scales(key: str, scales: Any) -> None:
 
 @torch.inference_mode()
 def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int, queries: Mapping[str, Tensor]) -> Seen:
-    """What it makes of the windows; probabilities and queries are the first one's."""
+    """What it makes of the windows; queries (and probabilities, which are replaced) are the first one's."""
     shrink = SIDE / max(image.size)
     cells = (max(1, round(image.height * shrink)), max(1, round(image.width * shrink)))
     windows, size = _place_windows(scale, cells)
@@ -77,24 +84,31 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
         )
         for top, left in windows
     ]
-    device = next(classifier.parameters()).device
-    batches = torch.from_numpy(np.stack([np.asarray(one) for one in seen])).permute(0, 3, 1, 2).split(BATCH)
-    network, outputs = classifier.network, []
-    for batch in batches:
-        pictures = classifier.preprocess(batch.to(device))
-        if queries:
-            assert takes_queries(network)
-            given = {source: g.to(device).expand(len(batch), -1) for source, g in queries.items()}
-            outputs.append(network(pictures, given))
-        else:
-            outputs.append(network(pictures))
-    placements = find_placements(network, (height, width))
+    outputs = [_run(classifier, seen[start : start + BATCH], queries) for start in range(0, len(seen), BATCH)]
+    placements = find_placements(classifier.network, (height, width))
     maps = {}
     for level in outputs[0].attn:
         attn = torch.cat([output.attn[level].cpu() for output in outputs])
         maps[level] = _mix_maps(density(attn, size, placements.get(level)), windows, cells)
     of_first = {source: g[:1].cpu() for source, g in outputs[0].global_feats.items()}
     return Seen(maps, outputs[0].logits[0].float().softmax(0).cpu(), of_first)
+
+
+@torch.inference_mode()
+def _classify(classifier: TrainedClassifier, image: Image.Image, queries: Mapping[str, Tensor]) -> Float[Tensor, " classes"]:
+    height, width = classifier.hparams["image_size"]
+    return _run(classifier, [fit_to_size(image, (height, width))], queries).logits[0].float().softmax(0).cpu()
+
+
+def _run(classifier: TrainedClassifier, images: Sequence[Image.Image], queries: Mapping[str, Tensor]) -> "NetworkOutput":
+    """Of one batch of pictures, all of the network's own size."""
+    device = next(classifier.parameters()).device
+    batch = torch.from_numpy(np.stack([np.asarray(image) for image in images])).permute(0, 3, 1, 2)
+    pictures, network = classifier.preprocess(batch.to(device)), classifier.network
+    if not queries:
+        return network(pictures)
+    assert takes_queries(network)
+    return network(pictures, {source: g.to(device).expand(len(images), -1) for source, g in queries.items()})
 
 
 def _place_windows(scale: int, cells: tuple[int, int]) -> tuple[list[tuple[int, int]], tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Files kept in W&B: a run's checkpoints in its own W&B run, a report in a run of its own."""
 
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -69,7 +70,7 @@ def log_report(
     before = parts(directory)
     arguments = {"project": project, "entity": entity, "dir": str(directory), "name": name, "job_type": "report"}
     run = start_run(mode, arguments, finish_timeout, "mode")
-    unsent = (f"wandb sync {part}" for part in parts(directory) if part not in before)
+    unsent = (f"wandb sync {shlex.quote(str(part))}" for part in parts(directory) if part not in before)
     where = next(unsent, "not sent") if run.offline else run.url or "not sent"
     try:
         artifact = wandb.Artifact(name, type="report", metadata={"files": [path.name for path in paths]})
@@ -79,5 +80,5 @@ def log_report(
         call_within(CALL + finish_timeout, run.finish)
     except Exception as error:  # W&B raises one of many things, and the report is written already
         abandon()
-        return f"not sent ({reason(error)}); what is on disk is sent by: wandb sync {Path(run.dir).parent}"
+        return f"not sent ({reason(error)}); what is on disk is sent by: wandb sync {shlex.quote(str(Path(run.dir).parent))}"
     return where

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shlex
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -138,7 +139,7 @@ class RunLogger(WandbLogger):
     def _sync(self) -> str:
         """The command that uploads this part of the run; W&B leaves out what was begun online unless told not to."""
         option = "" if self.experiment.offline else " --no-skip-online"
-        return f"wandb sync{option} {Path(self.experiment.dir).parent}"
+        return f"wandb sync{option} {shlex.quote(str(Path(self.experiment.dir).parent))}"
 
 
 def describe_code(directory: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import shutil
 import string
 from collections.abc import Mapping, Sequence
@@ -130,7 +131,7 @@ def start_run(asked: str, arguments: dict[str, Any], finish_timeout: int, key: s
     if mode == "offline":
         try:
             run = _init("offline", arguments, finish_timeout)
-            unsent = Path(arguments["dir"]) / "wandb" / "offline-run-*"
+            unsent = f"{shlex.quote(arguments['dir'])}/wandb/offline-run-*"
             log.info("W&B: offline%s; upload later with: wandb sync %s", f" ({why})" if why else "", unsent)
             return run
         except Exception as error:

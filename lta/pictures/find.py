@@ -1,5 +1,6 @@
 """Which pictures are meant by files and folders, and what is made of them is called."""
 
+import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -57,14 +58,15 @@ def list_extensions() -> frozenset[str]:
 def find_images(places: str | Path | Sequence[str | Path]) -> list[Path]:
     """Files as they are given, the pictures of folders sorted as people count (2 before 10), each once.
 
-    A folder's own pictures are meant, and with `folder/**` those of its subfolders too; hidden ones never. `~` is the home
-    directory. Raises ValueError where a place does not exist, a folder has no picture, or no place is given.
+    A folder's own pictures are meant, and with `folder/**` those of its subfolders too; hidden ones never. What does not
+    exist is taken as a pattern (`*.jpg`). `~` is the home directory. Raises ValueError where a place does not exist, a
+    folder has no picture, no name fits a pattern, or no place is given.
     """
     places = [places] if isinstance(places, (str, Path)) else places
     found: dict[str, Path] = {}
     for place in places:
         path = Path(place).expanduser()
-        for picture in _list_folder(path) if path.is_dir() or path.name == "**" else _check_file(path):
+        for picture in _list_folder(path) if path.is_dir() or path.name == "**" else _list_files(path):
             found.setdefault(os.path.realpath(picture), picture)
     if not found:
         raise ValueError("no pictures are given; name files or folders")
@@ -95,10 +97,17 @@ def name_out(out: Path, pictures: Sequence[Path], effect: str, ending: str | Non
     return names
 
 
-def _check_file(path: Path) -> list[Path]:
-    if not path.exists():
+def _list_files(path: Path) -> list[Path]:
+    """The file, or the pictures that a pattern fits."""
+    if path.exists():
+        return [path]
+    if not glob.has_magic(str(path)):
         raise ValueError(f"{path}: there is no such file or folder")
-    return [path]
+    known = list_extensions()
+    found = [file for file in map(Path, glob.glob(str(path))) if file.suffix.lower() in known and file.is_file()]
+    if not found:
+        raise ValueError(f"{path}: there is no such file, and no picture whose name fits it")
+    return sorted(found, key=_make_natural_key)
 
 
 def _list_folder(path: Path) -> list[Path]:

@@ -19,8 +19,9 @@ from lta.report.figure_files import KINDS, render_figure_files
 from lta.report.groups import group_runs
 from lta.report.page import build_report, render_html, render_markdown
 from lta.report.pairs import format_difference
-from lta.report.runs import read_runs
+from lta.report.runs import MARKS, holds_marks, read_runs
 from lta.report.writing import check_place, say, write_files
+from lta.runtime.console import keep_writing
 
 EPILOG = "A place is a run directory, or a folder with runs below it, such as a sweep's; links are followed."
 
@@ -49,9 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         runs, left_out = read_runs(asked.runs)
         groups, repeated = group_runs(runs)
+        places = ", ".join(map(str, asked.runs))
         if not groups and (asked.out / "report.html").exists():
-            places = ", ".join(map(str, asked.runs))
             raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
+        if not groups and not any(holds_marks(one.path) for one in left_out):
+            raise ValueError(f"there is no run in {places}: no folder there has a {' or '.join(MARKS)}")
         time = datetime.now(UTC).isoformat(" ", "minutes")
         made = build_report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
         texts = {"report.html": render_html(made), "report.md": render_markdown(made), "report.json": render_json(made)}
@@ -91,5 +94,6 @@ def _log_to_wandb(files: Sequence[Path], place: str) -> int:
 
 
 if __name__ == "__main__":
+    keep_writing()
     gc.disable()  # it finds next to nothing among some hundred thousand numbers, and takes a tenth of the time
     sys.exit(main())

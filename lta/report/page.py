@@ -2,6 +2,7 @@
 
 import html
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -193,7 +194,7 @@ def _describe_run(number: int, run: Run) -> str:
 def _describe_answer(number: int, run: Run, evaluator: str) -> str:
     """An answer has a checkpoint and a command of its own."""
     answer = run.answers[evaluator]
-    command = " ".join(map(str, answer.get("command") or ["command unknown"]))
+    command = shlex.join(map(str, answer.get("command") or ())) or "command unknown"
     return f"[{number}] {run.path}, seed {run.seed}, {answer['question'].get('checkpoint', 'checkpoint unknown')}: {command}"
 
 
@@ -203,7 +204,7 @@ def _checkpoint(run: Run) -> str:
 
 def _join_commands(run: Run) -> str:
     """Of each start of the run that was given another one."""
-    return "; then ".join(dict.fromkeys(" ".join(map(str, start["command"])) for start in run.starts)) or "command unknown"
+    return "; then ".join(dict.fromkeys(shlex.join(map(str, start["command"])) for start in run.starts)) or "command unknown"
 
 
 def _describe_code(run: Run) -> str:

@@ -81,6 +81,11 @@ def read_runs(places: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
     return runs, left_out
 
 
+def holds_marks(folder: Path) -> bool:
+    """Whether it is, or may have been meant as, the directory of a run."""
+    return any((folder / name).exists() for name in MARKS)
+
+
 def _holds_one_of(known: Sequence[Run | LeftOut]) -> Callable[[Path], bool]:
     """Of real folders."""
     real = [one.path.resolve() for one in known]

@@ -1,8 +1,11 @@
 """What a person reads on the screen: lines that a progress bar does not break, durations. Imports no torch."""
 
+import errno
+import io
 import logging
 import os
 import sys
+from typing import Any
 
 
 class ConsoleHandler(logging.Handler):
@@ -14,12 +17,33 @@ class ConsoleHandler(logging.Handler):
         tqdm.write(self.format(record), file=sys.stdout)
 
 
-def print_to_reader(text: str) -> None:
-    """`... --help | head` reads a part of it."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more when it ends
+class _UnreadOutput(io.FileIO):
+    """What nobody reads any more goes nowhere: no run ends because of it."""
+
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            return len(content)
+        except OSError as error:
+            if error.errno != errno.EIO:  # a terminal that went away
+                raise
+            return len(content)
+
+
+def keep_writing() -> None:
+    """From here on standard output and error may be closed (`... | head`), or take ASCII only: what they can't show is
+    written as an escape sequence. To be called by each command before it prints.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed from the start
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "wb"), encoding="utf-8", write_through=True))
+        elif type(stream) is io.TextIOWrapper and type(getattr(stream.buffer, "raw", stream.buffer)) is io.FileIO:
+            stream.flush()
+            raw = _UnreadOutput(stream.fileno(), "wb", closefd=False)
+            options = {"encoding": stream.encoding, "errors": "backslashreplace", "line_buffering": stream.line_buffering}
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), **options, write_through=stream.write_through))
 
 
 def format_duration(seconds: float) -> str:

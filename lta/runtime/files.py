@@ -60,6 +60,9 @@ def replace_file(path: Path, one_writer: bool = False, keep: Path | None = None)
         if keep is not None and path.exists():
             path.replace(keep)
         part.replace(path)
+    except OSError as error:  # the system names no file where it can't write into an open one
+        error.filename = error.filename or str(path)
+        raise
     finally:
         _remove([part])
 

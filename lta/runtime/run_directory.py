@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -122,7 +123,8 @@ def begin(
     if not resumed:
         if (directory / "config.yaml").exists():
             raise ValueError(
-                f"{directory} already holds a run: go on with it by resume={directory}, or choose another hydra.run.dir"
+                f"{directory} already holds a run: go on with it by {shlex.quote(f'resume={directory}')}, or choose another "
+                "hydra.run.dir"
             )
         write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
     starts = starts_of(directory)
@@ -224,7 +226,7 @@ def has_checkpoint(directory: Path, which: str) -> bool:
 def describe_way_on(directory: Path, own_code: str = "") -> str:
     """How to go on with a run that was stopped. `own_code`: what the command needs beside `resume=`."""
     name = os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else str(directory)
-    again = f"resume={name}{own_code}"
+    again = f"{shlex.quote(f'resume={name}')}{own_code}"
     kept = directory / "checkpoints" / "last.ckpt"
     if read_results(directory) is not None:
         rest = "" if read_finished_results(directory) else f"; {again} asks and sends what is missing"

@@ -86,7 +86,7 @@ def test_a_resumed_run_sends_what_w_and_b_lacks_with_the_sheet_on_disk(tmp_path)
     trained(tmp_path, logger, resume=tmp_path / "epoch=1.ckpt")
     assert [metrics["epoch"] for metrics in logger.sent] == [1, 2]
     assert [len(metrics["attention/panel"]) for metrics in logger.sent] == [1, 2]
-    assert logger.sent[0]["attention/panel"][0]._caption == "epoch 1"
+    assert logger.sent[0]["attention/panel"][0]._caption == "after 2 epochs"
 
 
 def test_the_last_row_too_when_there_is_no_epoch_left_to_train(tmp_path):

@@ -1,11 +1,14 @@
 """Errors in one line: which argument a file or a key came from, where it can be known."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from lta.cli.errors import describe_error
+from lta.runtime.files import write_text
 
 
 def said(monkeypatch, arguments, error, command="config"):
@@ -61,3 +64,15 @@ def test_what_is_said_of_several_values_depends_on_the_command(monkeypatch):
         said(monkeypatch, [], error, "export") == "checkpoint=a,b gives several where one is taken (a list is [one,other])"
     )
     assert "a sweep over them needs -m" in said(monkeypatch, [], error)
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path, monkeypatch):
+    def refuse(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space") as caught:
+        write_text(tmp_path / "metrics.csv", "loss")
+    said = describe_error(caught.value)
+    assert said.startswith(f"{tmp_path / 'metrics.csv'}: No space left on device (the disk mounted at /")
+    assert not list(tmp_path.iterdir())

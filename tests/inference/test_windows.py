@@ -43,8 +43,14 @@ def test_at_scale_1_the_whole_picture_is_seen_at_once(network, flower):
     assert list(found.maps) == ["A", "B", "C"]
     for level, values in found.maps.items():
         torch.testing.assert_close(values, density(whole.attn[level], (ROWS, COLUMNS))[0])
-    torch.testing.assert_close(found.probabilities, whole.logits.softmax(1)[0])
     torch.testing.assert_close(found.queries["C"], whole.global_feats["C"])
+
+
+@pytest.mark.parametrize("shape", [(40, 160), (160, 40), (33, 47), (32, 48), (300, 301)])
+def test_the_classes_are_those_that_predict_says(network, flower, shape):
+    picture = flower[:, : shape[0], : shape[1]]
+    found, predicted = run_at_scales(network, picture, [1, 2]), network.predict(picture)
+    torch.testing.assert_close(found.probabilities, predicted.probabilities[0])
 
 
 def test_windows_are_mixed_where_they_overlap_and_scales_count_alike(network, flower):

@@ -65,6 +65,17 @@ def test_what_is_not_there(folder):
         find_images([])
 
 
+def test_what_does_not_exist_is_a_pattern(folder):
+    (folder / "[p]*.png").write_bytes((folder / "p1.png").read_bytes())
+    assert find_images(folder / "[p]*.png") == [folder / "[p]*.png"]
+    (folder / "[p]*.png").unlink()
+    names = [path.name for path in find_images(folder / "p*.png")]
+    assert names[0] == "p1.png"
+    assert {path.name for path in folder.glob("p*.png")} == set(names)
+    with pytest.raises(ValueError, match=r"q\*: there is no such file, and no picture whose name fits it"):
+        find_images(folder / "q*")
+
+
 def test_endings_are_those_of_pictures_that_can_be_read():
     assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".heic", ".mpo", ".jp2"} - list_extensions() <= {".heic"}
     assert not {".eps", ".pdf", ".h5", ".mpg", ".wmf"} & list_extensions()

@@ -55,11 +55,20 @@ def test_errors_are_one_line(tmp_path, arguments, says):
     assert (ended.returncode, ended.stderr.splitlines()) == (1, [says])
 
 
-def test_no_run_at_all_is_a_page_that_says_so(tmp_path):
-    (tmp_path / "runs").mkdir()
+def test_no_run_at_all_is_an_error(tmp_path):
+    (tmp_path / "runs" / "below").mkdir(parents=True)
+    ended = ask("runs", cwd=tmp_path)
+    says = "error: there is no run in runs: no folder there has a config.yaml or run.json"
+    assert (ended.returncode, ended.stderr.splitlines()) == (1, [says])
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_runs_that_are_not_finished_are_a_page_that_says_so(tmp_path):
+    make_run(tmp_path / "runs" / "0", "data=cifar10")
+    (tmp_path / "runs" / "0" / "results.json").unlink()
     ended = ask("runs", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert "no run: neither it nor a folder below it" in (tmp_path / "report.html").read_text()
+    assert "not finished" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("beside", [None, "{}", "[1]", "no JSON"])

@@ -85,10 +85,18 @@ def test_the_slider_moves_through_the_epochs(browser, place):
     film = page.locator(".film").first
     slider = film.locator("input")
     shown = film.locator("img:visible")
-    assert (shown.count(), shown.get_attribute("data-epoch"), film.locator("output").inner_text()) == (1, "3", "epoch 3")
+    assert (shown.count(), shown.get_attribute("data-epoch"), film.locator("output").inner_text()) == (
+        1,
+        "3",
+        "after 3 epochs",
+    )
     slider.focus()
     slider.press("ArrowLeft")
-    assert (shown.count(), shown.get_attribute("data-epoch"), film.locator("output").inner_text()) == (1, "2", "epoch 2")
+    assert (shown.count(), shown.get_attribute("data-epoch"), film.locator("output").inner_text()) == (
+        1,
+        "2",
+        "after 2 epochs",
+    )
     slider.press("Home")
     assert shown.get_attribute("data-epoch") == "1"
     page.close()

@@ -29,7 +29,7 @@ for (const film of document.querySelectorAll(".film")) {
   const frames = [...film.querySelectorAll("img")];
   const show = () => {
     frames.forEach((frame, place) => { frame.hidden = place !== Number(slider.value); });
-    film.querySelector("output").textContent = `epoch ${frames[slider.value].dataset.epoch}`;
+    film.querySelector("output").textContent = frames[slider.value].alt.replace("attention ", "");
   };
   slider.addEventListener("input", show);
   show();
