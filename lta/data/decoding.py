@@ -96,3 +96,12 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def parse_range(given: Sequence[float] | None) -> Range | None:
+    if given is None:
+        return None
+    numbers = [] if isinstance(given, (str, int, float)) else [*given]
+    if len(numbers) != 2 or not all(isinstance(one, (int, float)) for one in numbers) or not numbers[0] < numbers[1]:
+        raise ValueError(f"data.grey_range={given} must be [lowest, highest] of the pictures' own values, or null")
+    return float(numbers[0]), float(numbers[1])

@@ -12,7 +12,7 @@ from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.contents import VERIFY, digest_files
 from lta.data.cut import HOW, Cut
-from lta.data.decoding import Range
+from lta.data.decoding import parse_range
 from lta.data.errors import DataError
 from lta.data.fingerprint import make_ids
 from lta.data.image_cache import read_images
@@ -166,12 +166,3 @@ def parse_image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
     if not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides):
         raise ValueError(f"data.image_size={image_size} must be made of positive whole numbers")
     return sides[0], sides[1]
-
-
-def parse_range(given: Sequence[float] | None) -> Range | None:
-    if given is None:
-        return None
-    numbers = [] if isinstance(given, (str, int, float)) else [*given]
-    if len(numbers) != 2 or not all(isinstance(one, (int, float)) for one in numbers) or not numbers[0] < numbers[1]:
-        raise ValueError(f"data.grey_range={given} must be [lowest, highest] of the pictures' own values, or null")
-    return float(numbers[0]), float(numbers[1])

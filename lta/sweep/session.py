@@ -1,5 +1,6 @@
 """One call of a sweep: what must run, on which share of the machine, and what it says."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from lta.sweep.jobs import Job, run_jobs
 from lta.sweep.names import check_distinct
 from lta.sweep.progress import Progress, say
 from lta.sweep.resources import Slot, count_gpus, count_processes_in_slot, make_slots, visible_cores, visible_gpus
+
+VERIFIED_SINCE = "LTA_VERIFIED_SINCE"
+"""Tells the jobs when the sweep began: what one of them has read in full since (`data.verify=full`), the others don't."""
 
 NAMED = 10
 """So many skipped jobs are named on the screen."""
@@ -57,7 +61,7 @@ def run_sweep(
         run_jobs(
             jobs,
             places,
-            environment,
+            {VERIFIED_SINCE: str(time.time_ns()), **environment},
             complete=lambda job: run_directory.read_finished_results(job.directory) is not None,
             changed=progress,
         )

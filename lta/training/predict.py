@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from lta import checks
-from lta.data.decoding import describe_error, fit_to_size, open_rgb, to_upright_rgb
+from lta.data.decoding import Range, describe_error, fit_to_size, open_rgb, parse_range, to_upright_rgb
 from lta.pictures.find import find_images
 from lta.pictures.read import Picture, read_image
 from lta.protocols import TrainedClassifier
@@ -44,7 +44,10 @@ class Prediction(NamedTuple):
 def predict(classifier: TrainedClassifier, images: Any, size: tuple[int, int], batch_size: int = 64) -> Prediction:
     """See `lta.training.classifier.Classifier.predict`; `size` is the (height, width) that the network takes."""
     checks.require_whole_number("batch_size", batch_size, least=1)
-    pictures = [pixels for number, given in enumerate(_as_list(images)) for pixels in _pixels(given, size, number)]
+    grey_range = parse_range(classifier.hparams.get("config", {}).get("data", {}).get("grey_range"))
+    pictures = [
+        pixels for number, given in enumerate(_as_list(images)) for pixels in _pixels(given, size, number, grey_range)
+    ]
     if not pictures:
         raise ValueError(f"there is no picture to predict: an empty list was given; {GIVE}")
     device = next(classifier.parameters()).device
@@ -81,14 +84,16 @@ def _as_list(images: Any) -> Sequence[Any]:
     return [images] if single else images
 
 
-def _pixels(given: Any, size: tuple[int, int], number: int) -> list[UInt8[Tensor, "3 height width"]]:
+def _pixels(
+    given: Any, size: tuple[int, int], number: int, grey_range: Range | None = None
+) -> list[UInt8[Tensor, "3 height width"]]:
     if isinstance(given, (str, Path)):
-        return [_read_file(path, size) for path in find_images([given])]
+        return [_read_file(path, size, grey_range) for path in find_images([given])]
     if isinstance(given, Picture):
         given = given.on_white.permute(1, 2, 0).numpy()
     if isinstance(given, Image.Image):
         try:
-            return [_tensor(fit_to_size(to_upright_rgb(given), size))]
+            return [_tensor(fit_to_size(to_upright_rgb(given, grey_range), size))]
         except Exception as error:  # one that was opened from a file is decoded only now
             raise ValueError(f"picture {number}, a PIL image, can't be used: {describe_error(error)}") from error
     if isinstance(given, Tensor):
@@ -100,10 +105,10 @@ def _pixels(given: Any, size: tuple[int, int], number: int) -> list[UInt8[Tensor
     return [_fit_array(one, size) for one in pictures]
 
 
-def _read_file(path: Path, size: tuple[int, int]) -> UInt8[Tensor, "3 height width"]:
+def _read_file(path: Path, size: tuple[int, int], grey_range: Range | None) -> UInt8[Tensor, "3 height width"]:
     """As data=image_folder decodes it; formats that it does not know, as lta.pictures reads them."""
     try:
-        return _tensor(fit_to_size(open_rgb(path, size), size))
+        return _tensor(fit_to_size(open_rgb(path, size, grey_range), size))
     except UnidentifiedImageError:
         return _pixels(read_image(path), size, 0)[0]
     except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -292,3 +293,10 @@ def test_the_objective_is_the_last_epochs(pretended):
     assert read_objective(job, None) is None
     write_json(job.directory / "results.json", {"test": {"error": 1.0}, "history": []})
     assert read_objective(job, "val/error") is None
+
+
+def test_jobs_are_told_when_the_sweep_began(pretended):
+    """What one of them reads in full by data.verify=full, the others need not."""
+    before = time.time_ns()
+    sweep(made())
+    assert before <= int(pretended.calls[0]["environment"]["LTA_VERIFIED_SINCE"]) <= time.time_ns()

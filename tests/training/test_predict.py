@@ -103,6 +103,18 @@ def test_a_folder_is_seen_as_the_evaluator_sees_it(classifier, tmp_path):
     assert Classification().run(classifier, data).figures["error"]["value"] == 0, "the evaluator finds the same classes"
 
 
+def test_16_bits_are_seen_from_the_range_that_training_saw_them_from(run, tmp_path):
+    classifier = lta.load(run)
+    dark = (np.asarray(photograph(size=(32, 32)).convert("L")).astype(np.uint16) * 16).astype(np.uint16)
+    Image.fromarray(dark).save(tmp_path / "a.png")
+    bright = Image.fromarray(np.rint(dark.astype(np.float32) * (255 / 4080)).astype(np.uint8))
+    before = classifier.predict(tmp_path / "a.png")
+    classifier.hparams["config"]["data"]["grey_range"] = [0, 4080]
+    for form in (tmp_path / "a.png", Image.open(tmp_path / "a.png")):
+        alike(classifier.predict(form), classifier.predict(bright))
+    assert not torch.equal(before.probabilities, classifier.predict(bright).probabilities)
+
+
 # Pictures in any form
 
 
