@@ -31,4 +31,6 @@ def check_shared(root: object, splits: Mapping[str, Split | None], on_shared: st
     pairs = np.unique(np.stack([tokens, labels], 1), axis=0)
     _, times = np.unique(pairs[:, 0], return_counts=True)
     if count := int((times > 1).sum()):
-        log.warning("%s: %d pictures lie in two or more class folders, byte for byte: which class is theirs?", root, count)
+        log.warning(
+            "%s: pictures that lie in two or more class folders, byte for byte: %d; which class is theirs?", root, count
+        )
