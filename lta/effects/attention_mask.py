@@ -69,7 +69,7 @@ def _apply_guided_filter(mask: Tensor, picture: Tensor, reach: float) -> Tensor:
     side = 2 * max(1, round(reach)) + 1
     subsample = max(1, side // 16)
     if min(mask.shape) <= 2 * side:  # its reflecting border is as wide as the window
-        side = max(1, (min(mask.shape) - 1) // 2 * 2 - 1)
+        side = min(side, max(1, (min(mask.shape) - 1) // 2 * 2 - 1))
         subsample = 1
     filtered = guided_blur(picture[None], mask[None, None], side, SMOOTH, subsample=subsample, separable=True)
     return filtered[0, 0].clamp_(0, 1)

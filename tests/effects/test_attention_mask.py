@@ -53,3 +53,22 @@ def test_small_pictures(size):
 def test_what_can_be_wrong():
     with pytest.raises(ValueError, match=r"edges=2 must be a share of the picture's shorter side"):
         fit_mask_to_image(OBJECT, PICTURE, edges=2)
+
+
+@pytest.mark.parametrize("edges", [0.05, 0.1, 0.2, 1 / 3])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 9, 20, 33, 60])
+def test_the_filters_window_is_as_wide_as_asked_or_as_the_picture_allows(monkeypatch, size, edges):
+    """Never wider: on small pictures it was."""
+    seen = []
+
+    def look(guide, mask, window, *_, subsample, **__):
+        seen.append((window, subsample))
+        return mask
+
+    monkeypatch.setattr("kornia.filters.guided_blur", look)
+    fit_mask_to_image(torch.rand(4, 4), torch.zeros(3, size, size, dtype=torch.uint8), edges=edges)
+    ((window, subsample),) = seen
+    asked = 2 * max(1, round(edges * size)) + 1
+    assert window % 2 == 1
+    assert window == asked if size > 2 * asked else window == min(asked, max(1, (size - 1) // 2 * 2 - 1))
+    assert subsample == (max(1, asked // 16) if size > 2 * asked else 1)

@@ -23,6 +23,11 @@ def test_errors_and_confusion_by_hand():
     assert [row["class"] for row in result.rows] == ["all", "a", "b"]
 
 
+def test_rows_of_the_confusion_are_true_classes():
+    result = Classification().run(Stand(first_pixel), made_data(IMAGES, [0, 1, 1, 1, 1]))
+    assert result.figures["confusion"]["counts"] == [[1, 0], [1, 3]], "one of class b is taken for a, none the other way"
+
+
 def test_calibration_by_hand():
     confidence, right = np.array([0.8, 0.8, 0.8, 0.8, 0.6]), np.array([True, True, True, False, True])
     found = calibration_error(confidence, right, bins=5)  # bins of 0.2: 0.6 lies in (0.4, 0.6], 0.8 in (0.6, 0.8]

@@ -15,6 +15,7 @@ from torch import nn
 import lta
 from lta.data.batches import Split
 from lta.evaluators.classification.evaluator import Classification
+from lta.evaluators.robustness import evaluator
 from lta.evaluators.robustness.attacks import freeze_parameters
 from lta.evaluators.robustness.evaluator import Robustness
 from lta.models.output import NetworkOutput
@@ -106,6 +107,40 @@ def test_figures_of_a_linear_network_are_those_of_its_margins():
     watched = np.random.default_rng(0).permutation(90)[:20]
     reach = np.array([4, 8, 16, 32, 64, 128, 255])
     assert np.array_equal(fell, [reach[reach > margin][0] for margin in margins.numpy()[watched]])
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_one_step_goes_away_from_the_true_class():
+    """Of pictures that are all got wrong: a step away from the predicted class would bring some right."""
+    result = ask(linear, labels_of=lambda x: -linear(x))
+    assert errors(result, "fgsm") == [100, 100, 100, 100]
+    assert errors(result, "pgd") == [100, 100, 100, 100]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_pgd_starts_at_random_and_noise_is_something_else(monkeypatch):
+    own_pgd, own_change = evaluator.pgd, evaluator.perturb_images
+    starts, changes = [], []
+
+    def look_at_pgd(see, clean, labels, known, eps, step, steps, start, drop=True):
+        starts.append((start - clean) / eps)
+        return own_pgd(see, clean, labels, known, eps, step, steps, start, drop)
+
+    def look_at_change(clean, direction, eps):
+        changes.append(direction)
+        return own_change(clean, direction, eps)
+
+    monkeypatch.setattr(evaluator, "pgd", look_at_pgd)
+    monkeypatch.setattr(evaluator, "perturb_images", look_at_change)
+    ask(linear, eps=[4], pgd_images=37, masking_images=1)
+    (start,) = (one for one in starts if len(one) == 37)
+    noise, uniform, of_start = (one for one in changes if len(one) == 37)
+    torch.testing.assert_close(start, of_start, atol=1e-4, rtol=0)
+    assert start.abs().max() <= 1 + 1e-4
+    assert 0.5 < start.std() < 0.65, "uniform within the bound"
+    assert torch.equal(noise, noise.sign()), "as large as can be"
+    for control in (noise, uniform):
+        assert abs(float(torch.corrcoef(torch.stack([control.flatten(), start.flatten()]))[0, 1])) < 0.1
 
 
 def test_the_table_and_the_lines_say_what_the_figures_say():

@@ -108,6 +108,20 @@ def test_measured_on_a_network_with_a_known_answer():
     assert high == pytest.approx(1)
 
 
+def test_the_centre_prior_is_that_of_the_other_images():
+    """Objects lie above there and below in the test images: a Gaussian of the latter would find them."""
+    splits = []
+    for top in (1, 11):
+        roles = np.zeros((20, 16, 16), np.uint8)
+        roles[:, top : top + 4, 6:10] = 2
+        images = np.repeat((roles == 2)[..., None], 3, axis=3).astype(np.uint8)
+        splits.append(Split(images, np.zeros(20, np.int64), roles, np.arange(20)))
+    for data in (SimpleNamespace(val=splits[0], test=splits[1]), SimpleNamespace(val=None, train=splits[0], test=splits[1])):
+        found = measure_roles(Stub(), data, batch_size=16)["levels"]["A"]
+        assert found["centre_prior"]["main"]["value"] < 1e-3
+        assert found["density"]["main"]["value"] == pytest.approx(16)
+
+
 def test_a_network_without_maps_is_refused():
     stub = Stub()
     stub.network.levels = ()

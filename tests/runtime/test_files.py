@@ -56,3 +56,29 @@ def test_several_files_are_there_together_or_not(tmp_path, monkeypatch):
     assert (tmp_path / "a").read_text() == "before"
     replace_files({tmp_path / "a": b"after", tmp_path / "b": b"after"})
     assert [(tmp_path / name).read_text() for name in names(tmp_path)] == ["after", "after"]
+
+
+WRITERS = {
+    "one writer": lambda path, content: _write_whole(path, content, one_writer=True),
+    "several writers": lambda path, content: _write_whole(path, content, one_writer=False),
+    "several files": lambda path, content: replace_files({path: content}),
+}
+
+
+def _write_whole(path, content, one_writer):
+    with replace_file(path, one_writer) as file:
+        file.write(content)
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_a_reader_never_sees_half_a_file(tmp_path, write):
+    """Who has opened the one before reads that one to its end: the new one is another file, which takes the name."""
+    path = tmp_path / "a"
+    write(path, b"before" * 10_000)
+    with path.open("rb", buffering=0) as reader:
+        first = reader.read(6)
+        write(path, b"after")
+        rest = reader.readall()
+        assert os.fstat(reader.fileno()).st_ino != path.stat().st_ino
+    assert first + rest == b"before" * 10_000
+    assert path.read_bytes() == b"after"

@@ -77,6 +77,25 @@ def test_lookahead_by_hand():
     assert seen == pytest.approx([1.0, 1.8, 3.0, 3.56, 3.56])
 
 
+def test_the_power_of_lookahead():
+    seen = trained_with(Lookahead(every=2, base=0.5, power=2.0), steps=5, total=5)
+    # after 2: keeps 0.25 * (2/5)^2 = 0.04 of 0: 1.92; after 4: 0.25 * (4/5)^2 = 0.16 of 1.92 and 0.84 of 4
+    assert seen == pytest.approx([1.0, 1.92, 3.0, 3.6672, 3.6672])
+
+
+def test_running_statistics_are_averaged_too():
+    callback, (module, trainer) = Lookahead(every=2, base=0.5, power=1.0), stand_ins(4)
+    module.network = torch.nn.BatchNorm1d(1)
+    module.network.running_mean.fill_(0.0)
+    callback.on_train_start(trainer, module)
+    for step in (1, 2):
+        module.network.running_mean.fill_(float(step))
+        trainer.global_step = step
+        callback.on_train_batch_end(trainer, module, None, None, step)
+    assert module.network.running_mean.item() == pytest.approx(1.75)  # 0.25 * 2/4 of 0, the rest of 2
+    assert module.network.num_batches_tracked == 0
+
+
 def test_the_last_steps_are_averaged_too():
     """Also where the number of steps is a multiple of `every`, which it is not in the source."""
     seen = trained_with(Lookahead(every=2, base=0.5, power=1.0), steps=4, total=4)

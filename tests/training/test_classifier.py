@@ -1,6 +1,7 @@
 """Metrics, seeding and the trainer's choices."""
 
 import logging
+import math
 from unittest.mock import Mock
 
 import pytest
@@ -8,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.trainer.states import TrainerFn
 
+from lta.models.output import NetworkOutput
 from lta.training import trainer as trainer_module
 from lta.training.classifier import Classifier, _mix
 from lta.training.losses import CrossEntropy
@@ -181,6 +183,68 @@ def test_processes_agree_on_running_statistics_before_they_validate_and_at_the_e
     trainer.state.fn = TrainerFn.VALIDATING
     classifier.on_validation_start()
     assert network[0].running_mean.tolist() == [3.75, 3.75], "a finished network stays as it is"
+
+
+class FirstValues(torch.nn.Module):
+    """Logits are two of a picture's values."""
+
+    levels, classifiers = (), ()
+
+    def forward(self, images):
+        logits = images[:, :2, 0, 0]
+        return NetworkOutput(logits, (logits,), {}, {}, {}, {})
+
+
+class Floats(torch.nn.Module):
+    def forward(self, images):
+        return images.float()
+
+
+class Blacked(torch.nn.Module):
+    """An augmentation that can't be missed, and remembers which epochs it was told of."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def forward(self, images):
+        return 0 * images
+
+    def set_epoch(self, epoch, seed):
+        self.told.append((epoch, seed))
+
+
+def made_classifier(seed=0):
+    recipe = Mock(spec=Recipe, average_gradients=False)
+    recipe.forgets_momentum.return_value = False
+    parts = (FirstValues(), Floats(), Blacked(), recipe, CrossEntropy())
+    return Classifier(*parts, class_names=("a", "b"), seed=seed)
+
+
+def test_only_training_sees_augmented_pictures(monkeypatch):
+    classifier = made_classifier()
+    monkeypatch.setattr(classifier, "_select_metrics", lambda: [classifier.val_metrics])
+    images = torch.randint(1, 256, (4, 3, 5, 5), dtype=torch.uint8)
+    batch = (images, torch.tensor([0, 1, 0, 1]))
+    for mode in (classifier.train, classifier.eval):
+        mode()
+        for output in (classifier.validation_step(batch, 0), classifier.test_step(batch, 0), classifier(images)):
+            assert torch.equal(output.logits, images[:, :2, 0, 0].float())
+    assert classifier.training_step(batch, 0).item() == pytest.approx(math.log(2)), "of black pictures"
+
+
+def test_dropout_and_augmentation_are_drawn_by_seed_epoch_and_process():
+    def draw(seed, epoch, rank):
+        classifier = made_classifier(seed)
+        classifier._trainer = Mock(spec=pl.Trainer, current_epoch=epoch, global_rank=rank)
+        classifier.on_train_epoch_start()
+        assert classifier.augment.told == [(epoch, seed)]
+        return torch.rand(1).item()
+
+    places = [(0, 0, 0), (0, 1, 0), (0, 2, 0), (1, 0, 0), (0, 0, 1)]
+    drawn = [draw(*place) for place in places]
+    assert len(set(drawn)) == len(places)
+    assert [draw(*place) for place in places] == drawn
 
 
 def test_several_processes_exchange_no_buffers_at_each_step():
