@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lta.pictures.mend import mend_file
+
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "GIF", "WEBP", "TIFF")  # nothing else is tried: faster, and less to attack
 ORIENTATION = 0x0112  # the EXIF tag
 FULL = (0.0, 65535.0)  # of 16-bit grey
@@ -33,7 +35,7 @@ def open_rgb(
     if not data:
         raise ValueError("empty file")
     Image.init()
-    image = Image.open(BytesIO(data), formats=FORMATS)
+    image = Image.open(BytesIO(mend_file(data)[0]), formats=FORMATS)
     if at_least and image.format == "JPEG":
         image.draft("RGB", (2 * max(at_least), 2 * max(at_least)))
     return to_upright_rgb(image, grey_range, seen)

@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from io import BytesIO, IOBase
 from pathlib import Path
@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
+
+from lta.pictures.mend import JPEG, PNG, mend_file
 
 NOT_READ = frozenset({"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5"})
 """Of what Pillow knows: drawings (EPS would start Ghostscript), films, and files that it can name but not decode."""
@@ -70,6 +72,11 @@ def read_image(source: Path | str | bytes | bytearray | memoryview | IOBase, lar
     name = str(path or getattr(source, "name", None) or "the picture")
     try:
         with _open_stream(source) as stream:
+            stream.seek(0)
+            if stream.read(len(PNG)).startswith((PNG, JPEG)):  # others are not read as a whole
+                stream.seek(0)
+                content, mended = mend_file(stream.read())
+                return Picture(path, *_decode_image(_open_image(BytesIO(content), largest), mended))
             return Picture(path, *_decode_image(_open_image(stream, largest)))
     except MemoryError:
         raise
@@ -116,8 +123,10 @@ def _open_image(stream: IOBase, largest: int) -> Image.Image:
     return image
 
 
-def _decode_image(image: Image.Image) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
-    notes = []
+def _decode_image(
+    image: Image.Image, mended: Sequence[str] = ()
+) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
+    notes = list(mended)
     form, mode = str(image.format), image.mode
     if (count := getattr(image, "n_frames", 1)) > 1 and form in STILL:
         notes.append(f"{STILL[form]} of {count} pictures in the file")
