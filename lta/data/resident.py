@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from lta.runtime.files import replace_file
+from lta.runtime.locks import hold_lock
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def share_images(images: np.ndarray, name: str, folder: Path | None) -> np.ndarr
 def _write(path: Path, images: np.ndarray) -> None:
     """By one process at a time: another one's file, put in the place of one that is in use, would be a second copy."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with hold_lock(path.with_name(f".{path.name}.lock"), path.name):
         if not _is_there(path, images):
             with replace_file(path) as file:
                 np.save(file, images)

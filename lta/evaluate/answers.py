@@ -30,6 +30,7 @@ from lta.runtime import ranks, run_directory
 from lta.runtime.console import format_duration
 from lta.runtime.files import read_json, write_json, write_text
 from lta.runtime.provenance import code_version
+from lta.runtime.spreadsheets import quote_formula
 
 FOLDER = "evaluations"
 NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "download", "verify")
@@ -284,7 +285,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: quote_formula(cell) for key, cell in row.items()} for row in rows)
     return text.getvalue()
 
 

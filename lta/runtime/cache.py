@@ -1,14 +1,13 @@
 """Where lta keeps what took long to make (decoded pictures, fitted preprocessing), and how it is written."""
 
 import fcntl
-import getpass
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from tempfile import gettempdir
 
-from filelock import FileLock
+from lta.runtime.locks import find_lock_folder, hold_lock
 
 Cache = str | Path | bool | None
 """A folder; None for $XDG_CACHE_HOME/lta or ~/.cache/lta; "off" (or False, which yaml makes of it) for no cache."""
@@ -40,7 +39,10 @@ def remove_leftovers(folder: Path) -> None:
                     part.unlink()
 
 
-def make_machine_lock(what: str) -> FileLock:
-    """Of this user's processes on this machine one is inside; the others wait, and find done what it did."""
-    user = getattr(os, "getuid", getpass.getuser)()
-    return FileLock(Path(gettempdir()) / f"lta-{user}-{what}.lock")
+@contextmanager
+def make_machine_lock(what: str) -> Iterator[None]:
+    """Of this user's processes on this machine one is inside; the others wait, and find done what it did. Where no
+    folder can hold a lock each does it by itself."""
+    folder = find_lock_folder(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lta" / "locks")
+    with nullcontext() if folder is None else hold_lock(folder / f"{what}.lock", what):
+        yield

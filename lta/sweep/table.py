@@ -10,6 +10,7 @@ from typing import Any
 from lta.runtime import run_directory
 from lta.runtime.console import format_duration
 from lta.runtime.files import write_json, write_text
+from lta.runtime.spreadsheets import quote_formula
 from lta.sweep.jobs import Job
 from lta.sweep.records import code_of, config_of, find_metric, overrides_of
 
@@ -95,7 +96,7 @@ def save(summary: dict[str, Any]) -> None:
     writer.writerow([*keys, "n", *(f"{key} {what}" for key in FIGURES for what in ("mean", "std")), "seconds"])
     for group in summary["groups"]:
         figures = [(group[key] or {}).get(what) for key in FIGURES for what in ("mean", "std")]
-        writer.writerow([*group["overrides"].values(), group["n"], *figures, group["seconds"]])
+        writer.writerow([*map(quote_formula, group["overrides"].values()), group["n"], *figures, group["seconds"]])
     write_text(directory / "sweep.csv", lines.getvalue())
 
 
