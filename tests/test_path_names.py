@@ -1,9 +1,11 @@
 """Whole commands in and on folders that are called as people call them."""
 
 import json
+import os
 import shlex
 import sys
 
+import numpy as np
 import processes
 import pytest
 from commands import TINY, environment
@@ -95,3 +97,22 @@ def test_a_run_named_by_what_looks_like_a_number(name, tmp_path):
 
 def test_the_name_has_what_the_table_has():
     assert set("${}'\"()&[],=# \\") <= set(NAME) & set("".join(ODD))
+
+
+@pytest.mark.slow
+def test_a_class_whose_name_is_no_utf_8(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 40, 3), dtype=np.uint8)
+    for number, picture in enumerate(pixels):
+        folder = tmp_path / "data" / (os.fsdecode(b"d\xf6g") if number % 2 else "1")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    kept = [argument for argument in RUN if not argument.startswith("data.")]
+    data = ["data=image_folder", "data.root=data", "data.split=order", "data.batch_size=8"]
+    ended = lta("run", *kept, *data, "hydra.run.dir=run", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    for command, *arguments in (
+        ("evaluate", "checkpoint=run", "evaluator=classification"),
+        ("apply", "checkpoint=run", "images=data/1", "effect=heatmap"),
+    ):
+        ended = lta(command, *arguments, cwd=tmp_path)
+        assert (ended.returncode, ended.stderr) == (0, "")

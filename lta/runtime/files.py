@@ -35,9 +35,9 @@ def _replace_infinite(content: Any) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Whole or not at all; for a file that one process writes."""
+    """Whole or not at all; for a file that one process writes. Bytes of a name that are no UTF-8 become `\\udcf6`."""
     with replace_file(path, one_writer=True) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))
 
 
 @contextmanager

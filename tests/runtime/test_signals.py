@@ -1,6 +1,7 @@
 """Signals: what they raise, when, and how whole runs of one and of several processes end by them."""
 
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -11,8 +12,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from commands import TINY, command, environment
+from path_names import ODD
 
 from lta.callbacks.stopping import Stopping
+from lta.cli.path_settings import unquote
+from lta.cli.quoting import quote_arguments
 from lta.runtime import signals as signals_module
 from lta.runtime.run_directory import describe_way_on, write_results
 from lta.runtime.signals import Signals, Stopped
@@ -277,3 +281,15 @@ def test_slurms_announcement_puts_the_job_back_into_the_queue(tmp_path):
     epochs = [line.split(",")[0] for line in (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]]
     assert epochs == [str(epoch) for epoch in range(6)]
     assert not list((tmp_path / "run").rglob("hpc_ckpt*")), "Lightning's own requeueing is off"
+
+
+def test_the_way_on_can_be_pasted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ODD:
+        run = tmp_path / name
+        run.mkdir()
+        (run / "config.yaml").touch()
+        word = shlex.split(describe_way_on(run))[0]
+        assert word == f"resume={name}"
+        (changed,) = quote_arguments([word])
+        assert unquote(changed.partition("=")[2]) == name
