@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lta.runtime.files import replace_file
 
-DIGEST = "tensors_blake2b"
+DIGEST = "tensors_sha256"
 """The key of a checkpoint's digest."""
 
 MOST = 300_000
@@ -53,7 +53,7 @@ def has_its_tensors(checkpoint: Mapping[str, Any]) -> bool | None:
 
 def digest_tensors(content: Mapping[str, Any]) -> str:
     """Of all tensors in a nest of dicts and lists: their places, kinds, shapes and values."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.sha256()  # processors have instructions for it: a quarter of the time of blake2b
     for number, (path, tensor) in enumerate(_iter_nodes(content, "")):
         if number == MOST:
             raise ValueError(f"it holds more than {MOST} values")
