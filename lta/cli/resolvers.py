@@ -3,6 +3,8 @@
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,10 +79,20 @@ def _run_directory(resume: str | None, fresh: str) -> str:
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         if by := _describe_separate_start():
             raise RunError(f"give hydra.run.dir=...: the processes that {by} can't agree on a directory otherwise")
-        return fresh
+        return _claim_directory(fresh)
     from lta.runtime.rendezvous import agree_on_directory
 
     return agree_on_directory(fresh)
+
+
+def _claim_directory(fresh: str) -> str:
+    """It, or where another run was begun in the same second, one that nobody has; made at once, so that it stays so."""
+    Path(fresh).parent.mkdir(parents=True, exist_ok=True)
+    for name in chain([fresh], (f"{fresh}_{number}" for number in count(2))):
+        with suppress(FileExistsError):
+            Path(name).mkdir()
+            return name
+    raise AssertionError("there is always another number")
 
 
 def _describe_separate_start() -> str:
@@ -114,7 +126,7 @@ def _choose_own_or(name: str, known: Sequence[str], other: str) -> str:
 
 
 for _name, _resolver, _cached in (
-    ("run_dir", _run_directory, False),
+    ("run_dir", _run_directory, True),  # cached: asked again, it would claim another one
     ("output_dir", lambda: str(find_run_directory()), False),
     ("log_name", ranks.log_name, False),
     ("log_level", lambda: "INFO" if ranks.is_first() else "WARNING", False),

@@ -30,7 +30,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.run import summary
     from lta.training.classifier import Classifier
     from lta.training.losses import check_loss
-    from lta.training.trainer import end_processes
+    from lta.training.trainer import end_processes, has_run_out_of_time
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
     check_settings(cfg)
@@ -93,8 +93,14 @@ def train(cfg: DictConfig, directory: Path) -> None:
                     run_directory.write_results(directory, found, complete=True)
                 advice = summary.advise_after_divergence(directory, plain(cfg.recipe))
                 raise ValueError(f"{diverged}; {advice}") from diverged
+            if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]  Lightning then keeps no checkpoint
+                trainer.test(classifier, datamodule=data, verbose=False)
+                if trainer.is_global_zero:
+                    print("trainer.fast_dev_run: a batch of each kind went through; there is nothing to keep")
+                return
             network = answers.Network(directory, run_directory.find_checkpoint(directory, cfg.test_checkpoint))
             epoch = load_weights(classifier, network.checkpoint)
+            out_of_time = has_run_out_of_time(trainer)
             trainer.test(classifier, datamodule=data, verbose=False)
             classifier.to(trainer.strategy.root_device)
             results = summary.collect(trainer, classifier, data, cfg.test_checkpoint, epoch)
@@ -106,6 +112,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
             if trainer.is_global_zero:
                 run_directory.write_results(directory, results, complete=False)
                 print(summary.render_text(results, directory, defaults))
+            if out_of_time and trainer.is_global_zero:
+                print(f"\n{summary.describe_time_limit(trainer, directory)}")
             others = {name: evaluator for name, evaluator in evaluators.items() if name not in defaults}
             found |= answers.answer_all(network, others, classifier, data, question)
             session.send_answers({name: result for name, result in found.items() if name in evaluators})
@@ -114,4 +122,4 @@ def train(cfg: DictConfig, directory: Path) -> None:
             end_processes(trainer)
             raise
     if trainer.is_global_zero:
-        run_directory.write_results(directory, results, complete=True)
+        run_directory.write_results(directory, results, complete=not out_of_time)

@@ -43,10 +43,11 @@ WHERE = frozenset(
         "deterministic",
         "detect_anomaly",
         "log_every_n_steps",
+        "max_time",
     }
 )
-"""Options of `trainer` that say where and how a run is computed; any other (`limit_train_batches`, `gradient_clip_val`) is a
-setting of the experiment."""
+"""Options of `trainer` that say where, how and until when a run is computed; any other (`limit_train_batches`,
+`gradient_clip_val`) is a setting of the experiment."""
 
 RESULTS = "results.json"
 
@@ -239,9 +240,17 @@ def describe_way_on(directory: Path, own_code: str = "") -> str:
 
 
 def read_results(directory: Path) -> dict[str, Any] | None:
-    """What a run's test found; None where it did not come to that."""
+    """What a run's test found; None where it did not come to that, also where the file can't be read that a full disk or a
+    power failure has left, which is said: the test is done again."""
     path = directory / RESULTS
-    return read_json(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        found = read_json(path)
+    except ValueError as error:
+        log.warning("%s; the run counts as not tested", error)
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def describe_divergence(results: Mapping[str, Any]) -> str | None:

@@ -6,12 +6,13 @@ import os
 import subprocess
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ProgressBar
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.plugins.environments import (
     SLURMEnvironment,  # pyright: ignore[reportPrivateImportUsage] documented, not listed
     TorchElasticEnvironment,  # pyright: ignore[reportPrivateImportUsage] the same
@@ -59,7 +60,8 @@ def build_trainer(
     "auto". `precision="auto"` is that of the run in `directory`; of a new run bf16-mixed where the device is faster in
     bfloat16 (see there), else 32-true. `compile`: the network's training step by torch.compile. With `deterministic`,
     `benchmark` is off: cuDNN would choose kernels by their time, which is another one in each run. What was chosen is
-    logged in one line.
+    logged in one line. `max_time` is Lightning's, but for that it ends the training at the end of an epoch: one that was cut
+    short could not be gone on with exactly.
     """
     checks.require_choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.require_choice("trainer.precision", precision, PRECISIONS)
@@ -76,10 +78,12 @@ def build_trainer(
     if precision == "16-mixed" and accelerator == "cpu":
         raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU bf16-mixed or 32-true")
     _quieten_lightning()
+    limit = options.pop("max_time", None)
+    limits = [make_timer(limit)] if limit is not None else []
     trainer = pl.Trainer(
         max_epochs=epochs,
         default_root_dir=directory,
-        callbacks=[SharedDirectory(directory), *callbacks, *([CompileTraining()] if compile else [])],
+        callbacks=[SharedDirectory(directory), *callbacks, *limits, *([CompileTraining()] if compile else [])],
         logger=False,  # given when the run directory is begun
         plugins=[WholeFiles(PREVIOUS), *_make_slurm_plugins()],
         accelerator=accelerator,
@@ -103,6 +107,23 @@ def build_trainer(
     else:
         log.info("process %d of %d", trainer.global_rank, processes)
     return trainer
+
+
+def make_timer(limit: Any) -> Timer:
+    """Raises ValueError where `limit` is no duration."""
+    try:
+        return Timer(dict(limit) if isinstance(limit, Mapping) else limit, interval="epoch", verbose=False)
+    except (MisconfigurationException, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"trainer.max_time={limit} must be days, hours, minutes and seconds: 00:01:30:00, or {{hours: 1, minutes: 30}}"
+        ) from error
+
+
+def has_run_out_of_time(trainer: pl.Trainer) -> bool:
+    """Whether `trainer.max_time` has ended the training before its last epoch."""
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # pyright: ignore[reportAttributeAccessIssue]
+    over = any((timer.time_remaining() or 0.0) <= 0 for timer in timers)
+    return over and trainer.max_epochs is not None and trainer.current_epoch < trainer.max_epochs
 
 
 def _precision(directory: Path, fast: str) -> str:
@@ -182,6 +203,7 @@ def _quieten_lightning() -> None:
         r".*treespec.*LeafSpec.*",  # between Lightning and torch
         r".*It is recommended to use `self.log.*sync_dist=True.*",  # metrics are already reduced over processes
         r".*all_gather is deprecated.*",  # between Lightning and torch
+        r".*callbacks used to create the checkpoint need to be provided.*",  # a timer that is gone
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
     ):
         warnings.filterwarnings("ignore", message)
