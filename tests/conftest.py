@@ -12,6 +12,18 @@ from jaxtyping import install_import_hook
 install_import_hook("lta", "signatures.check")
 
 
+LONGEST = (
+    "test_the_quickstart_learns_and_attends_to_the_object",
+    "test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights",
+    "test_the_authors_recipe_learns_on_real_pictures",
+)
+"""Tests of minutes: begun first, so that no process is left with one of them when all others are through."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.originalname not in LONGEST)  # stable
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _cache_of_its_own(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:

@@ -2,7 +2,7 @@
 
 What `tests/processes.py` starts, once a test process. Over the Unix socket that is its standard input come requests: JSON
 of `arguments` (those of the interpreter), `cwd` and `environment`, with the files for standard input, output and error. It
-answers with the process's number and, when that has ended, with its status. It ends with the socket's other end.
+answers with the process's number and, when that has ended, with number and status. It ends with the socket's other end.
 
 No module of lta is imported here, and no thread is started: the child imports lta from where its own command would.
 """
@@ -13,6 +13,7 @@ import io
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -34,25 +35,41 @@ PRELOADED = (
 
 def serve(connection: socket.socket) -> dict | None:
     """In a child: what it was asked for. In the server, when nobody can ask any more: None."""
+    children: dict[int, int] = {}  # by the file that says when one has ended
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
     while True:
-        request, files, _, _ = socket.recv_fds(connection, 1 << 20, 3)
-        if not request:
-            return None
-        pid = os.fork()
-        if pid == 0:
-            connection.close()
-            for target, file in enumerate(files):
-                os.dup2(file, target)
+        for ready, _ in poll.poll():
+            if ready in children:
+                poll.unregister(ready)
+                os.close(ready)
+                pid, status = os.waitpid(children.pop(ready), 0)
+                connection.send(f"{pid} {os.waitstatus_to_exitcode(status)}".encode())
+                continue
+            request, files, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+            if not request:
+                return None
+            pid = os.fork()
+            if pid == 0:
+                connection.close()
+                for file in children:
+                    os.close(file)
+                for target, file in enumerate(files):
+                    os.dup2(file, target)
+                    os.close(file)
+                return json.loads(request)
+            for file in files:
                 os.close(file)
-            return json.loads(request)
-        for file in files:
-            os.close(file)
-        connection.send(str(pid).encode())
-        connection.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+            ended = os.pidfd_open(pid)
+            children[ended] = pid
+            poll.register(ended, select.POLLIN)
+            connection.send(str(pid).encode())
 
 
-def become(arguments: list[str], cwd: str, environment: dict[str, str]) -> None:
+def become(arguments: list[str], cwd: str, environment: dict[str, str], new_session: bool) -> None:
     """Does what `python ARGUMENTS` would have done."""
+    if new_session:
+        os.setsid()
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)

@@ -1,6 +1,6 @@
 """Starts `python -m lta...` as a process of its own, without the 8 seconds in which each imports the same libraries.
 
-What such a process can't show is started with `subprocess`: what a command imports, and how it ends by a signal.
+What such a process can't show is started with `subprocess`: what a command imports, and from where.
 """
 
 import atexit
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,12 +21,12 @@ HERE = Path(__file__).resolve().parent
 
 
 class Preloaded:
-    """The process that forks: one for each test process, from its first command on, for one command at a time."""
+    """The process that forks: one for each test process, from its first command on."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         self.environment["OMP_NUM_THREADS"] = "1"
+        self.statuses: dict[int, int] = {}  # of processes that have ended and were not asked for yet
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, HERE / "preloaded.py"]
@@ -37,27 +37,80 @@ class Preloaded:
         self.socket.close()
         self.process.wait()
 
-    def run(
-        self, arguments: list[str], cwd: str, environment: dict[str, str], files: list[int], timeout: float | None
-    ) -> int:
-        """The exit status. Raises subprocess.TimeoutExpired when it has killed what took longer."""
+    def fork(self, asked: dict, files: list[int]) -> int:
+        """The process's number."""
+        environment = asked["environment"]
         for name in {*environment, *self.environment}:
             fixed = name == "OMP_NUM_THREADS" or (name.startswith("PYTHON") and name != "PYTHONPATH")
             assert not fixed or environment.get(name) == self.environment.get(name), f"{name} is read when Python starts"
-        asked = {"arguments": arguments, "cwd": cwd, "environment": environment}
-        with self.lock:
-            socket.send_fds(self.socket, [json.dumps(asked).encode()], files)
-            pid = int(self.socket.recv(100))
-            in_time, _, _ = select.select([self.socket], [], [], timeout)
-            if not in_time:
-                os.kill(pid, signal.SIGKILL)
-            status = int(self.socket.recv(100))
-        if not in_time:
-            raise subprocess.TimeoutExpired(arguments, timeout or 0)
-        return status
+        socket.send_fds(self.socket, [json.dumps(asked).encode()], files)
+        while len(words := self.socket.recv(100).split()) == 2:
+            self.statuses[int(words[0])] = int(words[1])
+        return int(words[0])
+
+    def find_status(self, pid: int, timeout: float | None) -> int | None:
+        """None where it goes on after `timeout` seconds, None: however long it takes."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while pid not in self.statuses:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self.socket], [], [], left)[0]:
+                return None
+            ended, status = map(int, self.socket.recv(100).split())
+            self.statuses[ended] = status
+        return self.statuses[pid]
 
 
 preloaded = functools.cache(Preloaded)
+
+
+class Started:
+    """A command that runs, as `subprocess.Popen` has it; what it prints goes to files, which `stdout` and `stderr` read."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        cwd: str | Path | None = None,
+        env: Mapping[str, str] | None = None,
+        start_new_session: bool = False,
+    ) -> None:
+        interpreter, *arguments = map(str, command)
+        assert interpreter == sys.executable, command
+        self.command, self.returncode = command, None
+        asked = {
+            "arguments": arguments,
+            "cwd": str(cwd or os.getcwd()),
+            "environment": {"OMP_NUM_THREADS": "1"} | dict(os.environ if env is None else env),
+            "new_session": start_new_session,
+        }
+        self._folder = tempfile.TemporaryDirectory()
+        self.out, self.err = (Path(self._folder.name, name) for name in ("out", "err"))
+        with open(os.devnull) as nothing, self.out.open("w") as out, self.err.open("w") as err:
+            self.pid = preloaded().fork(asked, [nothing.fileno(), out.fileno(), err.fileno()])
+
+    @property
+    def stdout(self) -> str:
+        return self.out.read_text()
+
+    @property
+    def stderr(self) -> str:
+        return self.err.read_text()
+
+    def poll(self) -> int | None:
+        self.returncode = preloaded().find_status(self.pid, 0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self.returncode = preloaded().find_status(self.pid, timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(self.command, timeout or 0)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def run(
@@ -68,15 +121,13 @@ def run(
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """`subprocess.run` of `[sys.executable, "-m" or "-c" or a script, ...]`, its output captured as text."""
-    interpreter, *arguments = map(str, command)
-    assert interpreter == sys.executable, command
-    environment = {"OMP_NUM_THREADS": "1"} | dict(os.environ if env is None else env)
-    with open(os.devnull) as nothing, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        files = [file.fileno() for file in (nothing, out, err)]
-        status = preloaded().run(arguments, str(cwd or os.getcwd()), environment, files, timeout)
-        out.seek(0)
-        err.seek(0)
-        ended = subprocess.CompletedProcess(command, status, out.read(), err.read())
+    started = Started(command, cwd, env)
+    try:
+        status = started.wait(timeout)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        started.wait()
+        raise
     if check and status:
-        raise subprocess.CalledProcessError(status, command, ended.stdout, ended.stderr)
-    return ended
+        raise subprocess.CalledProcessError(status, command, started.stdout, started.stderr)
+    return subprocess.CompletedProcess(command, status, started.stdout, started.stderr)

@@ -103,6 +103,7 @@ def test_no_run_at_all_takes_no_reports_place(tmp_path):
 @pytest.mark.slow
 def test_it_can_be_kept_in_wandb(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("WANDB_SERVICE", raising=False)  # that of an earlier test in this process, which may have ended
     make_run(tmp_path / "runs" / "0", "data=cifar10")
     ended = ask("runs", "--out", "out", "--wandb", "somebody/lta", cwd=tmp_path, blocked=())
     assert ended.returncode == 0, ended.stderr

@@ -202,8 +202,10 @@ def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights(tmp_pa
     program = command(*options, f"hydra.run.dir={directory}", "resume=auto")
     reached = set()
     for _ in range(KILLS):
-        running = subprocess.Popen(program, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
-        assert running.stdout.readline().startswith("device"), "the run did not start again"
+        running = processes.Started(program, cwd=tmp_path, env=environment())
+        while "device" not in running.stdout:
+            assert running.poll() is None, f"the run did not start again: {running.stderr}"
+            time.sleep(0.01)
         try:
             # Some in the preparation, most in the training: on average a third of it is done before the kill.
             running.wait(moments.uniform(0, took / 3))
@@ -211,7 +213,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights(tmp_pa
             running.send_signal(signal.SIGKILL)
         else:
             assert running.returncode == 0
-        running.communicate()
+        running.wait()
         reached.add(len(rows(directory)) if (directory / "metrics.csv").is_file() else 0)
         if (directory / "results.json").is_file():
             (directory / "results.json").unlink()  # through: kill it in its test as well

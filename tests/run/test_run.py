@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
 import time
 
 import processes
@@ -266,7 +265,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(tmp_path, recipe):
     options = [*TINY, "recipe.epochs=4", "data.train_size=640", "model.dropout=1", "logger=wandb"]
     options += ["logger.wandb.mode=offline", *recipe]
     start(*options, f"hydra.run.dir={tmp_path}/whole", cwd=tmp_path)
-    running = subprocess.Popen(command(*options, f"hydra.run.dir={tmp_path}/killed"), cwd=tmp_path, env=environment())
+    running = processes.Started(command(*options, f"hydra.run.dir={tmp_path}/killed"), cwd=tmp_path, env=environment())
     metrics = tmp_path / "killed" / "metrics.csv"
     while not (metrics.is_file() and len(metrics.read_text().splitlines()) >= 3):  # two epochs are complete
         assert running.poll() is None, "the run ended before it could be killed"

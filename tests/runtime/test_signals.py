@@ -8,6 +8,7 @@ import threading
 import time
 from unittest.mock import Mock
 
+import processes
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -185,26 +186,19 @@ class Running:
 
     def __init__(self, directory, *options):
         arguments = [argument for argument in LONG if not (options and argument == "trainer=cpu")]
-        self.process = subprocess.Popen(
-            command(*arguments, *options, f"hydra.run.dir={directory}"),
-            cwd=directory.parent,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        program = command(*arguments, *options, f"hydra.run.dir={directory}")
+        self.process = processes.Started(program, cwd=directory.parent, env=environment(), start_new_session=True)
         while not (directory / "checkpoints" / "last.ckpt").is_file():
-            assert self.process.poll() is None, self.process.stderr.read()
+            assert self.process.poll() is None, self.process.stderr
             time.sleep(0.05)
         self.pid, self.others = self.process.pid, children(self.process.pid)
 
     def ended(self):
         """Exit status and standard error; nothing may be left running."""
         try:
-            _, err = self.process.communicate(timeout=60)
+            status = self.process.wait(timeout=60)
             assert all(gone(pid) for pid in self.others), "a process of the run is left"
-            return self.process.returncode, err
+            return status, self.process.stderr
         finally:
             if self.process.poll() is None:
                 os.killpg(self.pid, signal.SIGKILL)
@@ -267,16 +261,15 @@ def test_slurms_announcement_puts_the_job_back_into_the_queue(tmp_path):
         "SLURM_NODELIST": "localhost",
     }
     options = command(*TINY, "recipe.epochs=6", "data.train_size=640", "resume=auto", f"hydra.run.dir={tmp_path}/run")
-    first = subprocess.Popen(options, cwd=tmp_path, env=slurm, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    first = processes.Started(options, cwd=tmp_path, env=slurm)
     while not (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file():
-        assert first.poll() is None, first.stderr.read()
+        assert first.poll() is None, first.stderr
         time.sleep(0.05)
     first.send_signal(signal.SIGUSR1)
-    _, err = first.communicate(timeout=60)
-    assert first.returncode == 128 + signal.SIGUSR1
-    assert "stopped by SIGUSR1" in err
+    assert first.wait(timeout=60) == 128 + signal.SIGUSR1
+    assert "stopped by SIGUSR1" in first.stderr
     assert (tmp_path / "asked").read_text().split() == ["requeue", "4711"]
-    again = subprocess.run(options, cwd=tmp_path, env=slurm, capture_output=True, text=True, check=True)
+    again = processes.run(options, cwd=tmp_path, env=slurm, check=True)
     assert "test error" in again.stdout
     epochs = [line.split(",")[0] for line in (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]]
     assert epochs == [str(epoch) for epoch in range(6)]
