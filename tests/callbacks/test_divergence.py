@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -135,10 +134,3 @@ def test_what_is_looked_at(metrics, weight, what):
     else:
         with pytest.raises(Diverged, match=f"{what} is no finite number in epoch 5"):
             DivergenceStop().on_train_epoch_end(trainer, module)
-
-
-def test_it_stands_before_the_checkpoints_and_behind_the_row():
-    import yaml
-
-    names = list(yaml.safe_load((Path(__file__).parents[2] / "conf/callbacks/default.yaml").read_text()))
-    assert names.index("epoch_log") < names.index("divergence") < names.index("best_checkpoint")

@@ -68,7 +68,7 @@ def trained(directory, logger, epochs=3, resume=None, **options):
 
 def test_in_the_configuration_rows_are_recorded_then_saved_then_sent():
     order = list(yaml.safe_load((CONF / "callbacks" / "default.yaml").read_text()))
-    assert order[-4:] == ["epoch_log", "best_checkpoint", "last_checkpoint", "epoch_send"]
+    assert order[-5:] == ["epoch_log", "divergence", "best_checkpoint", "last_checkpoint", "epoch_send"]
 
 
 def test_a_row_is_sent_when_the_checkpoint_that_holds_it_is_written(tmp_path):
