@@ -41,6 +41,13 @@ def test_submitit_on_this_machine_goes_on_where_jobs_have_begun(tmp_path):
 
 
 @pytest.mark.slow
+def test_jobs_by_submitit_have_directories_of_their_own_where_the_sweep_has_a_name(tmp_path):
+    options = [*SWEEP, "trainer.devices=1", "hydra/launcher=submitit_local", "hydra.sweep.dir=mine", "seed=0,1"]
+    processes.run(command(*options), cwd=tmp_path, env=environment(), check=True, timeout=300)
+    assert {path.parent.name for path in tmp_path.glob("mine/*/results.json")} == {"seed-0", "seed-1"}
+
+
+@pytest.mark.slow
 def test_a_job_that_fails_by_submitit_fails_the_command(tmp_path):
     options = [*SWEEP, "trainer.devices=1", "hydra/launcher=submitit_local", "recipe.lr=0.1,-1"]
     ended = processes.run(command(*options), cwd=tmp_path, env=environment(), timeout=300)

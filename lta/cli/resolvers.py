@@ -11,7 +11,9 @@ from typing import Any, cast
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob
-from omegaconf import OmegaConf, read_write
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf.errors import InterpolationResolutionError
 
 from lta.checks import RunError
 from lta.instantiate import escape
@@ -113,6 +115,17 @@ def _split_sweep(overrides: Sequence[str], params: Mapping[str, Any] | None) -> 
 def _sweep_directory(sweep: Mapping[str, Any]) -> str:
     computed = {key: value for key, value in sweep["constant"].items() if not is_free(key)}
     return f"multirun/{sweep_name(computed, sweep['swept'])}"
+
+
+class SweepNames(Callback):
+    """A callback of Hydra: finds out what a sweep varies before it composes its first job, which varies nothing itself.
+
+    `hydra.sweep.dir` asks for it where it is not given; a job gets what was found (`lta.of_sweep` is cached).
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        with suppress(InterpolationResolutionError):  # an error of the command line is said where the jobs are composed
+            OmegaConf.select(config, "hydra.sweep.subdir")
 
 
 def _job_directory(overrides: Sequence[str], sweep: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from lta.runtime.run_directory import describe_divergence
 from lta.sweep.jobs import Job
 from lta.sweep.records import settle
 from lta.sweep.table import collect, render_text
+from lta.training.checkpoint_io import add_digest
 from lta.training.classifier import Classifier
 
 LOST = "it has diverged: train/loss is no finite number since epoch 2"
@@ -109,7 +110,7 @@ def test_weights_that_are_no_numbers_are_not_loaded(runs, tmp_path):
     content = torch.load(runs / "whole" / "checkpoints" / "last.ckpt", weights_only=True)
     name = next(name for name, weights in content["state_dict"].items() if weights.is_floating_point())
     content["state_dict"][name].fill_(math.nan)
-    torch.save(content, tmp_path / "lost.ckpt")
+    torch.save(add_digest(content), tmp_path / "lost.ckpt")
     with pytest.raises(ValueError, match=r"holds weights that are no finite numbers \(.*\): its training has diverged"):
         load(tmp_path / "lost.ckpt")
 
