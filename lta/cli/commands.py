@@ -11,6 +11,7 @@ PARTS = {
     "seed",
     "test_checkpoint",
     "test_each_epoch",
+    "init_from",
     "resume",
     "trust",
     "model",

@@ -22,7 +22,7 @@ MOVED = {  # version 0.1
 """Functions and classes that a configuration may name, by the name they had when it was written."""
 
 
-ADDED = {"default_evaluators": {"roles": {"_target_": "lta.evaluators.roles.Roles"}}}
+ADDED = {"default_evaluators": {"roles": {"_target_": "lta.evaluators.roles.Roles"}}, "init_from": None}
 """Settings of a run that there were not always, with what runs did before."""
 
 FILES = {"verify": "changed"}

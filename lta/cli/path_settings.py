@@ -5,7 +5,7 @@
 
 import os
 
-RUNS = ("checkpoint", "compare", "resume", "hydra.run.dir", "hydra.sweep.dir", "evaluator.transfer.baseline")
+RUNS = ("checkpoint", "compare", "resume", "init_from", "hydra.run.dir", "hydra.sweep.dir", "evaluator.transfer.baseline")
 """Settings that name run directories and checkpoint files."""
 
 PATHS = (*RUNS, "data.root", "data.cache", "evaluator.robustness.source", "images", "mask", "out")

@@ -26,6 +26,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.data.fingerprint import check_unchanged
     from lta.evaluate import answers
     from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, load_weights, make_hparams
+    from lta.inference.initialise import init_weights
     from lta.loggers.session import open_session
     from lta.run import summary
     from lta.training.classifier import Classifier
@@ -71,6 +72,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         if said := check_unchanged(checkpoint.content["hyper_parameters"].get("pictures"), data):
             log.warning("%s: %s", checkpoint.path, said)
         resumed_from, checkpoint = checkpoint.path, None  # Lightning reads it again, and its content takes memory
+    taken = init_weights(classifier, cfg.init_from) if cfg.init_from and not resumed_from else None
     if trainer.is_global_zero:
         asked = HydraConfig.get()
         run_directory.begin(
@@ -81,6 +83,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
             trainer.precision,
             asked.runtime.choices,
             find_own_code(plain(cfg)),
+            taken._asdict() if taken else None,
         )
     with open_session(cfg.logger.values(), directory, plain(cfg)) as session:
         trainer.loggers = session.loggers

@@ -111,13 +111,15 @@ def begin(
     precision: str,
     choices: Mapping[str, Any],
     own_code: Sequence[Path] = (),
+    init_from: Mapping[str, Any] | None = None,
 ) -> None:
     """Records a start: `config.yaml` (once) and one entry in `run.json` with command, versions, commit, machine, precision.
 
     `overrides` are what was asked for on the command line; `choices`, what was chosen from each group of conf/, are recorded
     with the first start: a resumed run keeps its configuration, whatever its command would have chosen. `own_code`:
-    files and folders beside lta's that the version of the code is of. Raises ValueError where the directory already holds
-    a run and this is no resume: nothing is overwritten. To be called by the process that holds the directory's lock.
+    files and folders beside lta's that the version of the code is of. `init_from`: what weights it began with. Raises
+    ValueError where the directory already holds a run and this is no resume: nothing is overwritten. To be called by the
+    process that holds the directory's lock.
     """
     from importlib.metadata import version  # here, as it takes its time
 
@@ -134,6 +136,7 @@ def begin(
             "command": ["python", "-m", "lta.run", *sys.argv[1:]],
             "overrides": list(overrides),
             **({} if resumed else {"choices": _select_choices(choices)}),
+            **({"init_from": dict(init_from)} if init_from else {}),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "lta": lta.__version__,
             **source_state(own_code),

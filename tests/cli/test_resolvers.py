@@ -86,5 +86,6 @@ def test_processes_that_know_nothing_of_each_other_need_a_directory_named(monkey
         {"NODE_RANK": "0", "LOCAL_RANK": "1"},  # Lightning's
     ],
 )
-def test_one_process_has_the_clocks(monkeypatch, environment):
+def test_one_process_has_the_clocks(monkeypatch, tmp_path, environment):
+    monkeypatch.chdir(tmp_path)  # it is made at once
     assert of_run(monkeypatch, environment) == "runs/now"
