@@ -20,8 +20,9 @@ from lta.runtime.run_directory import CHECKPOINTS, find_difference, is_free
 
 log = logging.getLogger(__name__)
 
-RESUME_MAY_CHANGE = ("trainer=", "trainer.", *(f"{key}=" for key in sorted(PLACES)))
-"""What a resumed run may be told beside its directory: where it runs and where its data lie, not what it computes."""
+RESUME_MAY_CHANGE = ("trainer=", "trainer.", "recipe.epochs=", *(f"{key}=" for key in sorted(PLACES)))
+"""What a resumed run may be told beside its directory: where it runs, where its data lie, and how much longer, where its
+schedule allows that."""
 
 
 def settings_of(command: str, cfg: DictConfig) -> DictConfig:
@@ -76,7 +77,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
-            f"(allowed beside it: trainer=..., trainer.*=..., trust=... and {', '.join(sorted(PLACES))})"
+            f"(allowed beside it: trainer=..., trainer.*=..., trust=..., recipe.epochs=..., {', '.join(sorted(PLACES))})"
         )
     path = Path(cfg.resume) / "config.yaml"
     before = read_whole_config(path)
@@ -101,6 +102,9 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
         raise RunError(
             f"{key} is {there} in {cfg.resume}, {here} here: a run may go on elsewhere, but not as another experiment"
         )
+    had, asked_for = before["recipe"].get("epochs"), OmegaConf.select(saved, "recipe.epochs")
+    if had != asked_for and not (isinstance(asked_for, int) and asked_for > had):
+        raise RunError(f"recipe.epochs={asked_for}: the run in {cfg.resume} is of {had} epochs, and only more can be given")
     saved.resume = escape(cfg.resume)
     return saved
 

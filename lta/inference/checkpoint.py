@@ -167,17 +167,17 @@ def check_belongs(checkpoint: Checkpoint, config: dict[str, Any], class_names: S
         raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
     computed = ("model", "data", "preprocess", "augment", "recipe", "loss", "seed")
     written, asked = (
-        {part: _leave_out_places(part, nest.get(part)) for part in computed} for nest in (hparams["config"], config)
+        {part: _leave_out_changeable(part, nest.get(part)) for part in computed} for nest in (hparams["config"], config)
     )
     if found := find_difference(written, asked):
         raise ValueError(f"{path} belongs to another configuration: {found[0]} is not what the run's config.yaml says")
 
 
-def _leave_out_places(part: str, settings: Any) -> Any:
-    """Without what says where data lie, which a resumed run may be told anew."""
+def _leave_out_changeable(part: str, settings: Any) -> Any:
+    """Without what a resumed run may be told anew: where data lie, and how much longer it is trained."""
     if not isinstance(settings, dict):
         return settings
-    return {key: value for key, value in settings.items() if f"{part}.{key}" not in PLACES}
+    return {key: value for key, value in settings.items() if f"{part}.{key}" not in {*PLACES, "recipe.epochs"}}
 
 
 def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, Any]:

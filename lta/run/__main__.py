@@ -26,7 +26,8 @@ def run(composed: DictConfig) -> None:
         add_hint(lambda: run_directory.describe_way_on(directory, repeat_own_code())),
     ):
         cfg = resolve_settings(composed)
-        if cfg.resume and (finished := run_directory.read_finished_results(directory)):
+        finished = run_directory.read_finished_results(directory) if cfg.resume else None
+        if finished and not run_directory.is_prolonged(directory, cfg.recipe.get("epochs")):
             if why := run_directory.describe_divergence(finished):
                 raise ValueError(f"resume={cfg.resume}: {why}; there is nothing to go on with")
             from lta.run import summary

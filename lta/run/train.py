@@ -39,6 +39,10 @@ def train(cfg: DictConfig, directory: Path) -> None:
     defaults = build_each(cfg.default_evaluators)
     recipe, loss = build(cfg.recipe), build(cfg.loss)
     check_loss(loss, recipe)
+    longer = bool(cfg.resume) and run_directory.is_prolonged(directory, cfg.recipe.get("epochs"))
+    if longer and (why := recipe.why_not_longer()):
+        begin = f"init_from={cfg.resume} begins a new run with its weights"
+        raise ValueError(f"recipe.epochs={recipe.epochs} with resume={cfg.resume}: {why}; {begin}")
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)
     callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
@@ -85,6 +89,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
             find_own_code(plain(cfg)),
             taken._asdict() if taken else None,
         )
+        if longer:
+            run_directory.prolong(directory, recipe.epochs)
     with open_session(cfg.logger.values(), directory, plain(cfg)) as session:
         trainer.loggers = session.loggers
         try:

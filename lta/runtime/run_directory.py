@@ -242,6 +242,22 @@ def describe_way_on(directory: Path, own_code: str = "") -> str:
     return "nothing was begun"
 
 
+def is_prolonged(directory: Path, epochs: int | None) -> bool:
+    """Whether the run in `directory` was configured for another number of epochs (a recipe of one's own may have none)."""
+    config = parse_yaml((directory / "config.yaml").read_text(encoding="utf-8"))
+    return config["recipe"].get("epochs") != epochs
+
+
+def prolong(directory: Path, epochs: int) -> None:
+    """Makes it a run of so many epochs, which is not complete; to be called as `begin`."""
+    path = directory / "config.yaml"
+    config = parse_yaml(path.read_text(encoding="utf-8"))
+    config["recipe"]["epochs"] = epochs
+    if (found := read_results(directory)) is not None:
+        write_results(directory, found, complete=False)
+    write_text(path, yaml.safe_dump(config, sort_keys=False))
+
+
 def read_results(directory: Path) -> dict[str, Any] | None:
     """What a run's test found; None where it did not come to that, also where the file can't be read that a full disk or a
     power failure has left, which is said: the test is done again."""

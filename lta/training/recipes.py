@@ -46,6 +46,10 @@ class Recipe(ABC):
         """What takes part in the training beside the optimiser."""
         return []
 
+    def why_not_longer(self) -> str | None:
+        """As of a Schedule."""
+        return f"{type(self).__name__} does not say that more epochs leave those before as they are"
+
 
 class SGDRecipe(Recipe):
     """SGD with momentum. `recipe=fast` and `recipe=author` are this with other values: each difference between them is a
@@ -149,6 +153,11 @@ class SGDRecipe(Recipe):
 
     def callbacks(self) -> list[pl.Callback]:
         return [Lookahead()] if self.lookahead else []
+
+    def why_not_longer(self) -> str | None:
+        if self.lookahead:
+            return "recipe.lookahead looks back by the number of epochs"
+        return self.schedule.why_not_longer()
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         return self.schedule.factor(step, steps_per_epoch, self.epochs)

@@ -18,6 +18,11 @@ class Schedule(ABC):
         """Whether the optimiser starts 0-based `epoch` without what it remembers."""
         return False
 
+    def why_not_longer(self) -> str | None:
+        """Why a training that was begun for fewer epochs can't be gone on with for more, in words; None where its epochs
+        until then are those that the longer training would have had."""
+        return f"{type(self).__name__} makes the rate of each step from the number of epochs"
+
 
 class WarmupCosine(Schedule):
     """Linearly up over the first share `warmup` of all steps, then a half cosine down to zero."""
@@ -92,6 +97,9 @@ class Steps(Schedule):
     def forgets_momentum(self, epoch: int, epochs: int) -> bool:
         changed = any(epoch - 1 < self._start(e, epochs) <= epoch for e, _ in self._changes(epochs))
         return self.reset_momentum and changed
+
+    def why_not_longer(self) -> str | None:
+        return "schedule.of_epochs moves the changes in proportion to the number of epochs" if self.of_epochs else None
 
     def _changes(self, epochs: int) -> Sequence[Sequence[float]]:
         if self.changes is not None or self.every is None:
