@@ -125,8 +125,8 @@ def _check_node(node: Any, key: str, origin: str | Path) -> None:
     """Whether it names a class or function."""
     if not isinstance(_require_mapping(node, key, origin).get("_target_"), str):
         raise ValueError(f"{origin}: its {key} names no class or function (it has no _target_)")
-    if key != "model" and node.get("_partial_"):
-        raise ValueError(f"{origin}: its {key} has _partial_, as only models have")
+    if key not in ("model", "loss") and node.get("_partial_"):  # a loss may be a function
+        raise ValueError(f"{origin}: its {key} has _partial_, as only models and losses have")
 
 
 def _require_mapping(node: Any, key: str, origin: str | Path) -> dict[str, Any]:

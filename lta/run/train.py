@@ -102,7 +102,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
                     run_directory.write_results(directory, found, complete=True)
                 advice = summary.advise_after_divergence(directory, plain(cfg.recipe))
                 raise ValueError(f"{diverged}; {advice}") from diverged
-            if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]  Lightning then keeps no checkpoint
+            if trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue] Lightning then keeps no checkpoint
                 trainer.test(classifier, datamodule=data, verbose=False)
                 if trainer.is_global_zero:
                     print("trainer.fast_dev_run: a batch of each kind went through; there is nothing to keep")

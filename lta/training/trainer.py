@@ -121,7 +121,7 @@ def make_timer(limit: Any) -> Timer:
 
 def has_run_out_of_time(trainer: pl.Trainer) -> bool:
     """Whether `trainer.max_time` has ended the training before its last epoch."""
-    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # pyright: ignore[reportAttributeAccessIssue]
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # pyright: ignore[reportAttributeAccessIssue] set when it is made
     over = any((timer.time_remaining() or 0.0) <= 0 for timer in timers)
     return over and trainer.max_epochs is not None and trainer.current_epoch < trainer.max_epochs
 

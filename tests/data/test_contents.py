@@ -276,6 +276,6 @@ def test_the_range_of_16_bits_can_be_given(root, cache, caplog):
     dark = read_images(root, ["a.png"], SIZE, cache).images
     caplog.clear()
     given = read_images(root, ["a.png"], SIZE, cache, grey_range=(0.0, 4095.0)).images
-    assert not caplog.text
+    assert "16 bits" not in caplog.text
     assert dark.max() == 16
     assert (given.min(), given.max()) == (0, 255)

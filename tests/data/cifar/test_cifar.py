@@ -181,7 +181,7 @@ def test_the_yaml_gives_every_argument_of_the_class(name):
 def test_real_pictures_come_bit_for_bit():
     files = sorted(Path(REAL_ROOT, "cifar10", "test").glob("*/*[05]0.*"))[:300]
     names = [str(file.relative_to(REAL_ROOT)) for file in files]
-    images, _ = read_images(Path(REAL_ROOT), names, (32, 32), "off")
+    images, *_ = read_images(Path(REAL_ROOT), names, (32, 32), "off")
     assert len(files) == 200
     assert np.array_equal(images, np.stack([np.asarray(Image.open(file)) for file in files]))
 
