@@ -5,6 +5,7 @@ import random
 import resource
 import signal
 import subprocess
+import time
 from functools import cache
 
 import processes
