@@ -15,6 +15,7 @@ class ConsoleHandler(logging.Handler):
         from tqdm import tqdm
 
         tqdm.write(self.format(record), file=sys.stdout)
+        sys.stdout.flush()  # at once, also where the output is a pipe or a file
 
 
 class _UnreadOutput(io.FileIO):

@@ -1,11 +1,14 @@
 """What is printed stops no command: not a pipe that nobody reads, not a stream that takes ASCII only."""
 
+import logging
 import os
 import subprocess
 import sys
 
 import pytest
 from commands import TINY, command, environment
+
+from lta.runtime.console import ConsoleHandler, keep_writing
 
 SAYS = "import sys; from lta.runtime.console import keep_writing; keep_writing(); "
 
@@ -54,3 +57,13 @@ def test_a_run_whose_output_is_not_read_comes_to_its_end(tmp_path):
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert (tmp_path / "run" / "results.json").is_file()
+
+
+def test_a_line_is_there_at_once_where_the_output_is_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "out.txt"
+    with path.open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", sys.stderr)  # put back afterwards
+        keep_writing()
+        ConsoleHandler().emit(logging.makeLogRecord({"msg": "device: cpu"}))
+        assert path.read_text() == "device: cpu\n"
