@@ -76,12 +76,13 @@ class ProcessLauncher(Launcher):
             before=initial_job_idx,
             show=not searching,
         )
-        failed = [job for job in jobs if job.status == "failed"]
+        failed = [job for job in jobs if job.status in ("failed", "elsewhere")]
+        how = "failed" if all(job.status == "failed" for job in failed) else "failed or run elsewhere"
         returns = []
         for job, overrides in zip(jobs, job_overrides, strict=True):
             if job in failed:
                 ended = Failed(overrides=list(overrides), status=JobStatus.FAILED)
-                ended.return_value = ValueError(f"{len(failed)} of {len(jobs)} jobs failed; {job.name}: {job.why}")
+                ended.return_value = ValueError(f"{len(failed)} of {len(jobs)} jobs {how}; {job.name}: {job.why}")
             else:
                 ended = JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED)
                 ended.return_value = read_objective(job, self.objective)

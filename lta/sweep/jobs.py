@@ -34,7 +34,8 @@ TAIL = 65536
 
 @dataclass
 class Job:
-    """One run of a sweep; `status` is waiting, running, done, failed, stopped or skipped (it was done before)."""
+    """One run of a sweep; `status` is waiting, running, done, failed, stopped, skipped (it was done before) or elsewhere
+    (another process runs it: of an earlier sweep that was killed, or on another machine)."""
 
     name: str
     directory: Path

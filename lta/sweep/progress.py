@@ -33,7 +33,7 @@ class Progress:
             if self.bar is None and job.status != "running":
                 say(f"{self._describe_end(job)}{self._describe_outlook()}")
             elif self.bar is not None:
-                if job.status == "failed":
+                if job.status in ("failed", "elsewhere"):
                     say(self._describe_end(job))
                 self._refresh()
 
@@ -43,13 +43,15 @@ class Progress:
                 self.bar.close()
 
     def _count_ended(self) -> int:
-        return self.before + sum(job.status in ("done", "failed", "skipped") for job in self.jobs)
+        return self.before + sum(job.status in ("done", "failed", "skipped", "elsewhere") for job in self.jobs)
 
     def _describe_end(self, job: Job) -> str:
         if job.status == "stopped":
             return f"{job.name}: stopped ({format_duration(job.seconds)})"
         if job.status == "done":
             found = ", ".join(f"{key} {value:.3g}" for key, value in self.figures(job).items() if value is not None)
+        elif job.status == "elsewhere":
+            found = f"running elsewhere: {job.why}"
         else:
             found = f"{job.status} ({job.ended}): {job.why}"
         place = f"[{self._count_ended()}/{self.before + len(self.jobs)}]"

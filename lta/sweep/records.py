@@ -43,7 +43,8 @@ def find_metric(results: Mapping[str, Any] | None, key: str) -> float | None:
 
 
 def settle(jobs: Sequence[Job], code: str) -> None:
-    """Marks what need not run: skipped what is done already, refused what another run's directory stands in the way of.
+    """Marks what need not run: skipped what is done already, refused what another run's directory stands in the way of,
+    elsewhere what another process runs.
 
     `code` is one of CODES: what becomes of runs that other code has finished than the job's `version`. Raises ValueError
     where that is "same" and there are some, before anything is changed.
@@ -84,6 +85,8 @@ def settle(jobs: Sequence[Job], code: str) -> None:
                 job.status, job.ended, job.why = "failed", "before", why  # it would diverge again
             else:
                 job.status = "skipped"
+        elif job.status == "waiting" and run_directory.is_being_run(job.directory):
+            job.status, job.why = "elsewhere", "another process runs it; the same command, when that has ended, takes it up"
 
 
 def _move_aside(directory: Path) -> None:

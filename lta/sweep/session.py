@@ -56,7 +56,7 @@ def run_sweep(
     progress = Progress(jobs, len(places), before, read_metrics)
     try:
         for job in jobs:
-            if job.status == "failed":
+            if job.status in ("failed", "elsewhere"):
                 progress(job)
         run_jobs(
             jobs,

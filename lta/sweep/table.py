@@ -47,6 +47,8 @@ def _collect_run(directory: Path, job: Job | None) -> dict[str, Any]:
     failed = job is not None and job.status == "failed"  # the directory may hold a run, but another than was asked for
     results = None if failed or diverged else run_directory.read_results(directory)
     status = "diverged" if diverged else "failed" if failed else "unfinished" if results is None else "finished"
+    if job is not None and job.status == "elsewhere":
+        status = "running elsewhere"
     return {
         "directory": directory.name,
         "status": status,
