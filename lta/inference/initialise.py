@@ -25,15 +25,24 @@ class Taken(NamedTuple):
     left: list[str]
 
 
-def init_weights(classifier: Classifier, path: str | Path) -> Taken:
-    """Takes the network's weights and running statistics of a run (its last checkpoint) or of a checkpoint file; says so.
+def find_source(given: str) -> Path:
+    """The checkpoint file that `init_from` names: the last one of a run directory, or the file itself.
+
+    Raises ValueError where there is none; nothing is read.
+    """
+    path = Path(given)
+    if not given or not path.exists():
+        raise ValueError(f"init_from={given}: there is no such run directory or checkpoint file")
+    return find_checkpoint(path, "last") if path.is_dir() else path
+
+
+def init_weights(classifier: Classifier, path: Path) -> Taken:
+    """Takes the network's weights and running statistics from a checkpoint file; says so.
 
     Where the classes are others, those of `network.classifiers` are left as they began. What was measured on the training
     pictures (preprocessing) is this run's own. Raises ValueError where the network is another one: each tensor of one must
     be in the other, of the same shape.
     """
-    path = Path(path)
-    path = find_checkpoint(path, "last") if path.is_dir() else path
     content = read_checkpoint(path)
     network = cast(nn.Module, classifier.network)
     own, theirs = network.state_dict(), _select_network(content["state_dict"])

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from lta.data.image_cache import fit_to_size
+from lta.data.decoding import fit_to_size
 from lta.measures.pixel_maps import density
 from lta.measures.placement import find_placements
 from lta.protocols import TrainedClassifier, takes_queries

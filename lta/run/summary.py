@@ -1,6 +1,7 @@
 """The end of a run: its results as plain data, and as the text a person reads."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def advise_after_divergence(directory: Path, recipe: Mapping[str, Any]) -> str:
 def describe_time_limit(trainer: pl.Trainer, directory: Path) -> str:
     """Of a training that `trainer.max_time` has ended, how it goes on."""
     said = f"trainer.max_time has ended the training after {trainer.current_epoch} of {trainer.max_epochs} epochs"
-    return f"{said}: resume={os.path.relpath(directory)} trainer.max_time=null goes on"
+    return f"{said}: {shlex.quote(f'resume={os.path.relpath(directory)}')} trainer.max_time=null goes on"
 
 
 def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits) -> dict[str, Any]:

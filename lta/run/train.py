@@ -1,6 +1,7 @@
 """One run: train, test once, answer, send."""
 
 import logging
+import shlex
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -26,7 +27,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.data.fingerprint import check_unchanged
     from lta.evaluate import answers
     from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, load_weights, make_hparams
-    from lta.inference.initialise import init_weights
+    from lta.inference.initialise import find_source, init_weights
     from lta.loggers.session import open_session
     from lta.run import summary
     from lta.training.classifier import Classifier
@@ -39,9 +40,11 @@ def train(cfg: DictConfig, directory: Path) -> None:
     defaults = build_each(cfg.default_evaluators)
     recipe, loss = build(cfg.recipe), build(cfg.loss)
     check_loss(loss, recipe)
+    if cfg.init_from is not None and not cfg.resume:
+        find_source(cfg.init_from)
     longer = bool(cfg.resume) and run_directory.is_prolonged(directory, cfg.recipe.get("epochs"))
     if longer and (why := recipe.why_not_longer()):
-        begin = f"init_from={cfg.resume} begins a new run with its weights"
+        begin = f"{shlex.quote(f'init_from={cfg.resume}')} begins a new run with its weights"
         raise ValueError(f"recipe.epochs={recipe.epochs} with resume={cfg.resume}: {why}; {begin}")
     with torch.device("meta"):
         build(cfg.model)(num_classes=10)
@@ -76,7 +79,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
         if said := check_unchanged(checkpoint.content["hyper_parameters"].get("pictures"), data):
             log.warning("%s: %s", checkpoint.path, said)
         resumed_from, checkpoint = checkpoint.path, None  # Lightning reads it again, and its content takes memory
-    taken = init_weights(classifier, cfg.init_from) if cfg.init_from and not resumed_from else None
+    begins_with = cfg.init_from if not resumed_from else None  # a run stopped before its first checkpoint takes them again
+    taken = init_weights(classifier, find_source(begins_with)) if begins_with is not None else None
     if trainer.is_global_zero:
         asked = HydraConfig.get()
         run_directory.begin(

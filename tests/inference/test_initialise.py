@@ -1,6 +1,7 @@
 """Runs that begin with another one's weights."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -65,9 +66,21 @@ def test_another_network_is_refused_before_anything_is_written(before, tmp_path,
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 
-def test_a_place_without_weights_is_said(tmp_path, capsys):
-    ended = lta_run(capsys, [*TINY, f"init_from={tmp_path}/nowhere", f"hydra.run.dir={tmp_path}/run"])
-    assert_refused(ended, f"there is no checkpoint {tmp_path}/nowhere")
+def test_a_run_stopped_before_its_first_checkpoint_takes_the_weights_again(before, tmp_path):
+    run = tmp_path / "run"
+    train(*TINY, "recipe.epochs=2", f"init_from={before}", f"hydra.run.dir={run}")
+    (run / "results.json").unlink()
+    (run / "metrics.csv").unlink()
+    shutil.rmtree(run / "checkpoints")
+    assert f"init_from: {len(load(before).network.state_dict())} tensors" in train(f"resume={run}")
+
+
+@pytest.mark.parametrize("given", ["nowhere", ""])
+def test_a_place_without_weights_is_said_before_data_are_read(tmp_path, monkeypatch, capsys, given):
+    monkeypatch.chdir(tmp_path)
+    settings = ["data=image_folder", f"data.root={tmp_path}/no_data", f"init_from={given}", "hydra.run.dir=run"]
+    ended = lta_run(capsys, settings)
+    assert_refused(ended, f"init_from={given}: there is no such run directory or checkpoint file")
 
 
 class Named(nn.Module):

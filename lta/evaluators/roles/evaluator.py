@@ -34,6 +34,8 @@ CHUNK = 500
 class Roles(Evaluator):
     """Per level and role: share of attention, share of area, and density, the one divided by the other (1 = uniform).
 
+    The area is that of the picture's part that the map's cells cover, which levels of unpadded networks leave in part.
+
     A verdict for each level (`PREFERS`) and one on the paper's claim that the levels show background, side objects and
     main object apart (`APART`); `margin`, in units of density, is the least that counts. Data without side objects have no
     figures for them. See `measure_roles` for the controls.

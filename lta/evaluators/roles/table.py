@@ -34,7 +34,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     text = [
-        "density = share of attention / share of area, uniform attention = 1",
+        "density = share of attention / share of the area that the map's cells cover, uniform attention = 1",
         f"(95 % intervals over {found['sources']:,} sources of main objects, {found['images']:,} images)",
         f"{'':24}{'attention':>10}{'area':>9}{'density':>10}{'':15}" + "".join(f"{name:>15}" for name in CONTROLS.values()),
     ]
