@@ -60,7 +60,7 @@ def bare_steps(trainer: pl.Trainer, module: Classifier) -> Iterator[None]:
     loader = trainer.datamodule.train_dataloader()
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: module.recipe.learning_rate(step, len(loader)))
     while True:
-        for images, labels in loader:
+        for images, labels, _ in loader:
             images, labels = (part.to(module.device, non_blocking=True) for part in (images, labels))
             with trainer.precision_plugin.forward_context():
                 output = network(module.augment(module.preprocess(images)))

@@ -60,7 +60,7 @@ def main():
     theirs = {workers: torchvision_loader(split, options.batch, mean, std, workers) for workers in BARS}
 
     def lta():
-        for images, _ in ours:
+        for images, *_ in ours:
             augment(standardize(images))
 
     def torchvision(loader):

@@ -81,7 +81,8 @@ class EpochBatches(Sampler[np.ndarray]):
 
 
 class GatherDataset(Dataset):
-    """Indexing with an array of positions returns the batch: images uint8 (batch, 3, height, width), labels (batch,)."""
+    """Indexing with an array of positions returns the batch: images uint8 (batch, 3, height, width), labels (batch,), and
+    the positions."""
 
     def __init__(self, split: Split):
         self.split = split
@@ -89,9 +90,9 @@ class GatherDataset(Dataset):
     def __len__(self) -> int:
         return len(self.split.labels)
 
-    def __getitem__(self, index: np.ndarray) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         images = torch.from_numpy(self.split.images[index]).permute(0, 3, 1, 2)
-        return images, torch.from_numpy(self.split.labels[index])
+        return images, torch.from_numpy(self.split.labels[index]), torch.from_numpy(index)
 
 
 def batch_loader(split: Split, batches: EpochBatches, pin_memory: bool = False) -> DataLoader:

@@ -29,7 +29,8 @@ source takes the first 5,000, of official files in random order.)"""
 PART = 100
 """Of these at once: patches in double precision take 32 times the memory of the pictures."""
 
-Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
+Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"], Int[Tensor, " batch"]]
+"""Images, labels, and each image's place in its split."""
 
 
 class Classifier(pl.LightningModule):
@@ -91,6 +92,7 @@ class Classifier(pl.LightningModule):
         can't be done to pictures of their size.
         """
         with torch.random.fork_rng(devices=[]):
+            self._tell_pictures(torch.arange(2))
             self.augment(torch.zeros(2, 3, *images.shape[1:3]))
         cast("Preprocess", self.preprocess).fit(images)
         sample = np.linspace(0, len(images) - 1, min(MEASURED, len(images))).astype(int)
@@ -149,12 +151,17 @@ class Classifier(pl.LightningModule):
             optimizer.state.clear()
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
-        images, labels = batch
+        images, labels, numbers = batch
+        self._tell_pictures(numbers)
         output = self._network_in_training(self.augment(self.preprocess(images)))
         loss = self.loss(output, labels)
         self.train_loss.update(loss.detach(), len(labels))
         self.train_error.update(output.logits.detach(), labels)
         return loss
+
+    def _tell_pictures(self, numbers: Tensor) -> None:
+        if (set_pictures := getattr(self.augment, "set_pictures", None)) is not None:
+            set_pictures(numbers)
 
     def _network_in_training(self, images: Tensor) -> NetworkOutput:
         return self.network(images)
@@ -195,7 +202,7 @@ class Classifier(pl.LightningModule):
         self._publish(self.test_metrics)
 
     def _evaluate(self, batch: Batch, metrics: MetricCollection | None) -> NetworkOutput:
-        images, labels = batch
+        images, labels, _ = batch
         output = self(images)
         if metrics is None:
             return output

@@ -1,7 +1,7 @@
 """Augmentation of a whole batch at once, on the batch's device, from torch's global generator of that device."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from lta import checks
@@ -26,11 +26,16 @@ class FlipCropCutout(nn.Module):
             raise ValueError(f"augment.alternate=true mirrors in half of the epochs: augment.flip={flip:g} must be 0.5")
         self.flip, self.shift, self.cutout, self.alternate = flip, shift, cutout, alternate
         self.epoch, self.seed = 0, 0
+        self._numbers: Tensor | None = None
 
     def set_epoch(self, epoch: int, seed: int) -> None:
-        """Which pictures `alternate` begins with depends on their pixels and the seed; each epoch it mirrors the others
-        (arXiv 2404.00498, section 3.6). The same pictures are known again by their exact values."""
+        """Which pictures `alternate` begins with depends on their number and the seed; each epoch it mirrors the others
+        (arXiv 2404.00498, section 3.6)."""
         self.epoch, self.seed = epoch, seed
+
+    def set_pictures(self, numbers: Int[Tensor, " batch"]) -> None:
+        """Which training pictures come next, by their place in the data set: `alternate` knows them again by it."""
+        self._numbers = numbers
 
     def forward(self, images: Images) -> Images:
         batch, _, height, width = images.shape
@@ -60,8 +65,10 @@ class FlipCropCutout(nn.Module):
         return images
 
     def _choose_mirrored(self, images: Images) -> Tensor:
-        bits = images.float().permute(0, 2, 3, 1).reshape(len(images), -1).view(torch.int32).sum(1, keepdim=True)
-        mixed = (bits ^ (bits >> 15)) * 2654435761 + 40503 * self.seed
+        numbers, self._numbers = self._numbers, None
+        assert numbers is not None, "alternate needs set_pictures before each batch"
+        mixed = (numbers.to(images.device)[:, None] + 1) * 2654435761 + 40503 * self.seed
+        mixed = (mixed ^ (mixed >> 15)) * 2246822519
         mixed = (mixed ^ (mixed >> 13)) * 2246822519
         return (mixed >> 16) % 2 == self.epoch % 2
 

@@ -67,7 +67,7 @@ class TinyClassifier(pl.LightningModule):
         # Not at the epoch's start: a data loader's iterator draws a random number too, later than that in all epochs
         # but the first of a run and the first after a resume.
         torch.manual_seed(1000 * self.current_epoch + batch_index)
-        images, labels = batch
+        images, labels = batch[:2]
         return nn.functional.cross_entropy(self(images).logits, labels)
 
     def validation_step(self, batch, batch_index):

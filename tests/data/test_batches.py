@@ -98,24 +98,26 @@ def split():
 
 def test_loader_gives_uint8_channels_last_images_with_their_labels(split):
     batches = list(batch_loader(split, EpochBatches(13, 5, False)))
-    images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    images, labels, numbers = (torch.cat(parts) for parts in zip(*batches, strict=True))
     assert [len(batch[1]) for batch in batches] == [5, 5, 3]
     assert images.dtype == torch.uint8
     assert labels.dtype == torch.int64
     assert batches[0][0].is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(images, torch.from_numpy(split.images).permute(0, 3, 1, 2))
     assert labels.tolist() == split.labels.tolist()
+    assert numbers.tolist() == list(range(13))
 
 
 def test_loader_keeps_images_and_labels_together_when_shuffled(split):
-    for images, labels in batch_loader(split, EpochBatches(13, 4, True, seed=7)):
+    for images, labels, numbers in batch_loader(split, EpochBatches(13, 4, True, seed=7)):
+        assert torch.equal(labels, numbers), "which are the labels of this split"
         assert np.array_equal(images.permute(0, 2, 3, 1).numpy(), split.images[labels.numpy()])
 
 
 def test_loader_reads_read_only_memory_mapped_images(split, tmp_path):
     np.save(tmp_path / "images.npy", split.images)
     mapped = split._replace(images=np.load(tmp_path / "images.npy", mmap_mode="r"))
-    images, _ = next(iter(batch_loader(mapped, EpochBatches(13, 13, False))))
+    images, *_ = next(iter(batch_loader(mapped, EpochBatches(13, 13, False))))
     images += 1  # the batch is the caller's own
     assert np.array_equal(np.load(tmp_path / "images.npy"), split.images)
 

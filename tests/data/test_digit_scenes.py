@@ -124,7 +124,7 @@ def test_data_module_splits_and_sizes():
     assert [len(split.labels) for split in (data.train, data.val, data.test)] == [50, 20, 30]
     assert data.num_classes == 10
     assert data.image_size == (32, 32)
-    images, labels = next(iter(data.train_dataloader()))
+    images, labels, _ = next(iter(data.train_dataloader()))
     assert images.shape == (10, 3, 32, 32)
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert labels.shape == (10,)

@@ -103,7 +103,7 @@ def test_without_val_training_images_are_looked_at(one_folder):
 
 
 def test_batches_come_out_of_the_loaders(one_folder):
-    images, labels = next(iter(module(one_folder, batch_size=5).train_dataloader()))
+    images, labels, _ = next(iter(module(one_folder, batch_size=5).train_dataloader()))
     assert images.shape == (5, 3, 8, 8)
     assert labels.tolist() == [int(number >= 40) for number in images[:, 0, 0, 0].tolist()]
 

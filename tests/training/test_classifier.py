@@ -225,7 +225,7 @@ def test_only_training_sees_augmented_pictures(monkeypatch):
     classifier = made_classifier()
     monkeypatch.setattr(classifier, "_select_metrics", lambda: [classifier.val_metrics])
     images = torch.randint(1, 256, (4, 3, 5, 5), dtype=torch.uint8)
-    batch = (images, torch.tensor([0, 1, 0, 1]))
+    batch = (images, torch.tensor([0, 1, 0, 1]), torch.arange(4))
     for mode in (classifier.train, classifier.eval):
         mode()
         for output in (classifier.validation_step(batch, 0), classifier.test_step(batch, 0), classifier(images)):

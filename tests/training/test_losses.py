@@ -103,7 +103,7 @@ def test_a_loss_of_ones_own_is_what_is_trained():
     network = Fixed()
     classifier = Classifier(network, nn.Identity(), nn.Identity(), SGDRecipe(1), focal, ("a", "b"))
     images, labels = torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.tensor([0, 1])
-    classifier.training_step((images, labels), 0).backward()
+    classifier.training_step((images, labels, torch.arange(2)), 0).backward()
     given = network.logits.grad.clone()
     network.logits.grad = None
     focal(network(images), labels).backward()
