@@ -28,8 +28,8 @@ def apply_effects(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_f
 
     Raises UnusablePicture where it can't be read or has not the size of a mask, ValueError where nothing can be written.
     """
-    picture = read_image(path)
-    mask, said = source(picture)
+    picture = read_image(path, grey_range=source.grey_range)
+    mask, said = source.attend(picture)
     yield f"{path}: " + "; ".join([f"{picture.rgb.shape[2]} x {picture.rgb.shape[1]}", *said, *picture.notes])
     several = len(wanted) > 1
     seen = picture.on_white

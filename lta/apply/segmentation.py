@@ -53,4 +53,4 @@ def from_segmentation(name: str, segmenter: str, device: torch.device, attention
         said = f"{share} of it is {name}" if likely.max() > 0.5 else f"no {name} was found in it: nothing counts as attended"
         return Attended(finish_mask(likely, picture, attention, EDGES), (said,))
 
-    return compute_attention
+    return Source(compute_attention)

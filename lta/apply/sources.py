@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lta import checks
+from lta.data.decoding import Range, find_grey_range
 from lta.effects.attention_mask import fit_mask_to_image, stretch_values
 from lta.inference.windows import check_scales, run_at_scales
 from lta.measures.pixel_maps import COMBINATIONS, combine
@@ -24,7 +25,11 @@ class Attended(NamedTuple):
     said: tuple[str, ...]
 
 
-Source = Callable[[Picture], Attended]
+class Source(NamedTuple):
+    """`attend` says where a picture is attended; `grey_range`, in which range 16-bit grey is to be read for that."""
+
+    attend: Callable[[Picture], Attended]
+    grey_range: Range | None = None
 
 
 def from_network(checkpoint: str, which: str, device: torch.device, attention: Mapping[str, Any]) -> Source:
@@ -48,7 +53,7 @@ def from_network(checkpoint: str, which: str, device: torch.device, attention: M
         named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
         return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
 
-    return compute_attention
+    return Source(compute_attention, find_grey_range(classifier.hparams))
 
 
 def make_mask(maps: Mapping[str, Float[Tensor, "rows columns"]], picture: Picture, attention: Mapping[str, Any]) -> Attended:
@@ -80,7 +85,7 @@ def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
             raise UnusablePicture(f"{picture.path} has {theirs} pixels, mask={path} {ours}")
         return Attended(finish_mask(mask, picture, attention, 0), said)
 
-    return compute_attention
+    return Source(compute_attention)
 
 
 def choose_levels(asked: Any, there: Sequence[str], whose: str) -> list[str]:

@@ -1,17 +1,20 @@
 """One picture file into 8-bit RGB, upright, at the size that a network takes."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from lta.pictures.formats import register_formats
 from lta.pictures.mend import mend_file
 
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "GIF", "WEBP", "TIFF")  # nothing else is tried: faster, and less to attack
 ORIENTATION = 0x0112  # the EXIF tag
+"""Those of Pillow's own; `list_formats` has all."""
 FULL = (0.0, 65535.0)  # of 16-bit grey
 
 
@@ -34,11 +37,15 @@ def open_rgb(
         data = stream.read()
     if not data:
         raise ValueError("empty file")
-    Image.init()
-    image = Image.open(BytesIO(mend_file(data)[0]), formats=FORMATS)
+    image = Image.open(BytesIO(mend_file(data)[0]), formats=list_formats())
     if at_least and image.format == "JPEG":
         image.draft("RGB", (2 * max(at_least), 2 * max(at_least)))
     return to_upright_rgb(image, grey_range, seen)
+
+
+def list_formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are read."""
+    return (*FORMATS, "HEIF") if register_formats() else FORMATS
 
 
 def to_upright_rgb(image: Image.Image, grey_range: Range | None = None, seen: list[Range] | None = None) -> Image.Image:
@@ -98,6 +105,11 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def find_grey_range(hparams: Mapping[str, Any]) -> Range | None:
+    """In which range a network was shown 16-bit grey in training; `hparams` as a `TrainedClassifier` has them."""
+    return parse_range(hparams.get("config", {}).get("data", {}).get("grey_range"))
 
 
 def parse_range(given: Sequence[float] | None) -> Range | None:

@@ -14,13 +14,14 @@ from jaxtyping import Int64
 
 from lta.data.errors import DataError
 from lta.data.levels import suggest_level
-from lta.pictures.find import UNREAD, is_hidden, is_jpeg_without_ending
+from lta.pictures.find import explain_unread, is_hidden, is_jpeg_without_ending, list_heif_endings
 
 log = logging.getLogger(__name__)
 
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".ppm", ".pgm", ".pbm", ".gif", ".webp", ".tif", ".tiff"}
 )
+"""Those that are always read; `list_endings` has all."""
 
 PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
@@ -71,7 +72,7 @@ def list_images(root: Path, part: str = "", nested: bool = True) -> Listing:
             empty.append(class_name)
     _tell_left_out(folder, left_out)
     if empty:
-        allowed = " ".join(sorted(EXTENSIONS))
+        allowed = " ".join(sorted(list_endings()))
         unread = _describe_unread(left_out)
         more = f" ({unread})" if unread else ""
         raise DataError(
@@ -152,11 +153,16 @@ def _is_loop(entry: os.DirEntry[str], folder: Path) -> bool:
 def _is_picture(path: Path) -> bool:
     """By its ending; without one by its first bytes. A link to nothing is one that can't be read; a pipe is none."""
     ending = path.suffix.lower()
-    if ending and ending not in EXTENSIONS:
+    if ending and ending not in list_endings():
         return False
     if not path.exists():
         return bool(ending)
     return path.is_file() and (bool(ending) or is_jpeg_without_ending(path))
+
+
+def list_endings() -> frozenset[str]:
+    """Endings, in small letters, of the files that data sets read."""
+    return EXTENSIONS.union(list_heif_endings())
 
 
 def _has_pictures(folder: Path) -> bool:
@@ -170,7 +176,7 @@ def _list_loose(folder: Path) -> list[str]:
 def _tell_left_out(folder: Path, names: Sequence[str]) -> None:
     if unread := _describe_unread(names):
         log.warning("%s: %s; left out", folder, unread)
-    odd = [name for name in names if os.path.splitext(name)[1].lower() not in UNREAD]
+    odd = [name for name in names if explain_unread(os.path.splitext(name)[1].lower()) is None]
     if odd:
         kinds = Counter(os.path.splitext(name)[1].lower() or "no ending" for name in odd)
         listed = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(5))
@@ -181,10 +187,10 @@ def _describe_unread(names: Iterable[str]) -> str:
     """Pictures of formats that are not read here, and what to do with them; "" where there are none."""
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        if (ending := os.path.splitext(name)[1].lower()) in UNREAD:
+        if explain_unread(ending := os.path.splitext(name)[1].lower()):
             found[ending].append(name)
     return "; ".join(
-        f"{_count_files(files, 'is', 'are')} of a format that is not read ({ending}): {UNREAD[ending]}"
+        f"{_count_files(files, 'is', 'are')} of a format that is not read ({ending}): {explain_unread(ending)}"
         for ending, files in sorted(found.items())
     )
 

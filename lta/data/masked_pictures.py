@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from lta.data.decoding import FORMATS, ORIENTATION
+from lta.data.decoding import ORIENTATION, list_formats
 from lta.data.errors import DataError
-from lta.data.listing import EXTENSIONS
+from lta.data.listing import list_endings
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def open_mask(file: Path, threshold: float | None) -> Image.Image:
     Without a `threshold` a mask must hold zeros and one other value, which is the object; with one, brighter pixels (in
     the file's own values, the brightest channel's) are the object. Raises DataError for other values, or no object.
     """
-    with Image.open(file, formats=FORMATS) as opened:
+    with Image.open(file, formats=list_formats()) as opened:
         upright = ImageOps.exif_transpose(opened)
     if upright.mode in ("P", "PA", "RGBA", "LA", "CMYK", "YCbCr"):
         upright = upright.convert("RGB")
@@ -142,7 +142,7 @@ def open_mask(file: Path, threshold: float | None) -> Image.Image:
 
 def read_upright_size(file: Path) -> tuple[int, int]:
     """(width, height) of a picture as its EXIF orientation has it."""
-    with Image.open(file, formats=FORMATS) as image:
+    with Image.open(file, formats=list_formats()) as image:
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         width, height = image.size
         return (height, width) if turned else (width, height)
@@ -196,4 +196,4 @@ def _list_by_stem(root: Path, class_name: str) -> list[tuple[str, str, str]]:
 
 def _list_image_files(folder: Path) -> list[str]:
     names = (path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    return sorted(name for name in names if os.path.splitext(name)[1].lower() in EXTENSIONS)
+    return sorted(name for name in names if os.path.splitext(name)[1].lower() in list_endings())

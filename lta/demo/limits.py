@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from lta import checks
+from lta.data.decoding import Range
 from lta.pictures.read import Picture, UnusablePicture, read_image
 
 PREVIEW = 800_000
@@ -47,11 +48,11 @@ def read_upload(file: str | Path, most: Limits) -> tuple[str, bytes]:
         raise UnusablePicture(f"{name} could not be read; give it again ({error.strerror})") from error
 
 
-def decode_image(name: str, content: bytes, most: Limits) -> Picture:
+def decode_image(name: str, content: bytes, most: Limits, grey_range: Range | None = None) -> Picture:
     """Raises UnusablePicture, before anything is decoded where it has more pixels than `most` allows."""
     stream = BytesIO(content)
     stream.name = name  # what is said of it names it
-    return read_image(stream, most.pixels)
+    return read_image(stream, most.pixels, grey_range)
 
 
 def make_preview(picture: Picture, pixels: int = PREVIEW) -> Picture:

@@ -53,8 +53,12 @@ class Workshop(NamedTuple):
 
     def analyse_image(self, name: str, content: bytes) -> Given:
         """Raises UnusablePicture where it is no picture, or too large a one."""
-        picture = decode_image(name, content, self.most)
-        seen = tuple(run_at_scales(network.classifier, picture.on_white, self.scales) for network in self.networks)
+        ranges = dict.fromkeys(network.grey_range for network in self.networks)
+        decoded = {grey_range: decode_image(name, content, self.most, grey_range) for grey_range in ranges}
+        seen = tuple(
+            run_at_scales(network.classifier, decoded[network.grey_range].on_white, self.scales) for network in self.networks
+        )
+        picture = decoded[self.networks[0].grey_range]
         height, width = picture.rgb.shape[1:]
         return Given(name, content, make_preview(picture), (width, height), seen)
 
@@ -62,9 +66,10 @@ class Workshop(NamedTuple):
         """What each network sees in `given` with the query of `other`."""
         if not any(network.acting for network in self.networks):
             return ()
-        picture = decode_image(given.name, given.content, self.most)
         return tuple(
-            run_at_scales(network.classifier, picture.on_white, self.scales, seen.queries) if network.acting else None
+            run_at_scales(network.classifier, self._decode(given, network).on_white, self.scales, seen.queries)
+            if network.acting
+            else None
             for network, seen in zip(self.networks, other.seen, strict=True)
         )
 
@@ -83,9 +88,12 @@ class Workshop(NamedTuple):
             visit.masks[number] = kept
         return self._apply_effect(given.preview, kept[1], asked), kept[1].said
 
+    def _decode(self, given: Given, network: Network) -> Picture:
+        return decode_image(given.name, given.content, self.most, network.grey_range)
+
     def save(self, given: Given, seen: Seen, number: int, asked: Asked) -> Path:
         """The effect on all of the picture's pixels, in a file named as lta.apply names it, in a folder of its own."""
-        picture = decode_image(given.name, given.content, self.most)
+        picture = self._decode(given, self.networks[number])
         pixels = self._apply_effect(picture, self._make_mask(number, seen, picture, asked), asked)
         suffix = choose_suffix(self.effects[asked.effect])
         (file,) = name_out(self.folder / token_hex(16), [Path(given.name)], asked.effect, suffix)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from lta.data.decoding import Range, find_grey_range
 from lta.inference.checkpoint import load
 from lta.protocols import TrainedClassifier, takes_queries
 
@@ -17,13 +18,15 @@ NAMED = 12
 
 
 class Network(NamedTuple):
-    """`levels` with a map; of these, `acting` are those whose map takes notice of the query; `about` one sentence."""
+    """`levels` with a map; of these, `acting` are those whose map takes notice of the query; `about` one sentence;
+    `grey_range` is what 16-bit grey is read in."""
 
     name: str
     classifier: TrainedClassifier
     levels: tuple[str, ...]
     acting: tuple[str, ...]
     about: str
+    grey_range: Range | None = None
 
     @property
     def query_note(self) -> str:
@@ -65,7 +68,8 @@ def _load_network(checkpoint: str, name: str, which: str, device: torch.device) 
     if not network.levels:
         raise ValueError(f"checkpoint={checkpoint} is of a network without attention maps")
     acting = network.acting_levels if takes_queries(network) else ()
-    return Network(name, classifier, network.levels, acting, _describe_network(checkpoint, which, classifier))
+    about = _describe_network(checkpoint, which, classifier)
+    return Network(name, classifier, network.levels, acting, about, find_grey_range(classifier.hparams))
 
 
 def _describe_network(checkpoint: str, which: str, classifier: TrainedClassifier) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
+from lta.data.decoding import find_grey_range
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
 from lta.pictures.read import read_image
@@ -42,7 +43,8 @@ def resolve_query(
     if str(query) in map(str, classifier.class_names):  # a class named 3 comes from a command line as a number
         queries, said = _average_class_query(classifier, str(query))
     elif Path(str(query)).is_file():
-        queries, said = run_at_scales(classifier, read_image(Path(str(query))).on_white).queries, f"query of {query}"
+        picture = read_image(Path(str(query)), grey_range=find_grey_range(classifier.hparams))
+        queries, said = run_at_scales(classifier, picture.on_white).queries, f"query of {query}"
     else:
         names, more = classifier.class_names[:20], len(classifier.class_names) - 20
         classes = ", ".join(map(str, names)) + f" and {more} more" * (more > 0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from lta.pictures.formats import CONVERT, HELP, register_formats
 from lta.pictures.read import NOT_READ
 from lta.pictures.write import OPTIONS
 
@@ -25,13 +26,12 @@ SYSTEM = frozenset(
 )
 """Folders, in small letters, that no user has made; those that begin with a dot are left out anyway."""
 
-CONVERT = "convert them to JPEG or PNG"
-HEIC = f"{CONVERT} (ImageMagick: mogrify -format jpg *.heic; Python: the package pillow-heif)"
+HEIF_ENDINGS = (".heic", ".heif")
 UNREAD = {
-    **dict.fromkeys((".heic", ".heif"), HEIC),
+    **dict.fromkeys(HEIF_ENDINGS, HELP),
     **dict.fromkeys((".avif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".svg"), CONVERT),
 }
-"""Endings of pictures that data sets don't read, and what to do with them."""
+"""Endings of pictures that data sets don't read (HEIC: without the extra), and what to do with them."""
 
 
 def is_hidden(name: str) -> bool:
@@ -49,8 +49,19 @@ def is_jpeg_without_ending(path: Path) -> bool:
         return False
 
 
+def list_heif_endings() -> tuple[str, ...]:
+    """Those of HEIC, where it can be read."""
+    return HEIF_ENDINGS if register_formats() else ()
+
+
+def explain_unread(ending: str) -> str | None:
+    """What to do with pictures of this ending (small letters), which data sets don't read here; None for others."""
+    return None if ending in list_heif_endings() else UNREAD.get(ending)
+
+
 def list_extensions() -> frozenset[str]:
     """Endings of the files that are taken for pictures in a folder: those of the formats that Pillow opens here."""
+    register_formats()
     known = Image.registered_extensions().items()
     return frozenset(ending for ending, name in known if name in Image.OPEN.keys() - NOT_READ or name == "MPO")
 

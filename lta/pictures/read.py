@@ -15,6 +15,7 @@ from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from lta.pictures.formats import HELP, is_heif, register_formats
 from lta.pictures.mend import JPEG, PNG, mend_file
 
 NOT_READ = frozenset({"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5"})
@@ -56,13 +57,17 @@ class Picture(NamedTuple):
         return seen
 
 
-def read_image(source: Path | str | bytes | bytearray | memoryview | IOBase, largest: int = 200_000_000) -> Picture:
+def read_image(
+    source: Path | str | bytes | bytearray | memoryview | IOBase,
+    largest: int = 200_000_000,
+    grey_range: tuple[float, float] | None = None,
+) -> Picture:
     """A picture, from a file's path, its bytes, or a stream open for reading.
 
     It stands upright (EXIF). Transparency is kept apart; the colours below it are as stored. Grey becomes three equal
-    channels: of 16 bits exactly (65535 is 255), of 32-bit whole and floating-point numbers by the picture's own lowest and
-    highest value, NaN as black. CMYK, LAB and the like become RGB, without their colour profile. Of colours with 16 bits a
-    channel Pillow reads the upper 8. What of this was done stands in `notes`.
+    channels: of 16 bits exactly (65535 is 255) or from `grey_range` (lowest, highest), of 32-bit whole and floating-point
+    numbers by the picture's own lowest and highest value, NaN as black. CMYK, LAB and the like become RGB, without their
+    colour profile. Of colours with 16 bits a channel Pillow reads the upper 8. What of this was done stands in `notes`.
 
     Raises UnusablePicture for what is missing, broken, animated, no picture, or has more than `largest` pixels (found
     before they are decoded).
@@ -76,8 +81,8 @@ def read_image(source: Path | str | bytes | bytearray | memoryview | IOBase, lar
             if stream.read(len(PNG)).startswith((PNG, JPEG)):  # others are not read as a whole
                 stream.seek(0)
                 content, mended = mend_file(stream.read())
-                return Picture(path, *_decode_image(_open_image(BytesIO(content), largest), mended))
-            return Picture(path, *_decode_image(_open_image(stream, largest)))
+                return Picture(path, *_decode_image(_open_image(BytesIO(content), largest), mended, grey_range))
+            return Picture(path, *_decode_image(_open_image(stream, largest), (), grey_range))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
@@ -98,7 +103,7 @@ def _open_stream(source: Any) -> Any:
 
 def _open_image(stream: IOBase, largest: int) -> Image.Image:
     """Pillow's own `Image.open` warns or raises by a limit that is global to the process; this one asks for `largest`."""
-    Image.init()
+    register_formats()
     stream.seek(0)
     start = stream.read(16)
     if not start:
@@ -115,6 +120,8 @@ def _open_image(stream: IOBase, largest: int) -> Image.Image:
             image = factory(cast("IO[bytes]", stream), "")
             break
     else:
+        if is_heif(start):
+            raise UnusablePicture(f"is of the format HEIC, which is not read here: {HELP}")
         raise UnidentifiedImageError
     if image.width * image.height > largest:
         raise UnusablePicture(f"has {image.width} x {image.height} pixels; at most {largest:,} are read")
@@ -124,7 +131,7 @@ def _open_image(stream: IOBase, largest: int) -> Image.Image:
 
 
 def _decode_image(
-    image: Image.Image, mended: Sequence[str] = ()
+    image: Image.Image, mended: Sequence[str] = (), grey_range: tuple[float, float] | None = None
 ) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
     notes = list(mended)
     form, mode = str(image.format), image.mode
@@ -137,7 +144,7 @@ def _decode_image(
         image.load()
         image = _turn_upright(image, notes)
         if grey_16 or mode in ("I", "F"):
-            rgb, alpha = _convert_grey(image, grey_16, notes)
+            rgb, alpha = _convert_grey(image, grey_16, notes, grey_range)
         else:
             rgb, alpha = _convert_colours(image)
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
@@ -193,10 +200,14 @@ def _convert_colours(image: Image.Image) -> tuple[UInt8[Tensor, "3 height width"
 
 
 def _convert_grey(
-    image: Image.Image, is_16_bit: bool, notes: list[str]
+    image: Image.Image, is_16_bit: bool, notes: list[str], grey_range: tuple[float, float] | None
 ) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "height width"] | None]:
     values = np.asarray(image)
-    if is_16_bit:
+    if is_16_bit and grey_range:
+        low, high = grey_range
+        grey = np.rint((values.astype(np.float32).clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
+        notes.append(f"grey from {low:g} to {high:g}, shown as 0 to 255")
+    elif is_16_bit:
         grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounded, without the halves that 257 never makes
     else:
         grey, low, high = _stretch_grey(values.astype(np.float64))

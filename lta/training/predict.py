@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from lta import checks
-from lta.data.decoding import Range, describe_error, fit_to_size, open_rgb, parse_range, to_upright_rgb
+from lta.data.decoding import Range, describe_error, find_grey_range, fit_to_size, open_rgb, to_upright_rgb
 from lta.pictures.find import find_images
 from lta.pictures.read import Picture, read_image
 from lta.protocols import TrainedClassifier
@@ -44,7 +44,7 @@ class Prediction(NamedTuple):
 def predict(classifier: TrainedClassifier, images: Any, size: tuple[int, int], batch_size: int = 64) -> Prediction:
     """See `lta.training.classifier.Classifier.predict`; `size` is the (height, width) that the network takes."""
     checks.require_whole_number("batch_size", batch_size, least=1)
-    grey_range = parse_range(classifier.hparams.get("config", {}).get("data", {}).get("grey_range"))
+    grey_range = find_grey_range(classifier.hparams)
     pictures = [
         pixels for number, given in enumerate(_as_list(images)) for pixels in _pixels(given, size, number, grey_range)
     ]
@@ -110,7 +110,7 @@ def _read_file(path: Path, size: tuple[int, int], grey_range: Range | None) -> U
     try:
         return _tensor(fit_to_size(open_rgb(path, size, grey_range), size))
     except UnidentifiedImageError:
-        return _pixels(read_image(path), size, 0)[0]
+        return _pixels(read_image(path, grey_range=grey_range), size, 0)[0]
     except Exception as error:  # Pillow's readers raise anything from SyntaxError to struct.error
         raise ValueError(f"{path} can't be read: {describe_error(error)}") from error
 

@@ -30,7 +30,7 @@ def flower(tmp_path):
 
 
 def source(name="person", segmenter=LRASPP, **asked):
-    return from_segmentation(name, segmenter, torch.device("cpu"), ASKED | asked)
+    return from_segmentation(name, segmenter, torch.device("cpu"), ASKED | asked).attend
 
 
 def test_the_mask_is_how_likely_torchvision_finds_each_pixel_of_the_class(home, flower):

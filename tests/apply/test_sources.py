@@ -41,7 +41,7 @@ def flower(tmp_path_factory):
 
 
 def attended(run, flower, **asked):
-    return from_network(str(run), "last", torch.device("cpu"), AS_USUAL | asked)(flower)
+    return from_network(str(run), "last", torch.device("cpu"), AS_USUAL | asked).attend(flower)
 
 
 def by_hand(run, flower, levels, how):
@@ -79,10 +79,10 @@ def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flow
     Image.fromarray(hard).save(tmp_path / "mask.png")
     exact = torch.from_numpy(hard) / 255
     for asked, edges, feather in (({"edges": None}, 0, 0), ({"edges": 0.1}, 0.1, 0), ({"feather": 0.03}, 0, 0.03)):
-        found = from_mask(str(tmp_path / "mask.png"), AS_USUAL | asked)(flower).mask
+        found = from_mask(str(tmp_path / "mask.png"), AS_USUAL | asked).attend(flower).mask
         torch.testing.assert_close(found, fit_mask_to_image(exact, flower.rgb, edges, feather))
     with pytest.raises(UnusablePicture, match=r"has 10 x 9 pixels, mask=.* 320 x 214"):
-        from_mask(str(tmp_path / "mask.png"), AS_USUAL)(flower._replace(rgb=flower.rgb[:, :9, :10]))
+        from_mask(str(tmp_path / "mask.png"), AS_USUAL).attend(flower._replace(rgb=flower.rgb[:, :9, :10]))
 
 
 def test_what_lies_hidden_below_transparency_is_not_seen(run, flower):
@@ -103,7 +103,7 @@ def test_a_mask_is_attended_where_it_is_light_and_not_transparent(flower, tmp_pa
     rgba[50:60, :, 3] = 51
     rgba[:, :20, :3] = 0
     Image.fromarray(rgba).save(tmp_path / "shape.png")
-    mask, said = from_mask(str(tmp_path / "shape.png"), AS_USUAL)(flower)
+    mask, said = from_mask(str(tmp_path / "shape.png"), AS_USUAL).attend(flower)
     assert mask[:50].max() == 0
     assert mask[:, :20].max() == 0
     assert mask[50:60, 20:].unique().tolist() == pytest.approx([0.2])
@@ -111,7 +111,7 @@ def test_a_mask_is_attended_where_it_is_light_and_not_transparent(flower, tmp_pa
     assert said == ()
     rgba[..., :3] = 0
     Image.fromarray(rgba).save(tmp_path / "black.png")
-    mask, (said,) = from_mask(str(tmp_path / "black.png"), AS_USUAL)(flower)
+    mask, (said,) = from_mask(str(tmp_path / "black.png"), AS_USUAL).attend(flower)
     assert mask.max() == 0
     assert said == f"mask={tmp_path}/black.png is black or transparent everywhere: nothing counts as attended"
 

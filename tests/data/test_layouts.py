@@ -168,11 +168,16 @@ READ = [
     (pipe_beside, "cat dog", 8, ""),
     (unix_socket, "cat dog", 8, "ignoring 1 files"),
     (loose_pictures, "cat dog", 8, "3 pictures (0.png, ...) lie in no class folder, and left out"),
-    (heic_beside, "cat dog", 8, "1 picture (cat/IMG_1.HEIC) is of a format that is not read (.heic): convert"),
+    (heic_beside, "cat dog", 8, "1 picture (cat/IMG_1.HEIC) is of a format that is not read (.heic): install"),
     (other_files, "cat dog", 8, "(.db 1, .txt 1)"),
     (case_only, "Cat cat dog", 12, "'Cat' and 'cat' differ in letter case only: one class in two folders?"),
     (unicode_only, "cafe\u0301 caf\u00e9 dog", 12, "differ in the Unicode form of their letters (composed or not) only"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def without_heif_package(monkeypatch):
+    monkeypatch.setattr("lta.pictures.find.register_formats", lambda: False)
 
 
 def read(root: Path, **settings) -> ImageFolder:
@@ -276,7 +281,7 @@ REFUSED = [
     ),
     (link_to_nothing, "newt is a link to ROOT/nowhere, which is not there; repair or remove it"),
     (picture_link_to_nothing, r"'cat/9.png' \(No such file or directory\)"),
-    (only_heic, r"of newt \(1 picture \(newt/1.heic\) is of a format that is not read \(.heic\): convert .*pillow-heif"),
+    (only_heic, r"of newt \(1 picture \(newt/1.heic\) is of a format that is not read \(.heic\): install .*pi-heif"),
     (no_test_folder, "no folder test: .*data.no_test=cut cuts test from train .*, data.no_test=val takes val as test"),
     (unicode_between_parts, "differ in the Unicode form of their letters .* only"),
     (shared_with_test, "1 of 9 pictures of test are in train too, byte for byte; .* or give data.on_shared=allow"),
