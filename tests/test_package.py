@@ -180,7 +180,7 @@ def test_help_and_cfg_answer_without_torch(tmp_path):
     )
     out, _ = python("-c", blocked + begin.format("--help", ""), cwd=tmp_path)
     for group in (
-        "model: air, air_att1, air_att2, air_att3, air_gap, rn164, rn_att1, rn_att2, vgg, vgg_att1",
+        "model: air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap, rn164",
         "compat: additive, dp, frozen, pc, scaled_dp, uniform",
         "data: cifar10",
         "head: concat, indep",

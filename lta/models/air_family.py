@@ -1,8 +1,8 @@
 """Networks on the compact trunk of lta.models.air_trunk: the source's own, its control, and attention on any of its levels.
 
-Every builder takes `num_classes`, the fields of `AirStyle` (`width`, `whiten`, `bn_gain`, `bn_momentum`, `bn_eps`), `taps`
-(see `AirTrunk`), `init` (see `initialise`; `conv` "dirac" is the source's) and `output_scale`, which multiplies logits (1/9
-there).
+Every builder takes `num_classes`, the fields of `AirStyle` (`width`, `widths`, `depth`, `residual`, `activation`, `whiten`,
+`bn_gain`, `bn_momentum`, `bn_eps`), `taps` (see `AirTrunk`), `init` (see `initialise`; `conv` "dirac" is the source's) and
+`output_scale`, which multiplies logits (1/9 there).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,9 +1,12 @@
 """The compact trunk of "94 % on CIFAR-10 in 3.29 seconds on a single GPU" (Jordan 2024, arXiv 2404.00498), airbench94.
 
 A whitened 2x2 convolution and three groups of two 3x3 convolutions without bias, each followed by a batch norm without a
-trained gain and a GELU: 1.97 M parameters at width 1, 0.24 GFLOP forward for a 32x32 picture.
+trained gain and a GELU: 1.97 M parameters at width 1, 0.24 GFLOP forward for a 32x32 picture. The same paper's larger ones,
+airbench95 and airbench96 (section 4), have wider groups, and the latter a third convolution a group, with a residual
+connection: `widths`, `depth` and `residual` of `AirStyle`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -11,22 +14,31 @@ from torch import Tensor, nn
 from lta import checks
 from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
+from lta.models.residual import Residual
 from lta.models.trunk import StagedTrunk
 from lta.models.whitening import WhitenedConv
 from lta.models.widths import scale_channels
 
-WIDTHS = {"A": 64, "B": 256, "C": 256}
-"""Channels of the three groups."""
+LEVELS = ("A", "B", "C")
+ACTIVATIONS = {"gelu": nn.GELU, "silu": nn.SiLU}
 TAPS = ("late", "early")
 
 
 class AirStyle(NamedTuple):
-    """What all parts share. `width` scales the groups' channels. Each of the others is a trick of the source that can be
-    turned off: `whiten` (else the first convolution is trained), `bn_gain` (the source has none), `bn_momentum` in torch's
-    sense, the share of the new statistics (the source's 0.6 is 1 - 0.4).
+    """What all parts share. `widths`: the channels of the three groups, which `width` scales. `depth`: the convolutions of a
+    group; with `residual` those behind the pool are a block that its input is added to, before the block's last activation.
+    airbench95 has widths of 128, 384 and 384, airbench96 of 128, 512 and 512, with depth 3 and `residual`.
+
+    Each of the others is a trick of the source that can be turned off: `whiten` (else the first convolution is trained),
+    `bn_gain` (the source has none), `bn_momentum` in torch's sense, the share of the new statistics (the source's 0.6 is
+    1 - 0.4).
     """
 
     width: float = 1.0
+    widths: Sequence[int] = (64, 256, 256)
+    depth: int = 2
+    residual: bool = False
+    activation: str = "gelu"
     whiten: bool = True
     bn_gain: bool = False
     bn_momentum: float = 0.4
@@ -35,20 +47,37 @@ class AirStyle(NamedTuple):
     def check(self) -> "AirStyle":
         """Raises ValueError for a value that can't be."""
         checks.require_number("model.width", self.width, 0, 64, without_low=True)
+        if not isinstance(self.widths, Sequence) or isinstance(self.widths, str) or len(self.widths) != len(LEVELS):
+            raise ValueError(f"model.widths={self.widths} must be three numbers of channels, for example [64, 256, 256]")
+        for level, base in zip(LEVELS, self.widths, strict=True):
+            checks.require_whole_number(f"model.widths: of group {level}", base, least=1)
+        checks.require_whole_number("model.depth", self.depth, least=2)
+        checks.require_flag("model.residual", self.residual)
+        checks.require_choice("model.activation", self.activation, ACTIVATIONS)
         checks.require_flag("model.whiten", self.whiten)
         checks.require_flag("model.bn_gain", self.bn_gain)
         checks.require_number("model.bn_momentum", self.bn_momentum, 0, 1, without_low=True)
         checks.require_number("model.bn_eps", self.bn_eps, 0, 1, without_low=True)
         return self
 
-    def channels(self, base: int) -> int:
-        """`base` channels at this width; raises ValueError where nothing would be left."""
-        return scale_channels(base, self.width)
+    def channels(self) -> dict[str, int]:
+        """Those of the groups, by level; raises ValueError where nothing would be left."""
+        return {level: scale_channels(base, self.width) for level, base in zip(LEVELS, self.widths, strict=True)}
 
-    def norm(self, channels: int) -> list[nn.Module]:
+    def activate(self) -> nn.Module:
+        return ACTIVATIONS[self.activation]()
+
+    def norm(self, channels: int) -> nn.BatchNorm2d:
         norm = nn.BatchNorm2d(channels, eps=self.bn_eps, momentum=self.bn_momentum)
         norm.weight.requires_grad_(self.bn_gain)
-        return [norm, nn.GELU()]
+        return norm
+
+    def later(self, channels: int) -> list[nn.Module]:
+        """A group's convolutions behind the pool."""
+        layers: list[nn.Module] = []
+        for _ in range(self.depth - 1):
+            layers += [_conv(channels, channels), self.norm(channels), self.activate()]
+        return [Residual(*layers[:-1]), layers[-1]] if self.residual else layers
 
 
 SMALLEST = 9
@@ -67,17 +96,17 @@ class AirTrunk(StagedTrunk):
         super().__init__()
         checks.require_choice("model.taps", taps, TAPS)
         first = WhitenedConv() if style.whiten else BareConv2d(3, 24, 2)
-        self.channels = {level: style.channels(base) for level, base in WIDTHS.items()}
-        layers: list[nn.Module] = [first, nn.GELU()]
+        self.channels = style.channels()
+        layers: list[nn.Module] = [first, style.activate()]
         inputs = 24
         for level, outputs in self.channels.items():
             layers.append(_conv(inputs, outputs))
             if taps == "late":
                 layers.append(nn.MaxPool2d(2))
-            layers += style.norm(outputs)
+            layers += [style.norm(outputs), style.activate()]
             if taps == "early" and level != "C":
                 self.stages[level], layers = nn.Sequential(*layers), [nn.MaxPool2d(2)]
-            layers += [_conv(outputs, outputs), *style.norm(outputs)]
+            layers += style.later(outputs)
             if taps == "late" or level == "C":
                 self.stages[level], layers = nn.Sequential(*layers), []
             inputs = outputs

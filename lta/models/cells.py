@@ -11,7 +11,7 @@ from lta.protocols import Cells
 PIXELS = Cells(1.0, 0.0)
 """Those of the picture itself."""
 
-POINTWISE = (_BatchNorm, _DropoutNd, nn.ReLU, nn.GELU, nn.Identity)
+POINTWISE = (_BatchNorm, _DropoutNd, nn.ReLU, nn.GELU, nn.SiLU, nn.Identity)
 
 
 def place_cells(layer: nn.Module, cells: Cells) -> Cells:
@@ -21,12 +21,12 @@ def place_cells(layer: nn.Module, cells: Cells) -> Cells:
     before the first cell as are padded. A layer that is made otherwise says it by a method `place_cells(cells)` of its own;
     raises ValueError for others.
     """
+    if (own := getattr(layer, "place_cells", None)) is not None:
+        return own(cells)
     if isinstance(layer, nn.Sequential):
         for part in layer:
             cells = place_cells(part, cells)
         return cells
-    if (own := getattr(layer, "place_cells", None)) is not None:
-        return own(cells)
     if isinstance(layer, POINTWISE):
         return cells
     if isinstance(layer, nn.Conv2d) and not isinstance(layer.padding, str):

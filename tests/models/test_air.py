@@ -15,7 +15,7 @@ from lta.training.losses import CrossEntropy
 from lta.training.recipes import SGDRecipe
 from lta.transforms.normalize import Standardize
 
-MODELS = ("air", "air_gap", "air_att1", "air_att2", "air_att3")
+MODELS = ("air", "air_gap", "air_att1", "air_att2", "air_att3", "air_wide_att3")
 ATTENTION = MODELS[2:]
 
 
@@ -64,6 +64,57 @@ def test_trained_parameters(model, trained):
     gains = [m.weight for m in built.modules() if isinstance(m, nn.BatchNorm2d)]
     assert not any(gain.requires_grad for gain in gains)
     assert sum(g.numel() for g in gains) == 1152
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu"])
+def test_the_wider_network_is_written_out(activation):
+    """arXiv 2404.00498, section 4: three convolutions a group, the later two a residual block. With torch's functions."""
+    built = network("model=air_wide", "model.width=0.0625", f"model.activation={activation}").train()
+    torch.manual_seed(1)
+    for p in built.parameters():
+        if p.requires_grad:
+            p.data += 0.1 * torch.randn_like(p)
+    f = nn.functional
+    activate = getattr(f, activation)
+    convs = iter([m for m in built.modules() if isinstance(m, nn.Conv2d)])
+    norms = iter([m for m in built.modules() if isinstance(m, nn.BatchNorm2d)])
+
+    def convolve(x):
+        return f.conv2d(x, next(convs).weight, padding=1)
+
+    def norm(x):
+        return f.batch_norm(x, None, None, None, next(norms).bias, training=True, eps=1e-12)
+
+    images = torch.randn(8, 3, 32, 32)
+    first = built.trunk.stages["A"][0]
+    x = activate(f.conv2d(images, first.weight, first.bias))
+    for _ in range(3):
+        x = activate(norm(f.max_pool2d(convolve(x), 2)))
+        x = activate(x + norm(convolve(activate(norm(convolve(x))))))
+    assert next(convs, None) is None
+    expected = f.max_pool2d(x, 3).flatten(1) @ built.classifier[-1].weight.T
+    torch.testing.assert_close(built(images).logits, built.classifier[-1].scale * expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "channels"),
+    [
+        ((), [(24, 128), (128, 128), (128, 128), (128, 512), *5 * [(512, 512)]]),
+        (("model.depth=2",), [(24, 128), (128, 128), (128, 512), *3 * [(512, 512)]]),
+        (
+            ("model.widths=[8,16,32]", "model.width=0.5"),
+            [(24, 4), (4, 4), (4, 4), (4, 8), (8, 8), (8, 8), (8, 16), *2 * [(16, 16)]],
+        ),
+    ],
+)
+@pytest.mark.parametrize("model", ["air_wide", "air_wide_gap", "air_wide_att3"])
+@pytest.mark.parametrize("taps", ["late", "early"])
+def test_widths_and_depth_are_those_of_the_groups(model, taps, overrides, channels):
+    with torch.device("meta"):
+        built = network(f"model={model}", f"model.taps={taps}", *overrides)
+    assert [(c.in_channels, c.out_channels) for c in built.trunk.modules() if isinstance(c, nn.Conv2d)] == channels
+    places = {(): (128, 512, 512), ("model.depth=2",): (128, 512, 512)}
+    assert tuple(built.trunk.channels.values()) == places.get(overrides, (4, 8, 16))
 
 
 def test_whitening_is_measured_on_pictures_of_every_class_in_little_memory():
@@ -217,6 +268,12 @@ def test_pruned_gives_the_same_logits():
         ("model.width=0.001", "model.width=0.001 leaves 0.064 of 64 channels; it must be at least 1/64"),
         ("model.output_scale=0", "model.output_scale=0 must be a number in (0, 100)"),
         ("model.whiten=1", "model.whiten=1 must be true or false"),
+        ("model.widths=[64,256]", "model.widths=[64, 256] must be three numbers of channels, for example [64, 256, 256]"),
+        ("model.widths=64", "model.widths=64 must be three numbers of channels, for example [64, 256, 256]"),
+        ("model.widths=[64,0,256]", "model.widths: of group B=0 must be a whole number, at least 1"),
+        ("model.depth=1", "model.depth=1 must be a whole number, at least 2"),
+        ("model.residual=1", "model.residual=1 must be true or false"),
+        ("model.activation=relu", "model.activation=relu is unknown; choose one of gelu, silu"),
     ],
 )
 def test_impossible_values_are_named(override, said):

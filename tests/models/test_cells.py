@@ -6,6 +6,7 @@ from networks import network, tiny
 from torch import nn
 
 from lta.models.cells import PIXELS, place_cells
+from lta.models.residual import Residual
 from lta.protocols import Cells, Trunk, list_missing
 
 TRUNKS = {
@@ -17,6 +18,8 @@ TRUNKS = {
     ("air_att3",): {"A": (2, 1), "B": (4, 2), "C": (8, 4)},
     ("air_att3", "model.taps=early"): {"A": (1, 0.5), "B": (2, 1), "C": (4, 2)},
     ("air_att3", "model.whiten=false"): {"A": (2, 1), "B": (4, 2), "C": (8, 4)},
+    ("air_wide_att3",): {"A": (2, 1), "B": (4, 2), "C": (8, 4)},
+    ("air_wide_att3", "model.taps=early", "model.activation=silu"): {"A": (1, 0.5), "B": (2, 1), "C": (4, 2)},
 }
 """By level: stride and offset."""
 
@@ -82,6 +85,12 @@ def test_a_layer_says_it_itself_or_is_refused():
 
     assert place_cells(nn.Sequential(Halved(), nn.ReLU(), nn.Conv2d(3, 3, 5)), PIXELS) == (2, 4)
     assert place_cells(nn.AvgPool2d(2), Cells(4, 1)) == (8, 3)
+    assert place_cells(nn.Sequential(nn.MaxPool2d(2), Residual(nn.Conv2d(3, 3, 3, padding=1), nn.SiLU())), PIXELS) == (
+        2,
+        0.5,
+    )
+    with pytest.raises(ValueError, match="a residual block leaves its cells where they are, and this one moves"):
+        place_cells(Residual(nn.Conv2d(3, 3, 3)), PIXELS)
     with pytest.raises(ValueError, match="where the cells of AdaptiveAvgPool2d lie is not known"):
         place_cells(nn.AdaptiveAvgPool2d(4), PIXELS)
     with pytest.raises(ValueError, match="not the same along rows and columns"):
