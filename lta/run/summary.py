@@ -1,5 +1,6 @@
 """The end of a run: its results as plain data, and as the text a person reads."""
 
+import logging
 import os
 import shlex
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from lta.evaluators.evaluator import Evaluator
 from lta.protocols import Splits, takes_queries
 from lta.runtime.console import format_duration
 from lta.training.classifier import Classifier
+from lta.training.flops import count_step_flops, describe_flops
+
+log = logging.getLogger(__name__)
 
 
 def collect(trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoint: str, epoch: int) -> dict[str, Any]:
@@ -64,6 +68,7 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
         "threads": torch.get_num_threads(),
         "precision": trainer.precision,
         "seconds": history[-1].get("time/seconds") if history else None,
+        **_count_flops(trainer, classifier, data),
         "history": history,
         "parameters": sum(p.numel() for p in network.parameters()),
         "levels": list(network.levels),
@@ -77,6 +82,17 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
     }
 
 
+def _count_flops(trainer: pl.Trainer, classifier: Classifier, data: Splits) -> dict[str, Any]:
+    """Of all steps since the training's first, also of those before it was gone on with; all have one shape."""
+    steps = trainer.fit_loop.epoch_loop.batch_progress.total.completed
+    try:
+        each = count_step_flops(classifier, data.batch_size, *data.train.images.shape[1:3])
+    except Exception as error:  # a network of somebody's own may do what can't be counted: no reason to lose its results
+        log.warning("the training's floating-point operations are not counted: %s", str(error).partition("\n")[0])
+        return {"steps": steps, "training_flops": None}
+    return {"steps": steps, "training_flops": steps * each}
+
+
 def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[str, Evaluator]) -> str:
     """`evaluators`: those that were asked by default."""
     test = results["test"]
@@ -87,6 +103,9 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
         f"checkpoint, of epoch {results['tested_epochs']} of {results['epochs']}"
         + (f" in {format_duration(results['seconds'])})" if results["seconds"] else ")")
     )
+    if results.get("training_flops"):  # runs of before don't know it
+        passes = f"{results['steps']:,} steps, forward and backward"
+        lines.append(f"computed        {describe_flops(results['training_flops'])} in {passes}")
     if results["coding"] and results["coding"] != "official":
         lines.append(f"data            {results['coding']}")
     if results["test_each_epoch"]:

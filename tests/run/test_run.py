@@ -13,6 +13,7 @@ from commands import TINY, command, environment, lta_run, read_wandb, train
 from PIL import Image
 
 import lta
+from lta.training.flops import count_step_flops
 
 
 def start(*arguments, cwd, **options):
@@ -54,6 +55,8 @@ def test_the_directory_holds_all_that_a_run_leaves(finished):
     assert chosen.items() <= begin["choices"].items()
     results = json.loads((directory / "results.json").read_text())
     assert 0 <= results["test"]["error"] <= 100
+    assert results["steps"] == 6
+    assert results["training_flops"] == 6 * count_step_flops(lta.load(directory), 32, 32, 32) > 1e9
     assert set(results["roles"]["levels"]) == {"A", "B", "C"}
     answer = json.loads((directory / "evaluations" / "roles.json").read_text())
     assert answer["figures"] == results["roles"], "roles is an evaluator like any other, asked by default"
@@ -73,6 +76,7 @@ def test_the_directory_holds_all_that_a_run_leaves(finished):
 def test_the_summary_says_what_matters(finished):
     directory, out = finished
     assert "test error" in out
+    assert "FLOP in 6 steps, forward and backward" in out
     assert "inert at A, B, C" in out
     assert "main object" in out
     assert "shuffled maps" in out

@@ -1,0 +1,45 @@
+"""How much a training computes, by count: a measure that doesn't depend on the machine."""
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from lta.training.classifier import Classifier
+
+
+def count_step_flops(classifier: Classifier, batch_size: int, height: int, width: int) -> int:
+    """Floating-point operations of a step's forward and backward pass with `batch_size` pictures: those of convolutions and
+    matrix products, a multiplication and an addition being two (torch.utils.flop_counter). Augmentation and optimiser are
+    not in it.
+
+    Nothing is computed: the pass is made with tensors that have a shape and no values. The network stays as it is, and so
+    do random numbers.
+    """
+    from torch._subclasses.fake_tensor import FakeTensorMode  # these two cost a second
+    from torch.utils.flop_counter import FlopCounterMode
+
+    network = classifier.network
+    assert isinstance(network, nn.Module)
+    modes = [(module, module.training) for module in network.modules()]
+    first = next(network.parameters())
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), FakeTensorMode() as fake:
+        named: list[tuple[str, torch.Tensor]] = [*network.named_parameters(), *network.named_buffers()]
+        state: dict[str, torch.Tensor] = {name: fake.from_tensor(value) for name, value in named}
+        images = torch.empty(batch_size, 3, height, width, device=first.device, dtype=first.dtype)
+        labels = torch.zeros(batch_size, device=first.device, dtype=torch.int64)
+        with FlopCounterMode(display=False) as counter:
+            try:
+                output = functional_call(network.train(), state, (images,))
+                classifier.loss(output, labels).backward()
+            finally:
+                for module, mode in modes:
+                    module.training = mode
+    return counter.get_total_flops()
+
+
+def describe_flops(flops: float) -> str:
+    """In the largest unit that leaves a number of at least 1: "330 TFLOP"."""
+    for unit, size in (("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9)):
+        if flops >= size:
+            return f"{flops / size:.3g} {unit}"
+    return f"{flops / 1e6:.3g} MFLOP"
