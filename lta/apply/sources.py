@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lta import checks
-from lta.data.decoding import Range, find_grey_range
 from lta.effects.attention_mask import fit_mask_to_image, stretch_values
 from lta.inference.windows import check_scales, run_at_scales
 from lta.measures.pixel_maps import COMBINATIONS, combine
+from lta.pictures.grey_range import Range, find_grey_range
 from lta.pictures.read import Picture, UnusablePicture, read_image
 
 EDGES = 0.05

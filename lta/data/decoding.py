@@ -1,25 +1,21 @@
 """One picture file into 8-bit RGB, upright, at the size that a network takes."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lta.pictures.formats import register_formats
+from lta.pictures.grey_range import Range
 from lta.pictures.mend import mend_file
 
 FORMATS = ("JPEG", "PNG", "BMP", "PPM", "GIF", "WEBP", "TIFF")  # nothing else is tried: faster, and less to attack
 ORIENTATION = 0x0112  # the EXIF tag
 """Those of Pillow's own; `list_formats` has all."""
 FULL = (0.0, 65535.0)  # of 16-bit grey
-
-
-Range = tuple[float, float]
-"""The lowest and the highest value of 16-bit grey."""
 
 
 def open_rgb(
@@ -105,17 +101,3 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def find_grey_range(hparams: Mapping[str, Any]) -> Range | None:
-    """In which range a network was shown 16-bit grey in training; `hparams` as a `TrainedClassifier` has them."""
-    return parse_range(hparams.get("config", {}).get("data", {}).get("grey_range"))
-
-
-def parse_range(given: Sequence[float] | None) -> Range | None:
-    if given is None:
-        return None
-    numbers = [] if isinstance(given, (str, int, float)) else [*given]
-    if len(numbers) != 2 or not all(isinstance(one, (int, float)) for one in numbers) or not numbers[0] < numbers[1]:
-        raise ValueError(f"data.grey_range={given} must be [lowest, highest] of the pictures' own values, or null")
-    return float(numbers[0]), float(numbers[1])

@@ -19,8 +19,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from lta.data.contents import Contents, digest_array, digest_files, make_digest, read_stamp
-from lta.data.decoding import FULL, Range, cut_out, describe_error, fit_to_size, open_rgb
+from lta.data.decoding import FULL, cut_out, describe_error, fit_to_size, open_rgb
 from lta.data.errors import DataError
+from lta.pictures.grey_range import Range
 from lta.runtime.cache import Cache, cache_folder, remove_leftovers
 from lta.runtime.files import replace_file
 

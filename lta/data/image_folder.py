@@ -12,12 +12,12 @@ from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.contents import VERIFY, digest_files
 from lta.data.cut import HOW, Cut
-from lta.data.decoding import parse_range
 from lta.data.errors import DataError
 from lta.data.fingerprint import make_ids
 from lta.data.image_cache import read_images
 from lta.data.listing import Listing, check_same_classes, list_images, list_subfolders
 from lta.data.shared import ON_SHARED, check_shared
+from lta.pictures.grey_range import parse_range
 from lta.runtime.cache import Cache, cache_folder
 
 log = logging.getLogger(__name__)

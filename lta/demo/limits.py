@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from lta import checks
-from lta.data.decoding import Range
+from lta.pictures.grey_range import Range
 from lta.pictures.read import Picture, UnusablePicture, read_image
 
 PREVIEW = 800_000

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from lta.data.decoding import Range, find_grey_range
 from lta.inference.checkpoint import load
+from lta.pictures.grey_range import Range, find_grey_range
 from lta.protocols import TrainedClassifier, takes_queries
 
 NAMED = 12

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
-from lta.data.decoding import find_grey_range
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
+from lta.pictures.grey_range import find_grey_range
 from lta.pictures.read import read_image
 from lta.protocols import TrainedClassifier, takes_queries
 

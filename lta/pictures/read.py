@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from lta.pictures.formats import HELP, is_heif, register_formats
+from lta.pictures.grey_range import Range
 from lta.pictures.mend import JPEG, PNG, mend_file
 
 NOT_READ = frozenset({"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5"})
@@ -60,7 +61,7 @@ class Picture(NamedTuple):
 def read_image(
     source: Path | str | bytes | bytearray | memoryview | IOBase,
     largest: int = 200_000_000,
-    grey_range: tuple[float, float] | None = None,
+    grey_range: Range | None = None,
 ) -> Picture:
     """A picture, from a file's path, its bytes, or a stream open for reading.
 
@@ -131,7 +132,7 @@ def _open_image(stream: IOBase, largest: int) -> Image.Image:
 
 
 def _decode_image(
-    image: Image.Image, mended: Sequence[str] = (), grey_range: tuple[float, float] | None = None
+    image: Image.Image, mended: Sequence[str] = (), grey_range: Range | None = None
 ) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
     notes = list(mended)
     form, mode = str(image.format), image.mode
@@ -200,7 +201,7 @@ def _convert_colours(image: Image.Image) -> tuple[UInt8[Tensor, "3 height width"
 
 
 def _convert_grey(
-    image: Image.Image, is_16_bit: bool, notes: list[str], grey_range: tuple[float, float] | None
+    image: Image.Image, is_16_bit: bool, notes: list[str], grey_range: Range | None
 ) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "height width"] | None]:
     values = np.asarray(image)
     if is_16_bit and grey_range:

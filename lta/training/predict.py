@@ -12,8 +12,9 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from lta import checks
-from lta.data.decoding import Range, describe_error, find_grey_range, fit_to_size, open_rgb, to_upright_rgb
+from lta.data.decoding import describe_error, fit_to_size, open_rgb, to_upright_rgb
 from lta.pictures.find import find_images
+from lta.pictures.grey_range import Range, find_grey_range
 from lta.pictures.read import Picture, read_image
 from lta.protocols import TrainedClassifier
 
