@@ -12,7 +12,7 @@ import torch
 from lta import checks
 from lta.loggers.wandb_logger import CALL, RunLogger, hide_home
 from lta.loggers.wandb_parts import parts
-from lta.loggers.wandb_run import MODES, start_run
+from lta.loggers.wandb_run import MODES, check_project, start_run
 from lta.loggers.wandb_service import abandon, call_within, reason
 from lta.runtime.run_directory import find_checkpoint
 
@@ -61,6 +61,7 @@ def log_report(
     import wandb
 
     checks.require_choice("mode", mode, MODES)
+    check_project("project", project)
     paths = [Path(file).resolve() for file in files]
     if missing := [path for path in paths if not path.is_file()]:
         raise ValueError(f"there is no file {missing[0]} to log as a part of the report")

@@ -24,6 +24,12 @@ log = logging.getLogger(__name__)
 
 MODES = ("auto", "online", "offline")
 
+ID_FILE = "wandb_id"
+"""In a run directory: the id of its W&B run."""
+
+LONGEST_PROJECT, NOT_IN_PROJECTS = 128, "/\\#?%:"
+"""What W&B's server refuses."""
+
 PRIVATE: dict[str, Any] = {
     "x_disable_meta": True,  # host, user's paths, command line, executable; system metrics stay
     "host": "",
@@ -58,6 +64,7 @@ def wandb_logger(
     that does nothing.
     """
     checks.require_choice("logger.wandb.mode", mode, MODES)
+    check_project("logger.wandb.project", project)
     checks.require_whole_number("logger.wandb.finish_timeout", finish_timeout, least=1)
     if isinstance(tags, str) or not all(isinstance(tag, str) and 1 <= len(tag) <= 64 for tag in tags):
         raise ValueError(f"logger.wandb.tags={tags} must be a list of words of 1 to 64 letters, for example [first,second]")
@@ -78,14 +85,28 @@ def wandb_logger(
         "resume": "allow",
     }
     run = start_run(mode, arguments, finish_timeout)
+    if getattr(run, "sweep_id", None) and run.id != arguments["id"]:  # `wandb agent` has given the run an id of its own
+        write_text(path / ID_FILE, run.id)
     logger = RunLogger(path, project, run, earlier, finish_timeout, describe_setting(path, choices or {}), checkpoints)
     logger.describe(EPOCH_KEYS, [*(choice for choice in (choices or {}).values() if choice), *tags])
     return logger
 
 
+def check_project(key: str, project: Any) -> None:
+    """Raises ValueError where W&B would take no project of that name: before anything is trained."""
+    if not isinstance(project, str) or not 1 <= len(project) <= LONGEST_PROJECT or set(project) & set(NOT_IN_PROJECTS):
+        hint = ""
+        if isinstance(project, str) and project.count("/") == 1:
+            entity, _, name = project.partition("/")
+            hint = f": the team is given apart, {key.replace('project', 'entity')}={entity} {key}={name}"
+        raise ValueError(
+            f"{key}={project} must be a name of 1 to {LONGEST_PROJECT} letters without {' '.join(NOT_IN_PROJECTS)}{hint}"
+        )
+
+
 def run_id(directory: Path) -> str:
     """The W&B id of this run directory, made up at its first use; raises ValueError where the file holds none."""
-    path = directory / "wandb_id"
+    path = directory / ID_FILE
     if not path.is_file():
         write_text(path, "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8)))
     kept = path.read_text().strip()

@@ -29,6 +29,14 @@ def test_a_file_without_an_id_is_named(tmp_path, content):
         run_id(tmp_path)
 
 
+def test_the_id_that_an_agent_gives_is_the_one_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    monkeypatch.setenv("WANDB_RUN_ID", "agents1")
+    logger = wandb_logger(str(tmp_path), mode="offline")
+    assert logger.experiment.id == "agents1" == run_id(tmp_path)
+    logger.experiment.finish()
+
+
 def test_a_sweeps_name_is_its_directorys(tmp_path):
     job = tmp_path / "sweep" / "0"
     job.mkdir(parents=True)
@@ -42,6 +50,9 @@ def test_a_sweeps_name_is_its_directorys(tmp_path):
     [
         ({"mode": "sometimes"}, "logger.wandb.mode=sometimes is unknown; choose one of auto, online, offline"),
         ({"finish_timeout": 0}, "logger.wandb.finish_timeout=0 must be a whole number, at least 1"),
+        ({"project": "team/cats"}, r"project=team/cats must be .*: the team is given apart, logger.wandb.entity=team "),
+        ({"project": "a" * 129}, r"logger\.wandb\.project=a+ must be a name of 1 to 128 letters"),
+        ({"project": "cats?"}, r"project=cats\? must be a name of 1 to 128 letters without / \\ # \? % :"),
         ({"tags": "one"}, "logger.wandb.tags=one must be a list of words"),
         ({"tags": ["a" * 65]}, "must be a list of words of 1 to 64 letters"),
     ],
