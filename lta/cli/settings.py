@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -10,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from lta import checks
 from lta.checks import RunError
 from lta.cli.commands import COMMANDS, PARTS, list_choices
+from lta.cli.limits import check_limits
 from lta.cli.migrate import read_config
 from lta.cli.own_data import PLACES
 from lta.cli.resolvers import find_existing_run, find_run_directory, is_directory_given
@@ -51,6 +53,7 @@ def resolve_settings(cfg: DictConfig) -> DictConfig:
     for part in ("compat", "head"):
         if part in cfg and part not in cfg.model and f"${{{part}}}" not in model:
             raise RunError(f"{part} is not used by this model, which has no attention")
+    check_limits(cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=False)), _list_given_keys())
     if cfg.resume == "auto" or (cfg.resume is None and HydraConfig.get().mode == RunMode.MULTIRUN):
         return _resume_or_begin(cfg)
     if cfg.resume is None:
@@ -107,6 +110,13 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
         raise RunError(f"recipe.epochs={asked_for}: the run in {cfg.resume} is of {had} epochs, and only more can be given")
     saved.resume = escape(cfg.resume)
     return saved
+
+
+def _list_given_keys() -> list[str]:
+    """Of the settings on the command line (or a job's in a sweep) that are not a choice of a group."""
+    words = (override.lstrip("+") for override in HydraConfig.get().overrides.task)
+    keys = (word.partition("=")[0].partition("@")[0] for word in words if not word.startswith("~"))
+    return [key for key in keys if "/" not in key]
 
 
 def _has_setting(config: DictConfig, key: str) -> bool:
