@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lta import checks
 from lta.layers.global_max import GlobalMax
 from lta.models.bare import BareConv2d
+from lta.models.conv3x3 import Conv3x3
 from lta.models.residual import Residual
 from lta.models.trunk import StagedTrunk
 from lta.models.whitening import WhitenedConv
@@ -76,7 +77,7 @@ class AirStyle(NamedTuple):
         """A group's convolutions behind the pool."""
         layers: list[nn.Module] = []
         for _ in range(self.depth - 1):
-            layers += [_conv(channels, channels), self.norm(channels), self.activate()]
+            layers += [Conv3x3(channels, channels), self.norm(channels), self.activate()]
         return [Residual(*layers[:-1]), layers[-1]] if self.residual else layers
 
 
@@ -100,7 +101,7 @@ class AirTrunk(StagedTrunk):
         layers: list[nn.Module] = [first, style.activate()]
         inputs = 24
         for level, outputs in self.channels.items():
-            layers.append(_conv(inputs, outputs))
+            layers.append(Conv3x3(inputs, outputs))
             if taps == "late":
                 layers.append(nn.MaxPool2d(2))
             layers += [style.norm(outputs), style.activate()]
@@ -116,10 +117,6 @@ class AirTrunk(StagedTrunk):
 def global_branch(channels: int) -> nn.Sequential:
     """From level C to g, the raw output of a linear layer: what the source's classifier reads, and a linear layer."""
     return nn.Sequential(GlobalMax(), nn.Flatten(), nn.Linear(channels, channels))
-
-
-def _conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
 
 
 def _check_size(stage: nn.Module, inputs: tuple[Tensor]) -> None:
