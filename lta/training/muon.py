@@ -10,17 +10,20 @@ from torch import Tensor
 QUINTIC = (3.4445, -4.7750, 2.0315)  # a, b, c of a X + b X X'X + c X (X'X)^2
 
 
-def orthogonalise_matrix(matrix: Float[Tensor, "rows columns"], rounds: int = 5) -> Float[Tensor, "rows columns"]:
+def orthogonalise_matrix(
+    matrix: Float[Tensor, "*stack rows columns"], rounds: int = 5
+) -> Float[Tensor, "*stack rows columns"]:
     """About U V' of the singular value decomposition U S V', by Newton and Schulz's iteration: after five rounds singular
     values lie between 0.68 and 1.21, those that were below two thousandths of the norm less. Zeros stay zeros. In the
-    matrix's own precision."""
+    matrix's own precision; each matrix of a stack by itself."""
     a, b, c = QUINTIC
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    found = wide / (wide.norm() + 1e-7)
+    stack = matrix.reshape(-1, *matrix.shape[-2:])
+    found = stack if stack.shape[1] <= stack.shape[2] else stack.mT
+    found = found / (torch.linalg.matrix_norm(found, keepdim=True) + 1e-7)
     for _ in range(rounds):
-        gram = found @ found.T
-        found = torch.addmm(found, torch.addmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
-    return found if matrix.shape[0] <= matrix.shape[1] else found.T
+        gram = found @ found.mT
+        found = torch.baddbmm(found, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
+    return (found if stack.shape[1] <= stack.shape[2] else found.mT).reshape(matrix.shape)
 
 
 class Muon(torch.optim.SGD):
@@ -34,6 +37,9 @@ class Muon(torch.optim.SGD):
     decay has nothing to do there. The norm is that of airbench94_muon.py of KellerJordan/cifar10-airbench, which makes three
     rounds where five are made here, in bfloat16, and has no factor sqrt(rows / columns); these two are KellerJordan/Muon's.
     (torch.optim.Muon takes matrices only, leaves the norm alone, and knows no other groups.)
+
+    Weights of equal shape are turned together. A group may say how: `rounds` of the iteration (5), and with `bfloat16` in
+    that precision, in which a direction comes out a hundredth of its length beside; the weights keep their own.
 
     Where a gradient is nothing but rounding (the branch that acts on nothing, with softmax pc), its steps are as large as
     others'.
@@ -52,18 +58,28 @@ class Muon(torch.optim.SGD):
                 loss = closure()
         for group in self.param_groups:
             if group.get("orthogonal"):
-                for weight in group["params"]:
-                    if weight.grad is not None:
-                        weight.grad = self._direction(weight, weight.grad, group["muon_momentum"])
-                        weight.mul_(weight.shape[0] ** 0.5 / (weight.norm() + 1e-7))
+                self._turn(group)
         super().step()
         return loss
 
-    def _direction(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
+    def _turn(self, group: dict[str, Any]) -> None:
+        alike: dict[torch.Size, list[Tensor]] = {}
+        for weight in group["params"]:
+            if weight.grad is not None:
+                alike.setdefault(weight.shape, []).append(weight)
+        for weights in alike.values():
+            rows = torch.stack([self._add_momentum(weight, group["muon_momentum"]).flatten(1) for weight in weights])
+            own = rows.dtype
+            turned = orthogonalise_matrix(rows.bfloat16() if group.get("bfloat16") else rows, group.get("rounds", 5)).to(own)
+            turned *= max(1.0, rows.shape[1] / rows.shape[2]) ** 0.5
+            for weight, direction in zip(weights, turned, strict=True):
+                weight.grad = torch.empty_like(weight).copy_(direction.view_as(weight))  # laid out as the weight is
+                weight.mul_(weight.shape[0] ** 0.5 / (weight.norm() + 1e-7))
+
+    def _add_momentum(self, weight: Tensor, momentum: float) -> Tensor:
+        assert weight.grad is not None
         state = self.state[weight]
         if "muon_buffer" not in state:
-            state["muon_buffer"] = torch.zeros_like(gradient)
-        buffer = state["muon_buffer"].mul_(momentum).add_(gradient)
-        rows = gradient.add(buffer, alpha=momentum).flatten(1)
-        turned = orthogonalise_matrix(rows) * max(1.0, rows.shape[0] / rows.shape[1]) ** 0.5
-        return torch.empty_like(weight).copy_(turned.view_as(gradient))  # laid out as the weight is
+            state["muon_buffer"] = torch.zeros_like(weight.grad)
+        buffer = state["muon_buffer"].mul_(momentum).add_(weight.grad)
+        return weight.grad.add(buffer, alpha=momentum)

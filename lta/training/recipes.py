@@ -65,11 +65,11 @@ class SGDRecipe(Recipe):
     divided; `first_bias_epochs`, for how many epochs the bias of a whitened convolution is trained; `lookahead`, see there.
 
     `muon_lr`: trained convolutions over more than one pixel, which a batch norm follows, are trained by Muon (see there)
-    with this base rate for `lr_batch` images, scaled with the *root* of the batch size, and `muon_momentum` (null: 0.6).
-    The rest stays with SGD.
+    with this base rate for `lr_batch` images, scaled with the *root* of the batch size, `muon_momentum` (null: 0.6),
+    `muon_rounds` (null: 5) and, with `muon_bfloat16`, in that precision. The rest stays with SGD.
 
     Raises ValueError where Nesterov is combined with dampening or with no momentum, which neither Torch7 nor PyTorch
-    defines, and for a `muon_momentum` without `muon_lr`.
+    defines, and for another of Muon's settings without `muon_lr`.
     """
 
     def __init__(
@@ -90,6 +90,8 @@ class SGDRecipe(Recipe):
         lookahead: bool = False,
         muon_lr: float | None = None,
         muon_momentum: float | None = None,
+        muon_rounds: int | None = None,
+        muon_bfloat16: bool = False,
     ):
         super().__init__(epochs, average_gradients)
         checks.require_number("recipe.lr", lr, 0, 100, without_low=True)
@@ -110,8 +112,13 @@ class SGDRecipe(Recipe):
             checks.require_number("recipe.muon_lr", muon_lr, 0, 10, without_low=True)
         if muon_momentum is not None:
             checks.require_number("recipe.muon_momentum", muon_momentum, 0, 1)
-            if muon_lr is None:
-                raise ValueError(f"recipe.muon_momentum={muon_momentum:g} is of no use without recipe.muon_lr")
+        if muon_rounds is not None:
+            checks.require_whole_number("recipe.muon_rounds", muon_rounds, least=1)
+        checks.require_flag("recipe.muon_bfloat16", muon_bfloat16)
+        for name, value in (("momentum", muon_momentum), ("rounds", muon_rounds), ("bfloat16", muon_bfloat16 or None)):
+            if value is not None and muon_lr is None:
+                raise ValueError(f"recipe.muon_{name}={value} is of no use without recipe.muon_lr")
+        self.muon_rounds, self.muon_bfloat16 = 5 if muon_rounds is None else muon_rounds, muon_bfloat16
         self.muon_lr, self.muon_momentum = muon_lr, 0.6 if muon_momentum is None else muon_momentum
         self.norm_bias_scale, self.first_bias_epochs, self.lookahead = norm_bias_scale, first_bias_epochs, lookahead
         self.lr, self.lr_batch = lr, lr_batch
@@ -149,7 +156,8 @@ class SGDRecipe(Recipe):
         normed = [module.weight for module in convolutions if not isinstance(module, BareConv2d)]
         weights = [weight for weight in normed if weight.requires_grad and weight[0, 0].numel() > 1]
         scale = (batch_size / self.lr_batch) ** 0.5 if self.lr_batch else 1.0
-        return {"params": weights, "orthogonal": True, "lr": self.muon_lr * scale, "muon_momentum": self.muon_momentum}
+        how = {"muon_momentum": self.muon_momentum, "rounds": self.muon_rounds, "bfloat16": self.muon_bfloat16}
+        return {"params": weights, "orthogonal": True, "lr": self.muon_lr * scale, **how}
 
     def callbacks(self) -> list[pl.Callback]:
         return [Lookahead()] if self.lookahead else []

@@ -62,6 +62,47 @@ def test_two_steps_by_the_formulas(shape, form):
         assert weight.is_contiguous(memory_format=form)
 
 
+def test_weights_of_equal_shape_are_turned_together_as_each_by_itself():
+    random = torch.Generator().manual_seed(4)
+    shapes = [(8, 3, 3, 3), (6, 4, 3, 3), (8, 3, 3, 3), (40, 4, 3, 3), (6, 4, 3, 3)]
+    starts = [torch.randn(shape, dtype=torch.float64, generator=random) for shape in shapes]
+    gradients = [[torch.randn(shape, dtype=torch.float64, generator=random) for shape in shapes] for _ in range(2)]
+    weights = [nn.Parameter(start.clone()) for start in starts]
+    optimizer = Muon([{"params": weights, "orthogonal": True, "muon_momentum": 0.6}], lr=0.1)
+    for each in gradients:
+        for weight, gradient in zip(weights, each, strict=True):
+            weight.grad = gradient.clone()
+        optimizer.step()
+    for n, weight in enumerate(weights):
+        alone = trained(starts[n], [each[n] for each in gradients], 0.1)[-1]
+        torch.testing.assert_close(weight.detach(), alone)
+
+
+def test_in_bfloat16_and_with_fewer_rounds_a_step_goes_the_same_way():
+    random = torch.Generator().manual_seed(5)
+    start, gradient = (torch.randn(16, 8, 3, 3, generator=random) for _ in range(2))
+    steps = {}
+    for how in ({}, {"bfloat16": True}, {"rounds": 3}):
+        weight = nn.Parameter(start.clone())
+        weight.grad = gradient.clone()
+        Muon([{"params": [weight], "orthogonal": True, "muon_momentum": 0.6, **how}], lr=0.1).step()
+        assert weight.dtype == weight.grad.dtype == torch.float32
+        steps[tuple(how)] = weight.grad.flatten()
+    exact = steps[()]
+    beside = (steps[("bfloat16",)] - exact).norm() / exact.norm()
+    assert 0 < beside < 0.03
+    assert 0.8 < torch.cosine_similarity(steps[("rounds",)], exact, dim=0) < 0.9999
+
+
+@pytest.mark.parametrize("setting", [{"momentum": 0.5}, {"rounds": 3}, {"bfloat16": True}])
+def test_settings_of_muon_without_it_are_refused(setting):
+    ((name, value),) = setting.items()
+    with pytest.raises(ValueError, match=f"recipe.muon_{name}={value} is of no use without recipe.muon_lr"):
+        SGDRecipe(epochs=1, **{f"muon_{name}": value})
+    group = SGDRecipe(epochs=1, muon_lr=0.1, **{f"muon_{name}": value}).optimizer(network("model=vgg"), 128).param_groups[-1]
+    assert group[name if name != "momentum" else "muon_momentum"] == value
+
+
 def test_before_a_batch_norm_only_the_steps_count_and_not_the_norm():
     """At rate 0 a step changes the weight's norm, and nothing of what the network computes."""
     torch.manual_seed(0)
