@@ -12,6 +12,7 @@ from lta.instantiate import build
 
 TINY_VGG = ("model.width=0.0625", "model.dropout=0")
 TINY_AIR = ("model.width=0.25",)
+TINY_BACKBONE = ("model.backbone.name=resnet18", "model.backbone.weights=none")
 TINY_RN = ("model.width=0.25", "model.depth=20")
 
 COUNTS = {  # author_spec sections 3 and 8: 10 and 100 classes
@@ -57,6 +58,8 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def tiny(model: str) -> tuple[str, ...]:
+    if model.startswith("backbone"):
+        return TINY_BACKBONE
     if model.startswith("air"):
         return TINY_AIR
     if model == "rn164":

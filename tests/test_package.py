@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "measures": set(),
     "viz": {"measures"},
     "effects": {"checks", "viz"},
-    "transforms": {"checks", "runtime"},
+    "transforms": {"checks", "models", "runtime"},
     "pictures": {"runtime"},
     "data": {"checks", "pictures", "runtime", "transforms"},
     "training": {"checks", "data", "layers", "models", "pictures", "runtime"},
@@ -41,12 +41,12 @@ MAY_IMPORT = {
     "evaluators": {"checks", "effects", "measures", "transforms", "viz"},
     "sweep": {"checks", "cli.migrate", "runtime"},
     "cli": {"checks", "instantiate", "runtime", "sweep"},
-    "inference": {"cli", "data", "instantiate", "measures", "pictures", "runtime", "training"},
+    "inference": {"cli", "data", "instantiate", "measures", "models", "pictures", "runtime", "training"},
     "apply": {"checks", "effects", "inference", "measures", "pictures", "viz"},
     "dashboard": {"loggers"},
     "demo": {"apply", "checks", "effects", "inference", "measures", "pictures", "viz"},
     "evaluate": {"cli.plugins", "cli.saved", "data", "evaluators", "inference", "instantiate", "runtime"},
-    "export": {"runtime"},
+    "export": {"measures", "runtime"},
     "report": {"cli.migrate", "runtime.files", "runtime.plain_yaml", "runtime.run_directory"},
     "run": {
         "callbacks",
@@ -180,7 +180,7 @@ def test_help_and_cfg_answer_without_torch(tmp_path):
     )
     out, _ = python("-c", blocked + begin.format("--help", ""), cwd=tmp_path)
     for group in (
-        "model: air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap, rn164",
+        "model: air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap, backbone_att1, ",
         "compat: additive, dp, frozen, pc, scaled_dp, uniform",
         "data: cifar10",
         "head: concat, indep",

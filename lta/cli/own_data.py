@@ -6,7 +6,7 @@ place. Hydra refuses a setting that the configuration it composes has not; what 
 
 from collections.abc import Sequence
 
-PLACES = frozenset({"data.root", "data.cache", "data.download", "preprocess.cache"})
+PLACES = frozenset({"data.root", "data.cache", "data.download", "model.backbone.weights", "preprocess.cache"})
 """Settings of a run that say where something lies, or may be fetched from."""
 
 

@@ -69,7 +69,8 @@ def read_logger_settings(path: Path, target: str, keys: Collection[str]) -> dict
 
 
 def withhold_places(node: Any, key: str, origin: str | Path) -> Any:
-    """The same without what only the user may decide: a folder to write to (`cache`), and that something is downloaded."""
+    """The same without what only the user may decide: a folder to write to (`cache`), that something is downloaded, and the
+    file that a backbone's weights are read from: a checkpoint has them, or says by their digest which they were."""
     if isinstance(node, list):
         return [withhold_places(value, key, origin) for value in node]
     if not isinstance(node, Mapping):
@@ -80,6 +81,9 @@ def withhold_places(node: Any, key: str, origin: str | Path) -> Any:
         held["cache"] = None
     if held.get("download"):
         held["download"] = False
+    if key == "model.backbone" and held.get("weights") != "none":
+        held["weights"] = "checkpoint"
+        held.pop("sha256", None)
     return held
 
 

@@ -47,7 +47,7 @@ class Composites(FolderToLookAt):
     def __init__(
         self,
         root: str | None = None,
-        image_size: int | Sequence[int] = 32,
+        image_size: int | Sequence[int] | None = None,
         test_size: int = 1000,
         composites_seed: int = 0,
         distractor: str = "piece",

@@ -16,6 +16,7 @@ from lta.data.errors import DataError
 from lta.data.fingerprint import make_ids
 from lta.data.image_cache import read_images
 from lta.data.listing import Listing, check_same_classes, list_images, list_subfolders
+from lta.data.network_size import OWN
 from lta.data.shared import ON_SHARED, check_shared
 from lta.pictures.grey_range import parse_range
 from lta.runtime.cache import Cache, cache_folder
@@ -37,10 +38,10 @@ class ImageFolder(ImageData):
     are `train` and `val`, and no `test`: "error", "cut" takes `test_size` from train, "val" takes the val folder as test and
     cuts val from train.
 
-    `image_size`: a number or [height, width]; pictures of other sizes are scaled by their shortest side and cut in the
-    centre. `grey_range`, [lowest, highest]: what 16-bit grey is shown from and to (None: 0 to 65535). `cache`, `on_broken`:
-    see `lta.data.image_cache`; `verify`, "changed" or "full": `lta.data.contents`. `on_shared`: pictures of test that are
-    in another part too, byte for byte: "error" or "allow".
+    `image_size`: a number or [height, width], None: 32; pictures of other sizes are scaled by their shortest side and cut in
+    the centre. `grey_range`, [lowest, highest]: what 16-bit grey is shown from and to (None: 0 to 65535). `cache`,
+    `on_broken`: see `lta.data.image_cache`; `verify`, "changed" or "full": `lta.data.contents`. `on_shared`: pictures of
+    test that are in another part too, byte for byte: "error" or "allow".
 
     Subfolders of a class belong to it, links are followed, and JPEGs need no ending. Unless `nested`, a folder without
     pictures of its own is no class. Names that begin with a dot, a system's folders, and files that are no pictures by their
@@ -50,7 +51,7 @@ class ImageFolder(ImageData):
     def __init__(
         self,
         root: str,
-        image_size: int | Sequence[int] = 32,
+        image_size: int | Sequence[int] | None = None,
         split: str = "order",
         val_size: int | float = 0.1,
         test_size: int | float = 0.2,
@@ -159,7 +160,10 @@ def _names_in_classes(names: Sequence[str], part: str) -> list[str]:
     return ["/".join(name.split(os.sep)[depth:]) for name in names]
 
 
-def parse_image_size(image_size: int | Sequence[int]) -> tuple[int, int]:
+def parse_image_size(image_size: int | Sequence[int] | None) -> tuple[int, int]:
+    """(height, width); None: that of lta's own networks."""
+    if image_size is None:
+        return OWN
     sides = [image_size, image_size] if isinstance(image_size, int) else image_size
     if isinstance(sides, str) or not isinstance(sides, Sequence) or len(sides) != 2:
         raise ValueError(f"data.image_size={image_size} must be a number of pixels or [height, width]")

@@ -33,7 +33,7 @@ class MaskFolder(FolderToLookAt):
     def __init__(
         self,
         root: str | None = None,
-        image_size: int | Sequence[int] = 32,
+        image_size: int | Sequence[int] | None = None,
         fit: str = "crop",
         mask_column: str = "mask",
         class_column: str | None = "class",

@@ -22,6 +22,7 @@ from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
 from lta.data.errors import DataError
 from lta.data.fingerprint import check_untrained, digest_fingerprint
+from lta.data.network_size import fill_image_size
 from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
 from lta.inference.checkpoint import Checkpoint, read_checkpoint, restore_classifier
 from lta.instantiate import build
@@ -111,7 +112,7 @@ def evaluate(
     classifier = restore_classifier(Checkpoint(network.checkpoint, content)).to(device)
     own = withhold_places(hparams["config"]["data"], "data", network.checkpoint)
     config = _complete(data_config or {}, own, network)
-    data = adapt(build(config), config)
+    data = adapt(build(fill_image_size(config, hparams["image_size"])), config)
     data.read()
     try:
         said = check_untrained(hparams.get("pictures"), data, same_names=data_config is None)

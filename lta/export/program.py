@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 import lta
 from lta.export import check
+from lta.measures.placement import find_cells
 from lta.protocols import TrainedClassifier
 from lta.runtime.files import replace_file
 
@@ -99,7 +100,7 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
         "image_size": list(size),
         "larger": traced.any_size,
         "levels": [name.removeprefix("map_") for name in outputs if name.startswith("map_")],
-        "cells": {level: cells._asdict() for level, cells in getattr(classifier.network, "cells", {}).items()},
+        "cells": {level: cells._asdict() for level, cells in find_cells(classifier.network, size).items()},
     }
     with _raise_in_one_line(f"format={form}: torch can't write this network"):
         content = to_onnx(traced, outputs, facts) if form == "onnx" else to_torch_export(traced, facts)

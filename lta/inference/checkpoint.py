@@ -16,6 +16,7 @@ from lta.cli.saved import PARTS, accept_config, withhold_places
 from lta.cli.trust import Trust, check_dotted, current_trust
 from lta.data.fingerprint import take_fingerprint, write_fingerprint
 from lta.instantiate import build, escape
+from lta.models.backbone_trunk import BackboneTrunk
 from lta.protocols import Splits
 from lta.runtime import ranks
 from lta.runtime.run_directory import PREVIOUS, find_checkpoint, find_difference
@@ -160,6 +161,16 @@ def _count_epochs(directory: Path) -> int:
     return max(0, len(rows.read_text().splitlines()) - 1) if rows.is_file() else 0
 
 
+def check_has_weights(classifier: Classifier) -> None:
+    """Raises ValueError where a run would begin without the pretrained weights that it is to begin with."""
+    for module in classifier.modules():
+        if isinstance(module, BackboneTrunk) and module.waits_for_state:
+            raise ValueError(
+                f"the run has no checkpoint yet that holds the weights of {module.name}, and where they are is not taken "
+                "from its directory: give model.backbone.weights=package, hub or a file on this command"
+            )
+
+
 def check_belongs(checkpoint: Checkpoint, config: dict[str, Any], class_names: Sequence[str]) -> None:
     """Raises ValueError where the checkpoint was written under another configuration of what is computed."""
     path, hparams = checkpoint.path, checkpoint.content["hyper_parameters"]
@@ -174,10 +185,11 @@ def check_belongs(checkpoint: Checkpoint, config: dict[str, Any], class_names: S
 
 
 def _leave_out_changeable(part: str, settings: Any) -> Any:
-    """Without what a resumed run may be told anew: where data lie, and how much longer it is trained."""
+    """Without what a resumed run may be told anew: where data and weights lie, and how much longer it is trained."""
     if not isinstance(settings, dict):
         return settings
-    return {key: value for key, value in settings.items() if f"{part}.{key}" not in {*PLACES, "recipe.epochs"}}
+    kept = {f"{part}.{key}": key for key in settings if f"{part}.{key}" not in {*PLACES, "recipe.epochs"}}
+    return {key: _leave_out_changeable(path, settings[key]) for path, key in kept.items()}
 
 
 def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, Any]:

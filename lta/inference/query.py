@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
+from lta.data.network_size import fill_image_size
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
 from lta.pictures.grey_range import find_grey_range
@@ -55,7 +56,8 @@ def resolve_query(
 def _average_class_query(classifier: TrainedClassifier, name: str) -> tuple[Queries, str]:
     """From the test pictures of the data that it was trained on."""
     config = classifier.hparams["config"]["data"]
-    data = adapt(build(withhold_places(config, "data", "the network")), config)
+    own = fill_image_size(withhold_places(config, "data", "the network"), classifier.hparams["image_size"])
+    data = adapt(build(own), config)
     data.read()
     index = torch.from_numpy(data.test.labels == [str(one) for one in data.class_names].index(name)).nonzero()[:EXAMPLES, 0]
     pictures = torch.from_numpy(data.test.images[index.numpy()]).permute(0, 3, 1, 2)

@@ -37,8 +37,15 @@ def find_placements(network: Network, size: tuple[int, int]) -> dict[str, Placem
     """By level, of pictures of `size` (height, width) as the network sees them; nothing for a network that has no `cells`,
     whose maps are taken to cover the picture evenly. Raises ValueError where a layer doesn't say where its cells lie.
     """
-    cells: Mapping[str, Cells] = getattr(network, "cells", {})
+    cells = find_cells(network, size)
     return {level: place_in_picture(of_level, size) for level, of_level in cells.items()}
+
+
+def find_cells(network: Network, size: tuple[int, int]) -> Mapping[str, Cells]:
+    """By level, in pixels of pictures of `size` (height, width), on which some networks' cells depend."""
+    if (cells_in := getattr(network, "cells_in", None)) is not None:
+        return cells_in(size)
+    return getattr(network, "cells", {})
 
 
 def interpolation_weights(cells: int, first: float, step: float, pixels: int) -> Float[np.ndarray, "pixels cells"]:

@@ -3,6 +3,8 @@
 from lta.models.air_family import air, air_attention, air_gap
 from lta.models.air_trunk import AirStyle, AirTrunk
 from lta.models.attention_net import AttentionNet
+from lta.models.backbone_family import backbone_attention, backbone_gap
+from lta.models.backbone_trunk import BackboneTrunk
 from lta.models.controls import GAPNet, PlainNet
 from lta.models.output import NetworkOutput
 from lta.models.resnet_family import resnet, resnet_attention
@@ -15,6 +17,7 @@ __all__ = [
     "AirStyle",
     "AirTrunk",
     "AttentionNet",
+    "BackboneTrunk",
     "GAPNet",
     "NetworkOutput",
     "PlainNet",
@@ -25,6 +28,8 @@ __all__ = [
     "air",
     "air_attention",
     "air_gap",
+    "backbone_attention",
+    "backbone_gap",
     "resnet",
     "resnet_attention",
     "vgg",

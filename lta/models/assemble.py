@@ -72,16 +72,9 @@ def assemble(
             else:
                 of_query.append(nn.Linear(asked, width))
         read[level] = shared_width
-        units[level] = Attention(compat(shared_width), _normaliser(normaliser, level, levels), of_query, of_local)
+        units[level] = Attention(compat(shared_width), choose_normaliser(normaliser, level, levels), of_query, of_local)
     if prune_inert_query:
-        inert = [level for level in levels if units[level].query_is_inert]
-        if not inert:
-            raise ValueError(
-                "model.prune_inert_query=true is only for networks with an inert query (compat=pc with "
-                "normaliser=softmax): here the query acts, and leaving it out would change the network"
-            )
-        for level in inert:
-            queries[level] = units[level].project = None
+        prune_inert(units, queries)
     sources = dict.fromkeys(source for source in queries.values() if source is not None)
     return AttentionNet(
         trunk,
@@ -92,6 +85,18 @@ def assemble(
         gates,
         _divisors(levels, gates, stages, query, sources),
     )
+
+
+def prune_inert(units: Mapping[str, Attention], queries: dict[str, str | None]) -> None:
+    """Leaves out inert queries and what projects them; raises ValueError where there are none."""
+    inert = [level for level, unit in units.items() if unit.query_is_inert]
+    if not inert:
+        raise ValueError(
+            "model.prune_inert_query=true is only for networks with an inert query (compat=pc with "
+            "normaliser=softmax): here the query acts, and leaving it out would change the network"
+        )
+    for level in inert:
+        queries[level] = units[level].project = None
 
 
 def _divisors(
@@ -131,7 +136,7 @@ def _check_gates(gates: Sequence[str], levels: Sequence[str]) -> tuple[str, ...]
     return tuple(level for level in levels if level in gates)
 
 
-def _normaliser(normaliser: str | Mapping[str, str], level: str, levels: Sequence[str]) -> str:
+def choose_normaliser(normaliser: str | Mapping[str, str], level: str, levels: Sequence[str]) -> str:
     if not isinstance(normaliser, Mapping):
         return normaliser
     if not set(normaliser) >= set(levels):

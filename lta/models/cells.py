@@ -1,17 +1,23 @@
 """Where in the picture the cells of a map lie, read off the layers that lead there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from lta.protocols import Cells
+from lta.protocols import Cells, Trunk
 
 PIXELS = Cells(1.0, 0.0)
 """Those of the picture itself."""
 
 POINTWISE = (_BatchNorm, _DropoutNd, nn.ReLU, nn.GELU, nn.SiLU, nn.Identity)
+
+
+def find_trunk_cells(trunk: Trunk, size: tuple[int, int]) -> Mapping[str, Cells]:
+    """By level, in pictures of `size` (height, width): a trunk that has `cells_in` pads by their size."""
+    cells_in = getattr(trunk, "cells_in", None)
+    return trunk.cells if cells_in is None else cells_in(size)
 
 
 def place_cells(layer: nn.Module, cells: Cells) -> Cells:

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta.layers.scaled_linear import ScaledLinear
+from lta.models.cells import find_trunk_cells
 from lta.models.output import NetworkOutput
 from lta.protocols import Cells, Trunk
 
@@ -32,26 +33,29 @@ class PlainNet(nn.Module):
 
 
 class GAPNet(nn.Module):
-    """Global average pooling of level C, then a linear classifier (VGG-GAP, author_spec section 3).
+    """Global average pooling of the deepest level, then a linear classifier (VGG-GAP, author_spec section 3).
 
     Its `attn` is the class activation map (Zhou et al. 2016) of the predicted class, negative parts cut off and scaled
     to sum 1 (uniform where it is nowhere positive), so that it can stand beside attention maps; `scores` is the raw
     map, whose mean over positions plus `scale` times the class's bias is the logit. No gradient flows through either.
     """
 
-    levels: tuple[str, ...] = ("C",)
     map_kind = "class activation map"
 
-    def __init__(self, trunk: Trunk, channels: int, num_classes: int, scale: float = 1.0):
+    def __init__(self, trunk: Trunk, channels: int, num_classes: int, scale: float = 1.0, level: str = "C"):
         super().__init__()
-        self.trunk = trunk
+        self.trunk, self.level = trunk, level
+        self.levels: tuple[str, ...] = (level,)
         self.scale = scale
         self.classifier = nn.Linear(channels, num_classes) if scale == 1 else ScaledLinear(channels, num_classes, scale)
 
     @property
     def cells(self) -> dict[str, Cells]:
         """Of the map, as of AttentionNet."""
-        return {"C": self.trunk.cells["C"]}
+        return {self.level: self.trunk.cells[self.level]}
+
+    def cells_in(self, size: tuple[int, int]) -> dict[str, Cells]:
+        return {self.level: find_trunk_cells(self.trunk, size)[self.level]}
 
     @property
     def classifiers(self) -> tuple[nn.Linear, ...]:
@@ -59,7 +63,7 @@ class GAPNet(nn.Module):
         return (self.classifier,)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        feats = self.trunk.features(images).levels["C"]
+        feats = self.trunk.features(images).levels[self.level]
         pooled = feats.mean((2, 3))
         logits = self.classifier(pooled)
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
@@ -68,4 +72,4 @@ class GAPNet(nn.Module):
             positive = cam.clamp(min=0)
             total = positive.sum((1, 2), keepdim=True)
             attn = torch.where(total > 0, positive / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / cam[0].numel())
-        return NetworkOutput(logits, (logits,), {"C": attn}, {"C": cam}, {"C": pooled}, {})
+        return NetworkOutput(logits, (logits,), {self.level: attn}, {self.level: cam}, {self.level: pooled}, {})

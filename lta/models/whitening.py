@@ -1,16 +1,19 @@
 """A first convolution that is measured instead of trained: it whitens patches (arXiv 2404.00498, section 3.1)."""
 
-from collections.abc import Callable, Iterable
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from lta.models.cells import place_windows
+from lta.models.measured import Batches, Measured
 from lta.protocols import Cells
 
+MEASURED = 5000
+"""Training pictures whose patches are measured, spread evenly: they may lie class by class. (The source takes the first
+5,000, of official files in random order.)"""
 
-class WhitenedConv(nn.Module):
+
+class WhitenedConv(Measured):
     """Each filter and its negative, for the principal directions of the training pictures' patches, scaled to variance 1.
 
     `fit` measures them. The weights are a buffer, kept in checkpoints and never trained; the bias is a parameter. Before
@@ -26,10 +29,10 @@ class WhitenedConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(self.weight)))
 
     @torch.no_grad()
-    def fit(self, batches: Iterable[Float[Tensor, "_ inputs height width"]]) -> None:
-        """`batches` of pictures as the network sees them: preprocessed, not augmented. `eps` is added to the variances."""
+    def fit(self, batches: Batches) -> None:
+        """`eps` is added to the variances."""
         products, count = torch.zeros((), dtype=torch.float64), 0
-        for images in batches:
+        for images in batches(MEASURED):
             patches = images.double().unfold(2, self.kernel, 1).unfold(3, self.kernel, 1)
             rows = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, self.weight[0].numel())
             products, count = products + rows.T @ rows, count + len(rows)
@@ -47,17 +50,6 @@ class WhitenedConv(nn.Module):
         """As `lta.models.cells.place_cells`."""
         return place_windows(cells, self.kernel)
 
-
-def fit_whitening(network: nn.Module, batches: Callable[[], Iterable[Float[Tensor, "_ 3 height width"]]]) -> None:
-    """Measures every whitened convolution of `network`; where there is none, `batches` is not called."""
-    for module in network.modules():
-        if isinstance(module, WhitenedConv):
-            module.fit(batches())
-
-
-def copy_whitening(of: nn.Module, to: nn.Module) -> None:
-    """Gives `to` what was measured for `of`, a network of the same configuration."""
-    for measured, module in zip(of.modules(), to.modules(), strict=True):
-        if isinstance(measured, WhitenedConv):
-            assert isinstance(module, WhitenedConv), "the two are of one configuration"
-            module.weight.copy_(measured.weight)
+    def copy_measured(self, of: nn.Module) -> None:
+        assert isinstance(of, WhitenedConv), "the two are of one configuration"
+        self.weight.copy_(of.weight)

@@ -25,8 +25,9 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.data.adapted import adapt
     from lta.data.evaluation_data import EvaluationData
     from lta.data.fingerprint import check_unchanged
+    from lta.data.network_size import fill_image_size, find_input_size
     from lta.evaluate import answers
-    from lta.inference.checkpoint import check_belongs, find_resume_checkpoint, load_weights, make_hparams
+    from lta.inference.checkpoint import check_belongs, check_has_weights, find_resume_checkpoint, load_weights, make_hparams
     from lta.inference.initialise import find_source, init_weights
     from lta.loggers.session import open_session
     from lta.run import summary
@@ -47,10 +48,10 @@ def train(cfg: DictConfig, directory: Path) -> None:
         begin = f"{shlex.quote(f'init_from={cfg.resume}')} begins a new run with its weights"
         raise ValueError(f"recipe.epochs={recipe.epochs} with resume={cfg.resume}: {why}; {begin}")
     with torch.device("meta"):
-        build(cfg.model)(num_classes=10)
+        input_size = find_input_size(build(cfg.model)(num_classes=10))
     callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
-    data = adapt(build(cfg.data), cfg.data, cfg.seed)
+    data = adapt(build(fill_image_size(plain(cfg.data), input_size)), cfg.data, cfg.seed)
     if "preprocess" not in cfg and not isinstance(data, EvaluationData):
         raise ValueError("the data set's yaml asks for no kind of pictures: its defaults need a line /recipe/kind@_global_")
     data.test_each_epoch, data.trainer = cfg.test_each_epoch, trainer  # how many processes share a batch
@@ -79,6 +80,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
         if said := check_unchanged(checkpoint.content["hyper_parameters"].get("pictures"), data):
             log.warning("%s: %s", checkpoint.path, said)
         resumed_from, checkpoint = checkpoint.path, None  # Lightning reads it again, and its content takes memory
+    if not resumed_from:
+        check_has_weights(classifier)
     begins_with = cfg.init_from if not resumed_from else None  # a run stopped before its first checkpoint takes them again
     taken = init_weights(classifier, find_source(begins_with)) if begins_with is not None else None
     if trainer.is_global_zero:

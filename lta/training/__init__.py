@@ -1,5 +1,6 @@
 """How a network is trained: the Lightning module, losses, recipes, schedules, optimisers."""
 
+from lta.training.adamw import AdamWRecipe
 from lta.training.classifier import Classifier
 from lta.training.lookahead import Lookahead
 from lta.training.losses import CrossEntropy
@@ -9,6 +10,7 @@ from lta.training.recipes import Recipe, SGDRecipe
 from lta.training.schedules import Schedule, Steps, Triangle, WarmupCosine
 
 __all__ = [
+    "AdamWRecipe",
     "Classifier",
     "CrossEntropy",
     "Lookahead",

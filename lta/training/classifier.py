@@ -1,7 +1,7 @@
 """The one LightningModule: any network of lta, any recipe."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -13,8 +13,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
+from lta.models.measured import copy_measured, fit_measured
 from lta.models.output import NetworkOutput
-from lta.models.whitening import copy_whitening, fit_whitening
 from lta.protocols import Network, Preprocess, get_splits, list_missing
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
@@ -23,11 +23,9 @@ from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.predict import Prediction, predict
 from lta.training.recipes import Recipe
 
-MEASURED = 5000
-"""Training pictures whose patches a first convolution is measured on, spread evenly: they may lie class by class. (The
-source takes the first 5,000, of official files in random order.)"""
 PART = 100
-"""Of these at once: patches in double precision take 32 times the memory of the pictures."""
+"""Training pictures that parts of a network are measured on at once: patches in double precision take 32 times the memory of
+the pictures."""
 
 Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"], Int[Tensor, " batch"]]
 """Images, labels, and each image's place in its split."""
@@ -86,7 +84,7 @@ class Classifier(pl.LightningModule):
         self.test_metrics = self.val_metrics.clone(prefix="test/")
 
     def fit_input(self, images: Any) -> None:
-        """Measures on the training pictures what preprocessing needs, and a whitened convolution where there is one.
+        """Measures on the training pictures what preprocessing needs, and parts of the network that are measured.
 
         `images`: uint8 (n, height, width, 3), an array or `lta.data.rows.Rows` of one. Raises ValueError where augmentation
         can't be done to pictures of their size.
@@ -95,9 +93,13 @@ class Classifier(pl.LightningModule):
             self._tell_pictures(torch.arange(2))
             self.augment(torch.zeros(2, 3, *images.shape[1:3]))
         cast("Preprocess", self.preprocess).fit(images)
-        sample = np.linspace(0, len(images) - 1, min(MEASURED, len(images))).astype(int)
-        parts = np.split(sample, range(PART, len(sample), PART))
-        fit_whitening(self.network, lambda: (self._preprocess_array(images[part]) for part in parts))
+
+        def batches(count: int) -> Iterator[Tensor]:
+            sample = np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)
+            for part in np.split(sample, range(PART, len(sample), PART)):
+                yield self._preprocess_array(images[part])
+
+        fit_measured(self.network, batches)
 
     @torch.no_grad()
     def _preprocess_array(self, images: np.ndarray) -> Float[Tensor, "n 3 height width"]:
@@ -106,7 +108,7 @@ class Classifier(pl.LightningModule):
     def copy_measurements(self, of: "Classifier") -> None:
         """What `fit_input` measured for a Classifier of the same configuration."""
         self.preprocess.load_state_dict(of.preprocess.state_dict())
-        copy_whitening(of.network, self.network)
+        copy_measured(of.network, self.network)
 
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> NetworkOutput:
         """Pictures as they are stored, 0 to 255, no augmentation.

@@ -204,6 +204,7 @@ def _quieten_lightning() -> None:
         r".*It is recommended to use `self.log.*sync_dist=True.*",  # metrics are already reduced over processes
         r".*all_gather is deprecated.*",  # between Lightning and torch
         r".*callbacks used to create the checkpoint need to be provided.*",  # a timer that is gone
+        r".*module\(s\) in eval mode at the start of training.*",  # a frozen backbone
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
     ):
         warnings.filterwarnings("ignore", message)

@@ -7,7 +7,8 @@ from commands import TINY, assert_refused, lta_run
 from PIL import Image
 
 MODELS = (
-    "air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap, rn164, rn_att1, rn_att2, vgg, "
+    "air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap, backbone_att1, backbone_att2, "
+    "backbone_att3, backbone_gap, rn164, rn_att1, rn_att2, vgg, "
     "vgg_att1, vgg_att2, vgg_att2_two_globals, vgg_att3, vgg_att3_three_globals"
 )
 

@@ -9,7 +9,8 @@ from torch import nn
 import lta
 from lta.inference.checkpoint import build_untrained
 from lta.layers.scaled_linear import ScaledLinear
-from lta.models.whitening import WhitenedConv, fit_whitening
+from lta.models.measured import fit_measured
+from lta.models.whitening import WhitenedConv
 from lta.training.classifier import Classifier
 from lta.training.losses import CrossEntropy
 from lta.training.recipes import SGDRecipe
@@ -26,7 +27,7 @@ def test_the_network_is_the_sources():
     for p in built.parameters():
         if p.requires_grad:
             p.data += 0.1 * torch.randn_like(p)
-    fit_whitening(built, lambda: [torch.randn(64, 3, 32, 32)])
+    fit_measured(built, lambda count: [torch.randn(64, 3, 32, 32)])
     images = torch.randn(8, 3, 32, 32)
     f = nn.functional
 
@@ -155,7 +156,7 @@ def test_whitening_is_computed_as_exactly_under_autocast():
     """Its filters subtract almost equal pixels: rounded to 8 bits they would be others than in evaluation."""
     built = network("model=air")
     images = torch.rand(4, 3, 32, 32).cumsum(3) / 32  # neighbours are alike
-    fit_whitening(built, lambda: [images])
+    fit_measured(built, lambda count: [images])
     (whitened,) = (module for module in built.modules() if isinstance(module, WhitenedConv))
     exact = whitened(images)
     with torch.autocast("cpu", torch.bfloat16):
@@ -168,7 +169,7 @@ def test_whitened_patches_are_white():
     images = torch.randn(200, 3, 9, 9) @ torch.randn(9, 9) + 0.3 * torch.randn(200, 3, 1, 1)
     images += torch.tensor([1.0, -2.0, 0.5]).view(3, 1, 1)
     conv = WhitenedConv(eps=0.0)
-    conv.fit(images.split(64))
+    conv.fit(lambda count: images.split(64))
     out = conv(images)
     assert out.shape == (200, 24, 8, 8)
     rows = out[:, :12].permute(0, 2, 3, 1).reshape(-1, 12)

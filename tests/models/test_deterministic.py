@@ -44,7 +44,8 @@ def test_they_are_found(pool):
 
 @pytest.mark.parametrize("model", sorted(path.stem for path in CONF.glob("model/*.yaml")))
 def test_the_gradient(model):
-    output = network(f"model={model}", *tiny(model))(torch.randn(4, 3, 32, 32))
+    trained = ("model.backbone.train=all",) if model.startswith("backbone") else ()
+    output = network(f"model={model}", *tiny(model), *trained)(torch.randn(4, 3, 32, 32))
     loss = nn.functional.cross_entropy(output.logits, torch.arange(4))
     assert "ConvolutionBackward0" in operators(loss)
     assert refused(loss) == set()
