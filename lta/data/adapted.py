@@ -26,6 +26,7 @@ from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.decoding import to_upright_rgb
 from lta.data.errors import DataError
+from lta.data.fingerprint import make_content_ids
 
 WHOLE = (SequentialSampler, RandomSampler, DistributedSampler)
 """Samplers that draw every item of the data set once; any other is a choice of items, which would be lost."""
@@ -152,7 +153,8 @@ class AdaptedModule(ImageData):
                 raise self._error(f"images of several sizes ({sizes}, image {number} of {split}): scale them to one")
         if not images:
             raise self._error(f"no images in {split}")
-        return Split(np.stack(images), np.array(labels, np.int64))
+        pixels = np.stack(images)
+        return Split(pixels, np.array(labels, np.int64), ids=make_content_ids(pixels))
 
     def _check_plain(self, dataset: Dataset, train: Split) -> None:
         again = (self._to_array(item[0], "image") for _, item in zip(range(TWICE), _items(dataset), strict=False))

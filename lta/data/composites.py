@@ -22,6 +22,7 @@ from lta.data.batches import Split
 from lta.data.decoding import open_rgb
 from lta.data.errors import DataError
 from lta.data.evaluation_data import FolderToLookAt
+from lta.data.fingerprint import make_content_ids
 from lta.data.image_folder import parse_image_size
 from lta.data.masked_pictures import Listing, list_masked_images, open_fitting_mask
 
@@ -132,7 +133,7 @@ def make_composites(
             _paste(scene, roles[number], aside, _choose_place(rng, aside, whole, place, size), SIDE)
         _paste(scene, roles[number], whole, place, MAIN)
         images[number] = np.clip(np.rint(scene), 0, 255)
-    return Split(images, labels[order], roles, sources[order])
+    return Split(images, labels[order], roles, sources[order], ids=make_content_ids(images))
 
 
 def find_empty_squares(mask: np.ndarray, least: int) -> list[tuple[int, np.ndarray]]:

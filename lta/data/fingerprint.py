@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 
 from lta.data.contents import make_digest, to_token
 from lta.data.errors import DataError
@@ -28,6 +28,12 @@ def make_official_ids(data_set: str, count: int) -> Int64[np.ndarray, "pictures 
     """Of files whose content is checked when they are read: a picture is known by its position in `data_set`."""
     numbers = np.arange(count) + name_token(data_set)  # runs over silently, as it may
     return np.stack([numbers, numbers], 1)
+
+
+def make_content_ids(images: UInt8[np.ndarray, "pictures height width 3"]) -> Int64[np.ndarray, "pictures 2"]:
+    """Of pictures without names: each is known by its pixels."""
+    tokens = np.array([to_token(make_digest(np.ascontiguousarray(image).data)) for image in images], np.int64)
+    return np.stack([tokens, tokens], 1)
 
 
 def name_token(name: str) -> int:
@@ -56,6 +62,8 @@ def read_fingerprint(written: Any) -> Fingerprint | None:
         return None
     try:
         raw = {part: base64.b64decode(written[part], validate=True) for part in PARTS if part in written}
+        if "test" not in raw:
+            raise ValueError("it has no test pictures")
         return {part: np.frombuffer(ids, ">i8").astype(np.int64).reshape(-1, 2) for part, ids in raw.items()}
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"its record of the training data can't be read: {error}") from error

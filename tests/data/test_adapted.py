@@ -17,6 +17,7 @@ from lta import testing
 from lta.data.adapted import adapt
 from lta.data.digit_scenes import DigitScenes
 from lta.data.errors import DataError
+from lta.data.fingerprint import check_unchanged, check_untrained, take_fingerprint, write_fingerprint
 from lta.instantiate import build
 from lta.training.classifier import Classifier
 from lta.training.losses import CrossEntropy
@@ -345,3 +346,15 @@ def test_a_yaml_without_a_kind_of_pictures_is_refused(outside, capsys, monkeypat
     (outside / "conf" / "data" / "mine.yaml").write_text("_target_: mine_of_test.Mine\n")
     ended = lta_run(capsys, ["-cd", "conf", "data=mine", *SMALL, "hydra.run.dir=run"])
     assert_refused(ended, "asks for no kind of pictures: its defaults need a line /recipe/kind@_global_")
+
+
+def test_its_pictures_are_known_again_by_their_pixels():
+    """Whatever their order; test pictures that were trained on are noticed."""
+    written = write_fingerprint(take_fingerprint(read(Plain(Subset(Pairs(), range(16)), Subset(Pairs(), range(16, 24))))))
+    turned = read(Plain(Subset(Pairs(), range(15, -1, -1)), Subset(Pairs(), range(16, 24))))
+    assert check_unchanged(written, turned) == ""
+    other = read(Plain(Subset(Pairs(), range(16)), Subset(Pairs(), range(14, 24))))
+    with pytest.raises(DataError, match="the pictures are not those that the run was begun with"):
+        check_unchanged(written, other)
+    with pytest.raises(DataError, match="2 of 10 test pictures were in training or validation"):
+        check_untrained(written, other, same_names=True)

@@ -32,6 +32,12 @@ def test_same_arguments_same_composites():
     assert not np.array_equal(one.images, other.images)
 
 
+def test_scenes_are_known_again_by_their_pixels():
+    one, other = composites(), composites(seed=1)
+    assert len(np.unique(one.ids[:, 0])) == 40
+    assert not np.isin(other.ids, one.ids).any()
+
+
 def test_roles_are_where_objects_of_their_colour_were_pasted():
     """Each picture has a colour and a grey of its own: a pixel tells where it comes from."""
     split = composites(count=60)

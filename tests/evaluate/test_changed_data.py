@@ -127,10 +127,11 @@ def test_an_old_checkpoint_goes_on_with_a_line(place, capsys):
     assert lta_run(capsys, (f"resume={run}",)).status == 0
 
 
-def test_a_damaged_record_is_said_in_one_line(place, capsys):
+@pytest.mark.parametrize("record", [{"train": "no base64", "test": 3}, {"train": ""}, [1], "word", {"test": "AAAA"}])
+def test_a_damaged_record_is_said_in_one_line(place, capsys, record):
     path = place / "hash" / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
-    content["hyper_parameters"]["pictures"] = {"train": "no base64", "test": 3}
+    content["hyper_parameters"]["pictures"] = record
     torch.save(content, path)
     assert_refused(ask(capsys, place / "hash"), "its record of the training data can't be read")
 
