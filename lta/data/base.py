@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from lta import checks
-from lta.data.batches import EpochBatches, Split, batch_loader
+from lta.data.batches import EpochBatches, SameBatches, Split, batch_loader
 from lta.data.splits import balanced_choice
 from lta.runtime.cache import make_machine_lock
 
@@ -134,7 +134,8 @@ class ImageData(pl.LightningDataModule, ABC):
                 f"{name} has {images} for {world_size} processes, each of which needs one: take fewer trainer.devices"
             )
         batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size)
-        return batch_loader(split, batches, pin_memory=self._is_on_gpu())
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue] set when it is made
+        return batch_loader(split, SameBatches(batches) if overfits else batches, pin_memory=self._is_on_gpu())
 
     def _is_on_gpu(self) -> bool:
         """Pinned memory makes a CUDA context: not where the trainer stays on the CPU."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
 from lta.data.rows import Rows
 
@@ -80,6 +80,21 @@ class EpochBatches(Sampler[np.ndarray]):
             yield from (mine[start : start + per_process] for start in range(0, len(mine), per_process))
 
 
+class SameBatches(SequentialSampler):
+    """The batches of `batches`' first epoch in each epoch: with `overfit_batches`, Lightning would put single pictures in
+    the place of any other sampler."""
+
+    def __init__(self, batches: EpochBatches):
+        super().__init__(batches)
+        self.batches, self.batch_size = list(batches), batches.batch_size
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self.batches)
+
+
 class GatherDataset(Dataset):
     """Indexing with an array of positions returns the batch: images uint8 (batch, 3, height, width), labels (batch,), and
     the positions."""
@@ -95,7 +110,7 @@ class GatherDataset(Dataset):
         return images, torch.from_numpy(self.split.labels[index]), torch.from_numpy(index)
 
 
-def batch_loader(split: Split, batches: EpochBatches, pin_memory: bool = False) -> DataLoader:
+def batch_loader(split: Split, batches: EpochBatches | SameBatches, pin_memory: bool = False) -> DataLoader:
     # A generator of its own: each new iterator would otherwise draw from torch's global one, which dropout reads.
     own = torch.Generator()
     return DataLoader(

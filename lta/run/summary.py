@@ -47,7 +47,8 @@ def advise_after_divergence(directory: Path, recipe: Mapping[str, Any]) -> str:
     last = directory / "checkpoints" / "last.ckpt"
     left = f"{last} is of the epoch before" if last.is_file() else "no epoch was finite"
     rate = f"a rate below recipe.lr={recipe['lr']}" if "lr" in recipe else "a lower rate"
-    return f"{left}; {rate} may help"
+    begin = f", in a new run that begins with them: {shlex.quote(f'init_from={last}')}" if last.is_file() else ""
+    return f"{left}; {rate} may help{begin}"
 
 
 def describe_time_limit(trainer: pl.Trainer, directory: Path) -> str:

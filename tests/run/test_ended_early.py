@@ -79,3 +79,14 @@ def test_results_that_cannot_be_read_stop_no_sweep(tmp_path, content):
     job = Job("one", run, version="any")
     assert read_metrics(job) == {"val/error": None, "test/error": None}
     assert [one["status"] for one in collect(tmp_path, [job])["runs"]] == ["unfinished"]
+
+
+def test_lightnings_ways_to_look_for_mistakes_work(tmp_path):
+    """One batch is learnt by heart; some batches of each kind go through."""
+    settings = ("recipe.epochs=30", "recipe.lr=0.05", "+trainer.overfit_batches=1", "data.train_size=64")
+    train(*TINY, *settings, f"hydra.run.dir={tmp_path}/overfit")
+    rows = (tmp_path / "overfit" / "metrics.csv").read_text().splitlines()
+    losses = [float(row[rows[0].split(",").index("train/loss")]) for row in (line.split(",") for line in rows[1:])]
+    assert losses[-1] < 0.5 * losses[0]
+    train(*TINY, "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1", f"hydra.run.dir={tmp_path}/limit")
+    assert (tmp_path / "limit" / "results.json").is_file()
