@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from lta.cli.plugins import PACKAGE
 
 TABLES = list(SOURCE["tables"])
-AIR = "model=air, air_att1, air_att2, air_att3, air_gap have it"
+AIR = "model=air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap have it"
 
 
 def make(*arguments):
