@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import queried
 import torch
 from asked import Stand, data
 from torch import nn
@@ -17,8 +18,10 @@ from lta.data.batches import Split
 from lta.evaluators.faithfulness.evaluator import Faithfulness
 from lta.evaluators.localisation.evaluator import Localisation
 from lta.evaluators.localisation.explanations import explain, place_deepest_stage
+from lta.evaluators.query.evaluator import Query
 from lta.evaluators.query.pairs import ROLES
 from lta.evaluators.query.replaced import _score_objects
+from lta.evaluators.robustness.pictures import render_before_and_after
 from lta.evaluators.roles.evaluator import measure_roles
 from lta.inference.windows import run_at_scales
 from lta.measures.pixel_maps import density
@@ -174,3 +177,41 @@ def test_the_panel_of_a_training_run():
     splits = SimpleNamespace(choose_examples=lambda count: (scenes(), np.arange(count)))
     callback.setup(SimpleNamespace(datamodule=splits), module, "fit")
     assert callback._placements == find_placements(Network(CELLS), (32, 32)) == {"C": PLACE}
+
+
+def test_pictures_of_attacks():
+    images = scenes().images[:2]
+    output = Network(CELLS)(torch.from_numpy(images).permute(0, 3, 1, 2))
+    drawn = [
+        render_before_and_after(
+            images, images.astype(float), (output, output), np.zeros(2, int), ("yes", "no"), 8, placements
+        )
+        for placements in ({"C": PLACE}, {})
+    ]
+    assert np.asarray(drawn[0]).shape == np.asarray(drawn[1]).shape
+    assert not np.array_equal(*drawn)
+
+
+def test_everything_about_queries(monkeypatch):
+    """Cells of an unpadded 3x3 pool with stride 2 lie at 1, 3 and 5 of 8 pixels: spread evenly, it is another answer."""
+
+    def ask():
+        network = queried.network()
+        network.trunk.stages["C"] = nn.AvgPool2d(3, 2)
+        return Query().run(queried.Asked(network), queried.data(queried.pairs(12), queried.singles(6)))
+
+    placed = ask()
+    for module in ("pairs", "pictures", "replaced"):
+        monkeypatch.setattr(f"lta.evaluators.query.{module}.find_placements", lambda network, size: {})
+        spread = ask()
+        pictures = [name for name in placed.pictures if not np.array_equal(placed.pictures[name], spread.pictures[name])]
+        changed = {
+            "pairs": [],
+            "pictures": ["replaced_C", "pairs_C"],
+            "replaced": ["pairs_C"],
+        }  # whose figures are written there
+        assert pictures == changed[module]
+        one, other = (result.figures["pairs"]["levels"]["C"]["energy"] for result in (placed, spread))
+        assert (one["uniform"] != other["uniform"]) == (module == "pairs"), module
+        assert (one["query"] != other["query"]) == (module == "replaced"), module
+        monkeypatch.undo()
