@@ -29,6 +29,7 @@ __all__ = [
     "Features",
     "Head",
     "Images",
+    "Loss",
     "Network",
     "QueriedNetwork",
     "Scores",
@@ -104,6 +105,14 @@ class ByName(Protocol[T_co]):
     def items(self) -> Iterable[tuple[str, T_co]]: ...
 
     def values(self) -> Iterable[T_co]: ...
+
+
+class Loss(Protocol):
+    """What a network is taught by. It has no weights that are trained: no recipe would."""
+
+    def __call__(self, output: NetworkOutput, labels: Tensor, /) -> Tensor:
+        """`labels` int64 (batch,); returns a scalar of float32, smaller where the output is better."""
+        ...
 
 
 class Network(Protocol):

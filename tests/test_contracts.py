@@ -37,6 +37,11 @@ def test_compatibility_functions(compat):
     testing.check_network(build_tiny("vgg_att2", f"compat={compat}"))
 
 
+@pytest.mark.parametrize("loss", list_choices("loss"))
+def test_losses(loss):
+    testing.check_loss(build(composed(f"loss={loss}").loss))
+
+
 @pytest.mark.parametrize("head", list_choices("head"))
 def test_heads(head):
     testing.check_head(build(composed(f"head={head}").model.head))

@@ -307,3 +307,59 @@ def test_evaluators():
     ):
         with pytest.raises(AssertionError, match=f"^Brightness: {said}$"):
             testing.check_evaluator(Brightness(wrong), Right(2), data)
+
+
+def weigh(output, labels, wrong=""):
+    """A cross-entropy with something wrong."""
+    logits = output.logits.detach() if wrong == "detached" else output.logits
+    loss = nn.functional.cross_entropy(logits if wrong == "half" else logits.float(), labels, reduction="none")
+    if wrong == "first":
+        return loss[:3].mean()
+    if wrong == "labels":
+        return logits.float().square().mean()
+    if wrong == "nan":
+        return loss.mean() * torch.nan
+    if wrong == "random":
+        return loss.mean() + torch.rand(())
+    if wrong == "risen":
+        return -loss.mean()
+    return loss if wrong == "shape" else loss.mean().item() if wrong == "float" else loss.mean()
+
+
+class Weighted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, output, labels):
+        return self.weight * weigh(output, labels)
+
+
+def test_a_loss_that_fulfils_its_contract():
+    testing.check_loss(weigh)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    {
+        "shape": r"it returns a tensor of the shape \(6,\), not a scalar tensor",
+        "float": "it returns float, not a scalar tensor",
+        "half": r"of bfloat16 logits it returns torch\.bfloat16, not torch\.float32",
+        "nan": "it returns nan for logits of random numbers",
+        "random": "the same output and labels give another number the second time",
+        "labels": "other labels give the same number",
+        "detached": "no gradient reaches the logits",
+        "first": "no gradient reaches the logits of 3 of 6 pictures",
+        "risen": "it is no smaller for right answers than for wrong ones",
+    }.items(),
+)
+def test_what_is_wrong_with_a_loss(wrong, said):
+    with pytest.raises(AssertionError, match=f"^weigh: {said}$"):
+        testing.check_loss(partial(weigh, wrong=wrong))
+
+
+def test_a_loss_with_weights_of_its_own():
+    with pytest.raises(
+        AssertionError, match=r"^Weighted: it has weights that no recipe trains \(weight\): make them buffers$"
+    ):
+        testing.check_loss(Weighted())

@@ -1,0 +1,7 @@
+"""Where a run's rows, pictures and answers go: Weights & Biases, TensorBoard; the only part that knows wandb."""
+
+from lta.loggers.session import Session, open_session
+from lta.loggers.tensorboard import tensorboard_logger
+from lta.loggers.wandb_run import wandb_logger
+
+__all__ = ["Session", "open_session", "tensorboard_logger", "wandb_logger"]

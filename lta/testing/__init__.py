@@ -11,7 +11,8 @@ by a fixed seed, and the global ones are left as they were.
 
 from lta.testing.data import check_data
 from lta.testing.evaluators import check_evaluator
+from lta.testing.losses import check_loss
 from lta.testing.networks import check_network
 from lta.testing.parts import check_compat, check_effect, check_head
 
-__all__ = ["check_compat", "check_data", "check_effect", "check_evaluator", "check_head", "check_network"]
+__all__ = ["check_compat", "check_data", "check_effect", "check_evaluator", "check_head", "check_loss", "check_network"]

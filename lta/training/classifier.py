@@ -15,10 +15,10 @@ from torchmetrics import MetricCollection
 
 from lta.models.measured import copy_measured, fit_measured
 from lta.models.output import NetworkOutput
-from lta.protocols import Network, Preprocess, get_splits, list_missing
+from lta.protocols import Loss, Network, Preprocess, get_splits, list_missing
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.gradients import average_at_junctions
-from lta.training.losses import Loss, check_loss
+from lta.training.losses import check_loss
 from lta.training.metrics import ErrorRate, MeanLoss
 from lta.training.predict import Prediction, predict
 from lta.training.recipes import Recipe

@@ -1,6 +1,5 @@
 """What a network is taught by: from its output and the labels to one number."""
 
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -10,10 +9,8 @@ from torch import Tensor, nn
 from lta import checks
 from lta.layers.precision import to_full_precision
 from lta.models.output import NetworkOutput
+from lta.protocols import Loss
 from lta.training.recipes import Recipe
-
-Loss = Callable[[NetworkOutput, Tensor], Tensor]
-"""From a network's output and labels (batch,) to a scalar."""
 
 
 class CrossEntropy(nn.Module):
