@@ -4,6 +4,7 @@ import logging
 import os
 import shlex
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,18 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
 def _count_flops(trainer: pl.Trainer, classifier: Classifier, data: Splits) -> dict[str, Any]:
     """Of all steps since the training's first, also of those before it was gone on with; all have one shape."""
     steps = trainer.fit_loop.epoch_loop.batch_progress.total.completed
+    there = trainer.num_training_batches  # infinite where a complete training was only tested again
+    of_epoch = there if isinstance(there, int) else steps // max(trainer.current_epoch, 1)
+    begins = sorted({0, *(int(epochs) * of_epoch for _, epochs in classifier.trained_for)})
     try:
-        each = count_step_flops(classifier, data.batch_size, *data.train.images.shape[1:3])
+        counted = 0
+        for begin, end in pairwise([*(begin for begin in begins if begin < steps), steps]):
+            shape = (data.batch_size, *data.train.images.shape[1:3])
+            counted += (end - begin) * count_step_flops(classifier, *shape, epoch=begin // max(of_epoch, 1))
     except Exception as error:  # a network of somebody's own may do what can't be counted: no reason to lose its results
         log.warning("the training's floating-point operations are not counted: %s", str(error).partition("\n")[0])
         return {"steps": steps, "training_flops": None}
-    return {"steps": steps, "training_flops": steps * each}
+    return {"steps": steps, "training_flops": counted}
 
 
 def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[str, Evaluator]) -> str:

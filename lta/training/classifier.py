@@ -77,6 +77,8 @@ class Classifier(pl.LightningModule):
         self.class_names = tuple(class_names)
         self.seed = seed
         errors = {"error": ErrorRate()} | ({"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {})
+        self.trained_for: list[tuple[nn.Parameter, float]] = []
+        """What is trained for so many epochs only: afterwards its gradient is not computed."""
         self.train_loss = MeanLoss()
         self.train_error = ErrorRate()
         self.val_metrics = MetricCollection({"loss": MeanLoss(), **errors}, prefix="val/")
@@ -147,6 +149,8 @@ class Classifier(pl.LightningModule):
         torch.manual_seed(_mix(self.seed, self.current_epoch, self.global_rank))
         if (set_epoch := getattr(self.augment, "set_epoch", None)) is not None:
             set_epoch(self.current_epoch, self.seed)
+        for weight, epochs in self.trained_for:
+            weight.requires_grad_(self.current_epoch < epochs)
         if self.recipe.forgets_momentum(self.current_epoch):
             optimizer = self.optimizers()
             assert not isinstance(optimizer, list)
@@ -236,6 +240,11 @@ class Classifier(pl.LightningModule):
             return self.recipe.learning_rate(step, steps) if step < epochs * steps else 0.0
 
         ends = [group.get("epochs", math.inf) for group in optimizer.param_groups]
+        if self.trainer.world_size == 1:  # else the processes wait for each gradient that they have once agreed on
+            pairs = zip(optimizer.param_groups, ends, strict=True)
+            self.trained_for = [
+                (p, end) for group, end in pairs if end < math.inf for p in group["params"] if p.requires_grad
+            ]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, [partial(factor, epochs=end) for end in ends])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

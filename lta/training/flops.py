@@ -7,10 +7,10 @@ from torch.func import functional_call
 from lta.training.classifier import Classifier
 
 
-def count_step_flops(classifier: Classifier, batch_size: int, height: int, width: int) -> int:
-    """Floating-point operations of a step's forward and backward pass with `batch_size` pictures: those of convolutions and
-    matrix products, a multiplication and an addition being two (torch.utils.flop_counter). Augmentation and optimiser are
-    not in it.
+def count_step_flops(classifier: Classifier, batch_size: int, height: int, width: int, epoch: int = 0) -> int:
+    """Floating-point operations of a step's forward and backward pass with `batch_size` pictures in 0-based `epoch`: of
+    convolutions and matrix products, a multiplication and an addition being two (torch.utils.flop_counter). Augmentation
+    and optimiser are not in it.
 
     Nothing is computed: the pass is made with tensors that have a shape and no values. The network stays as it is, and so
     do random numbers.
@@ -25,6 +25,9 @@ def count_step_flops(classifier: Classifier, batch_size: int, height: int, width
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), FakeTensorMode() as fake:
         named: list[tuple[str, torch.Tensor]] = [*network.named_parameters(), *network.named_buffers()]
         state: dict[str, torch.Tensor] = {name: fake.from_tensor(value) for name, value in named}
+        names = {id(value): name for name, value in named}
+        for weight, epochs in classifier.trained_for:
+            state[names[id(weight)]].requires_grad_(epoch < epochs)
         images = torch.empty(batch_size, 3, height, width, device=first.device, dtype=first.dtype)
         labels = torch.zeros(batch_size, device=first.device, dtype=torch.int64)
         with FlopCounterMode(display=False) as counter:

@@ -11,7 +11,9 @@ from networks import composed, network
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.instantiate import build
+from lta.run import summary
 from lta.training.classifier import Classifier
+from lta.training.flops import count_step_flops
 from lta.training.lookahead import Lookahead
 from lta.training.losses import CrossEntropy
 from lta.training.recipes import SGDRecipe
@@ -145,9 +147,12 @@ def test_what_the_recipe_does_to_a_training(tmp_path, lookahead):
     recipe = SGDRecipe(epochs=2, lr=0.05, lr_batch=0, first_bias_epochs=1, lookahead=lookahead)
     classifier = Classifier(built, Standardize(), torch.nn.Identity(), recipe, CrossEntropy(), data.class_names)
     bias = built.trunk.stages["A"][0].bias
-    after = []
+    after, had_gradient = [], []
 
     class Watch(pl.Callback):
+        def on_before_optimizer_step(self, trainer, module, optimizer):
+            had_gradient.append(bias.grad is not None)
+
         def on_train_epoch_end(self, trainer, module):
             after.append(bias.detach().clone())
 
@@ -161,6 +166,14 @@ def test_what_the_recipe_does_to_a_training(tmp_path, lookahead):
     else:
         assert after[0].abs().min() > 0, "trained in the first epoch"
         assert torch.equal(*after)
+    assert had_gradient == [True] * 7 + [False] * 7, "what is no longer trained is not differentiated"
+    counted, first, second = (
+        summary._count_flops(trainer, classifier, data),
+        *(count_step_flops(classifier, 4, 32, 32, epoch) for epoch in (0, 1)),
+    )
+    convolution = 2 * 4 * 31**2 * 9 * 24 * 4  # whose gradient for its input was for the bias
+    assert first - second == convolution
+    assert counted == {"steps": 14, "training_flops": 7 * (first + second)}
 
 
 class MadeUp(ImageData):
