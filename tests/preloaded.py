@@ -9,15 +9,15 @@ No module of lta is imported here, and no thread is started: the child imports l
 
 import gc
 import importlib
-import io
 import json
 import os
-import runpy
 import select
 import signal
 import socket
 import sys
 import threading
+
+from forked import become
 
 PRELOADED = (
     "hydra.main",
@@ -29,8 +29,8 @@ PRELOADED = (
     "torch",
     "torchmetrics",
     "torchvision.transforms.v2",
+    "wandb.apis.public",
 )
-"""Not wandb, which makes a temporary folder when it is imported, for the process that does."""
 
 
 def serve(connection: socket.socket) -> dict | None:
@@ -64,39 +64,6 @@ def serve(connection: socket.socket) -> dict | None:
             children[ended] = pid
             poll.register(ended, select.POLLIN)
             connection.send(str(pid).encode())
-
-
-def become(arguments: list[str], cwd: str, environment: dict[str, str], new_session: bool) -> None:
-    """Does what `python ARGUMENTS` would have done."""
-    if new_session:
-        os.setsid()
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
-        stream = io.TextIOWrapper(binary, errors="backslashreplace" if number == 2 else "strict", line_buffering=number == 2)
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-    more = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[:0] = more
-    importlib.invalidate_caches()
-    how, *rest = arguments
-    if how == "-m":
-        module, *rest = rest
-        sys.argv = [module, *rest]
-        sys.path.insert(0, os.getcwd())
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    elif how == "-c":
-        code, *rest = rest
-        sys.argv = ["-c", *rest]
-        sys.path.insert(0, "")
-        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
-    else:
-        sys.argv = [how, *rest]
-        sys.path.insert(0, os.path.dirname(os.path.realpath(how)))
-        runpy.run_path(how, run_name="__main__")
 
 
 def main() -> None:

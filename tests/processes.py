@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from forked import AT_START, SISTER, is_same_start
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -40,9 +42,7 @@ class Preloaded:
     def fork(self, asked: dict, files: list[int]) -> int:
         """The process's number."""
         environment = asked["environment"]
-        for name in {*environment, *self.environment}:
-            fixed = name == "OMP_NUM_THREADS" or (name.startswith("PYTHON") and name != "PYTHONPATH")
-            assert not fixed or environment.get(name) == self.environment.get(name), f"{name} is read when Python starts"
+        assert is_same_start(environment, self.environment), f"some of it is read when Python starts: {AT_START.pattern}"
         socket.send_fds(self.socket, [json.dumps(asked).encode()], files)
         while len(words := self.socket.recv(100).split()) == 2:
             self.statuses[int(words[0])] = int(words[1])
@@ -61,6 +61,12 @@ class Preloaded:
 
 
 preloaded = functools.cache(Preloaded)
+
+
+def list_children(pid: int) -> list[int]:
+    """Those that the command itself has started and that have not been waited for."""
+    listed = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True).stdout
+    return [int(number) for number, name in (line.split(maxsplit=1) for line in listed.splitlines()) if name != SISTER]
 
 
 class Started:

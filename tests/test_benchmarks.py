@@ -1,12 +1,13 @@
 """The benchmarks compare what they say they compare, and keep what they find."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 import torch
+from commands import environment
 
 from lta.layers.compatibility import Parametrised
 from lta.models.vgg_family import vgg_attention
@@ -20,7 +21,7 @@ def scripts(monkeypatch):
 
 
 def run(script, *arguments):
-    return subprocess.run([sys.executable, BENCHMARKS / script, *map(str, arguments)], capture_output=True, text=True)
+    return processes.run([sys.executable, BENCHMARKS / script, *map(str, arguments)], env=environment())
 
 
 @pytest.mark.usefixtures("scripts")

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -120,21 +119,11 @@ def test_two_machines(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     options = [*OPTIONS, "trainer.devices=1", "trainer.num_nodes=2", f"hydra.run.dir={tmp_path}/run"]
-    nodes = [
-        subprocess.Popen(
-            command(*options),
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**environment(), "NODE_RANK": node, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
-        )
-        for node in "01"
-    ]
-    said = [node.communicate(timeout=300)[0] for node in nodes]
-    assert [node.returncode for node in nodes] == [0, 0], said
-    assert "device: cpu x 1 on each of 2 nodes" in said[0]
-    assert "test error" not in said[1]
+    first = {**environment(), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    nodes = [processes.Started(command(*options), cwd=tmp_path, env={**first, "NODE_RANK": node}) for node in "01"]
+    assert [node.wait(300) for node in nodes] == [0, 0], [node.stderr for node in nodes]
+    assert "device: cpu x 1 on each of 2 nodes" in nodes[0].stdout
+    assert "test error" not in nodes[1].stdout + nodes[1].stderr
     whole(tmp_path / "run")
     assert (tmp_path / "run" / "run_node1_rank0.log").is_file()
 

@@ -91,19 +91,17 @@ def test_a_job_of_several_processes_that_fails_leaves_the_next_alone(tmp_path):
 @pytest.mark.slow
 def test_a_stopped_sweep_leaves_nothing_running_and_goes_on(tmp_path):
     long = [*TINY, "recipe.epochs=10", "data.train_size=320", "seed=0,1", "hydra.launcher.slots=2"]
-    running = subprocess.Popen(
-        command("-m", *long), cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    running = processes.Started(command("-m", *long), cwd=tmp_path, env=environment())
     while len(list(tmp_path.glob("multirun/*/*/checkpoints/last.ckpt"))) < 2:
         assert running.poll() is None, "the sweep ended before it could be stopped"
         time.sleep(0.05)
-    children = subprocess.run(["pgrep", "-P", str(running.pid)], capture_output=True, text=True).stdout.split()
+    children = processes.list_children(running.pid)
     assert len(children) == 2
     running.send_signal(signal.SIGTERM)
-    _, err = running.communicate(timeout=30)
-    assert running.returncode == 143
-    assert err.splitlines() == ["stopped by SIGTERM; 0 of 2 jobs done; the same command goes on"]
-    left = subprocess.run(["ps", "-o", "pid=", "-p", ",".join(children)], capture_output=True, text=True).stdout.split()
+    assert running.wait(timeout=30) == 143
+    assert running.stderr.splitlines() == ["stopped by SIGTERM; 0 of 2 jobs done; the same command goes on"]
+    listed = ["ps", "-o", "pid=", "-p", ",".join(map(str, children))]
+    left = subprocess.run(listed, capture_output=True, text=True).stdout.split()
     assert left == []
 
     ended = start(*long, cwd=tmp_path)

@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import subprocess
 import sys
 from contextlib import nullcontext
 
@@ -257,7 +256,7 @@ def test_what_cant_be_asked_is_said_before_the_training(tmp_path, capsys):
 def test_two_processes_give_the_same_answer(run):
     module = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "lta.evaluate"]
     arguments = [f"checkpoint={run}", "evaluator=classification", "data=digit_scenes", "data.eval_batch_size=300"]
-    subprocess.run([*module, *arguments], check=True, env=environment(), cwd=run.parent)
+    processes.run([*module, *arguments], check=True, env=environment(), cwd=run.parent)
     of_two = answer(run)
     processes.run([sys.executable, "-m", "lta.evaluate", *arguments], check=True, env=environment(), cwd=run.parent)
     assert answer(run)["figures"] == of_two["figures"]

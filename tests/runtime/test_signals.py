@@ -165,12 +165,6 @@ LONG = (*TINY, "recipe.epochs=200", "data.train_size=640", "data.val_size=33", "
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
 
 
-def children(pid):
-    return [
-        int(word) for word in subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True).stdout.split()
-    ]
-
-
 def gone(pid, within=10.0):
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -191,7 +185,7 @@ class Running:
         while not (directory / "checkpoints" / "last.ckpt").is_file():
             assert self.process.poll() is None, self.process.stderr
             time.sleep(0.05)
-        self.pid, self.others = self.process.pid, children(self.process.pid)
+        self.pid, self.others = self.process.pid, processes.list_children(self.process.pid)
 
     def ended(self):
         """Exit status and standard error; nothing may be left running."""
