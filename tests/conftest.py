@@ -7,9 +7,11 @@ from pathlib import Path
 import jaxtyping
 import pytest
 import signatures  # noqa: F401  before the hook: it needs lta.protocols itself
+from composed_once import compose_once
 from jaxtyping import install_import_hook
 
 install_import_hook("lta", "signatures.check")
+compose_once()
 
 
 LONGEST = (

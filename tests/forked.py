@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 
+from composed_once import compose_once
 
 SISTER = "lta-sister"
 """The name of that process, where the children of a command are listed."""
@@ -52,6 +53,7 @@ def become(
         os.sched_setaffinity(0, affinity)
     begin_sister()
     renew_folders()
+    compose_once()
     sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
     at_once = unbuffered or bool(environment.get("PYTHONUNBUFFERED"))
     for number, name in ((1, "stdout"), (2, "stderr")):
