@@ -32,6 +32,11 @@ lint: install  ## ruff: what it finds wrong, and the format; basedpyright: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright --pythonpath $(BIN)/python --level error
+	@touch .venv/linted
+
+# Types take a minute: before tests, they are looked at where something has changed since.
+.venv/linted: .venv/installed $(shell find . -path ./.venv -prune -o \( -name '*.py' -o -name '*.ipynb' \) -print)
+	@$(MAKE) --no-print-directory lint
 
 docs: install  ## the documentation, in docs/_build/html: offline, and a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
@@ -40,13 +45,13 @@ TESTS := -m pytest -q -n auto --dist worksteal
 # Python may keep what it has compiled, whatever the shell says: each process would compile all tests again.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python $(TESTS)
 
-test: lint  ## the fast tests, a process on each core
+test: .venv/linted  ## the fast tests, a process on each core
 	$(PYTEST) -m 'not slow'
 
-test-slow: lint  ## the slow tests alone
+test-slow: .venv/linted  ## the slow tests alone
 	$(PYTEST) -m slow
 
-test-all: lint  ## the fast and the slow tests
+test-all: .venv/linted  ## the fast and the slow tests
 	$(PYTEST)
 
 coverage: install  ## which lines and branches of lta all tests together run, and each of them
