@@ -50,7 +50,8 @@ def test_a_key_that_nothing_takes_is_that_of_the_error_or_of_the_command_line(mo
         return said(monkeypatch, arguments, TypeError(text))
 
     unexpected = "Net() got an unexpected keyword argument 'depth'"
-    assert taken(unexpected, "+model.depth=3") == "there is no setting model.depth: model=rn164, rn_att1, rn_att2 have it"
+    owners = "air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap, rn164, rn_att1, rn_att2"
+    assert taken(unexpected, "+model.depth=3") == f"there is no setting model.depth: model={owners} have it"
     assert taken(unexpected, "+model.odd.depth.more=3").startswith("there is no setting model.odd.depth")
     assert taken(f"{unexpected}\nfull_key: model.trunk", "+model.depth=3").startswith(
         "there is no setting model.trunk.depth"
