@@ -82,7 +82,7 @@ def test_two_processes_of_a_run(place):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["12345", "1e5", "007", "null", "true"])
+@pytest.mark.parametrize("name", ["1e5", "null"])
 def test_a_run_named_by_what_looks_like_a_number(name, tmp_path):
     ended = lta("run", *RUN, f"hydra.run.dir={name}", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
