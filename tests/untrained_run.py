@@ -1,5 +1,6 @@
 """Run directories with a checkpoint as lta.run writes it, of a network that nobody has trained: made in no time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,10 +14,15 @@ from lta.training.classifier import Classifier
 
 
 def untrained_run(
-    directory: Path, *overrides: str, image_size: tuple[int, int] = (32, 32), seed: int = 0, names: str = "digit {}"
+    directory: Path,
+    *overrides: str,
+    image_size: tuple[int, int] = (32, 32),
+    seed: int = 0,
+    names: str = "digit {}",
+    tiny: Sequence[str] = TINY_VGG,
 ) -> Path:
     """Ten digits, with one linear classifier; `model.init.scorer=author` makes maps that are not uniform."""
-    cfg = composed("experiment=quickstart", *TINY_VGG, *overrides)
+    cfg = composed("experiment=quickstart", *tiny, *overrides)
     config = {name: plain(cfg[name]) for name in ("model", "preprocess", "augment", "recipe", "loss", "data")} | {
         "seed": seed
     }

@@ -42,7 +42,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "evaluate": Command(
-        ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb", "trust"), ("evaluator", "data")
+        ("checkpoint", "which", "evaluator", "data", "device", "precision", "seed", "wandb", "weights", "trust"),
+        ("evaluator", "data"),
     ),
     "apply": Command(
         (
@@ -57,15 +58,29 @@ COMMANDS = {
             "effect",
             "attention",
             "device",
+            "weights",
             "trust",
         ),
         ("effect",),
     ),
     "demo": Command(
-        ("checkpoint", "compare", "which", "effect", "attention", "device", "host", "port", "open", "largest", "trust"),
+        (
+            "checkpoint",
+            "compare",
+            "which",
+            "effect",
+            "attention",
+            "device",
+            "host",
+            "port",
+            "open",
+            "largest",
+            "weights",
+            "trust",
+        ),
         ("effect",),
     ),
-    "export": Command(("checkpoint", "which", "format", "out", "overwrite", "trust"), ()),
+    "export": Command(("checkpoint", "which", "format", "out", "overwrite", "weights", "trust"), ()),
 }
 """Those beside lta.run."""
 

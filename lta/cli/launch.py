@@ -27,6 +27,7 @@ from lta.cli.search_path import register_with_hydra
 from lta.cli.trust import Trust, check_dotted, trust_in, use_trust
 from lta.runtime import ranks
 from lta.runtime.console import keep_writing
+from lta.runtime.given_weights import use_weights
 from lta.runtime.run_directory import remove_unbegun
 from lta.runtime.signals import Stopped, requeue, signals
 
@@ -110,7 +111,7 @@ def launch(
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _run_foreign_job(task, cfg)
         else:
-            with _print_errors(failed, config_name), use_trust(_check_trust(cfg)):
+            with _print_errors(failed, config_name), use_trust(_check_trust(cfg)), use_weights(cfg.get("weights")):
                 task(cfg)
 
     ENVIRONMENT.clear()

@@ -8,7 +8,17 @@ import os
 RUNS = ("checkpoint", "compare", "resume", "init_from", "hydra.run.dir", "hydra.sweep.dir", "evaluator.transfer.baseline")
 """Settings that name run directories and checkpoint files."""
 
-PATHS = (*RUNS, "data.root", "data.cache", "evaluator.robustness.source", "images", "mask", "out")
+PATHS = (
+    *RUNS,
+    "data.root",
+    "data.cache",
+    "evaluator.robustness.source",
+    "images",
+    "mask",
+    "model.backbone.weights",
+    "out",
+    "weights",
+)
 """All settings whose value is a path."""
 
 NAMES = (

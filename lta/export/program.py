@@ -128,6 +128,8 @@ def trace(model: nn.Module, size: tuple[int, int]) -> Traced:
     model = copy.deepcopy(model).to(memory_format=torch.contiguous_format).requires_grad_(False)
     example = torch.zeros(2, 3, *size, dtype=torch.uint8)
     axes = {0: Dim("batch", min=1), 2: Dim("height", min=size[0]), 3: Dim("width", min=size[1])}
+    if any(getattr(module, "one_size", False) for module in model.modules()):
+        axes = {0: axes[0]}
     with torch.no_grad(), _VectorsAsColumns():
         try:
             program = torch.export.export(

@@ -19,6 +19,7 @@ from lta.instantiate import build, escape
 from lta.models.backbone_trunk import BackboneTrunk
 from lta.protocols import Splits
 from lta.runtime import ranks
+from lta.runtime.given_weights import given_weights, use_weights
 from lta.runtime.run_directory import PREVIOUS, find_checkpoint, find_difference
 from lta.training.checkpoint_io import has_its_tensors
 from lta.training.classifier import Classifier
@@ -56,7 +57,11 @@ def make_hparams(config: dict[str, Any], data: Splits) -> dict[str, Any]:
 
 
 def load(
-    path: str | Path, which: str = "last", trust: Sequence[str] = (), config_dir: str | Path | None = None
+    path: str | Path,
+    which: str = "last",
+    trust: Sequence[str] = (),
+    config_dir: str | Path | None = None,
+    weights: str | Path | None = None,
 ) -> Classifier:
     """The classifier of a run, in eval mode on the CPU: `load(RUN).predict(images)` takes pictures in any form and returns
     class names, probabilities and attention maps; `load(RUN)(images)` takes a batch and returns all that the network does.
@@ -64,13 +69,15 @@ def load(
     `path`: a run directory (then `which` is "last" or "best") or a checkpoint file. Nothing but tensors and plain
     containers is unpickled, and nothing is called but what lta and installed packages have in their conf/. `trust`: full
     names of further classes and functions that may be (`my_package.module.Class`); `config_dir`: a folder whose yaml files
-    name some, as `-cd` takes it. Raises ValueError where there is no such file, it is no checkpoint of lta, or it asks for
-    something else.
+    name some, as `-cd` takes it. `weights`: the file of a backbone's weights, where the checkpoint leaves them out. Raises
+    ValueError where there is no such file, it is no checkpoint of lta, or it asks for something else.
     """
     path = Path(path)
     if path.is_dir():
         path = find_checkpoint(path, which)
-    return restore_classifier(Checkpoint(path, read_checkpoint(path, current_trust().also(check_dotted(trust), config_dir))))
+    content = read_checkpoint(path, current_trust().also(check_dotted(trust), config_dir))
+    with use_weights(given_weights() if weights is None else weights):
+        return restore_classifier(Checkpoint(path, content))
 
 
 def load_run(path: str | Path, which: str = "last") -> Classifier:
@@ -84,6 +91,9 @@ def restore_classifier(checkpoint: Checkpoint) -> Classifier:
     path, content = checkpoint
     try:
         classifier = _build_classifier(content["hyper_parameters"], path)
+        for module in classifier.modules():
+            if isinstance(module, BackboneTrunk):
+                module.reference = given_weights()
     except Exception as error:  # what classes make of arguments that anybody may have written
         raise ValueError(f"{path}: its configuration makes no network: {_first_line(_find_cause(error))}") from error
     try:

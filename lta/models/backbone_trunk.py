@@ -15,7 +15,15 @@ from lta.layers.standardise import Standardise, Statistics
 from lta.models.backbone_cells import is_made_of_patches, measure_cells, place_patches
 from lta.models.backbone_parts import choose_parts, freeze, list_parts
 from lta.models.backbone_registry import LAST, build_model, check_size, examine, read_facts, read_features
-from lta.models.backbone_weights import PACKAGED, SOURCES, find_packaged, find_weights, load_file, set_class_count
+from lta.models.backbone_weights import (
+    PACKAGED,
+    SOURCES,
+    count_classes,
+    find_packaged,
+    find_weights,
+    load_file,
+    set_class_count,
+)
 from lta.models.measured import Batches, Measured
 from lta.protocols import Cells, Features
 
@@ -40,6 +48,10 @@ class BackboneTrunk(Measured):
 
     On the meta device nothing is read or downloaded. Raises ValueError for what can't be, in one line.
     """
+
+    one_size = True
+    """Whether it is exported for the pictures' size that it was trained on: layers may pad or place themselves by it, and
+    cells then lie elsewhere in pictures of others."""
 
     def __init__(
         self,
@@ -165,7 +177,11 @@ class BackboneTrunk(Measured):
             raise ValueError(
                 f"the weights that {self.name} was trained from are not kept: model.backbone.train was not none"
             )
-        self.load_state_dict(of.state_dict())
+        set_class_count(self.model, self.name, count_classes(of.model, self.name))
+        for own, theirs in ((self.model, of.model), (self.norms, of.norms)):
+            own.load_state_dict(theirs.state_dict())
+        self.digest.copy_(of.digest)
+        self.is_random, self.waits_for_state = of.is_random, of.waits_for_state
 
     # Where the weights come from, and where they are left out.
 

@@ -99,11 +99,13 @@ def load_file(model: nn.Module, name: str, path: Path, sha256: str | None = None
 
 def set_class_count(model: nn.Module, name: str, count: int) -> None:
     """Another number of outputs of the class layer, 0 for none."""
-    layer = read_facts(name).class_layer
-    assert layer is not None
-    now = _count_classes(model.state_dict(), layer)
-    if now != count:
+    if count_classes(model, name) != count:
         model.reset_classifier(count)  # pyright: ignore[reportCallIssue] every network of timm has it
+
+
+def count_classes(model: nn.Module, name: str) -> int:
+    """Outputs of the class layer, 0 where there is none."""
+    return _count_classes(model.state_dict(), read_facts(name).class_layer or "")
 
 
 def _fit_class_layer(model: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> None:
