@@ -71,4 +71,4 @@ def test_top_1_of_horses(trunk, preprocess, side, expected):
     with torch.no_grad():
         for part in torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).split(16):
             found += trunk.classify(preprocess(part)).argmax(1).tolist()
-    assert 100 * found.count(SORREL) / len(found) == pytest.approx(expected, abs=1)
+    assert 100 * found.count(SORREL) / len(found) == pytest.approx(expected, abs=1.2)  # two of the pictures
