@@ -6,6 +6,7 @@ from lta.models.attention_net import AttentionNet
 from lta.models.backbone_family import backbone_attention, backbone_gap
 from lta.models.backbone_trunk import BackboneTrunk
 from lta.models.controls import GAPNet, PlainNet
+from lta.models.measured import Measured
 from lta.models.output import NetworkOutput
 from lta.models.resnet_family import resnet, resnet_attention
 from lta.models.resnet_trunk import ResNetTrunk
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionNet",
     "BackboneTrunk",
     "GAPNet",
+    "Measured",
     "NetworkOutput",
     "PlainNet",
     "ResNetTrunk",

@@ -11,6 +11,8 @@ network sees them: preprocessed, not augmented."""
 
 
 class Measured(nn.Module, ABC):
+    """A part that finds its values on training pictures."""
+
     @abstractmethod
     def fit(self, batches: Batches) -> None:
         """Keeps in buffers what it finds."""
