@@ -52,7 +52,8 @@ def _configuration(group: Group) -> Mapping[str, Any]:
 
 
 def _run(run: Run) -> Mapping[str, Any]:
-    kept = ("epochs", "seconds", "parameters", "device", "precision", "coding", "test_images", "test_checkpoint")
+    kept = ("epochs", "seconds", "training_flops", "parameters", "device", "precision")
+    kept += ("coding", "test_images", "test_checkpoint")
     start = run.starts[0] if run.starts else {}
     return {
         "seed": run.seed,

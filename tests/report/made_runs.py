@@ -70,6 +70,7 @@ def make_run(directory, *overrides, seed=0, error=5.0, epochs=4, panels=0, answe
         "processes": 1,
         "precision": "32-true",
         "seconds": 240.0,
+        "training_flops": 2.5e13,
         "history": history(error, epochs),
         "parameters": 123456,
         "coding": "official",

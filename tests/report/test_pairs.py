@@ -109,6 +109,7 @@ def test_the_command_prints_and_writes_them(tmp_path, capsys):
     assert ours["test_error"]["mean"] == pytest.approx(9.1)
     assert ours["runs"][0]["command"] == "python -m lta.run data=cifar10 model=vgg_att2 seed=0"
     assert ours["runs"][0]["commit"] == "0123456789abcdef"
+    assert ours["runs"][0]["training_flops"] == 2.5e13
     (pair,) = found["against"]
     assert (pair["configuration"], pair["reference"], pair["words"]) == ("vgg_att2 pc concat", "vgg", "lower")
     assert found["answers"][0]["figures"]["maps.C.iou"]["vgg_att2 pc concat"]["mean"] == 0.25
