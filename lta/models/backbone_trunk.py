@@ -44,6 +44,7 @@ class BackboneTrunk(Measured):
     or "trained" (`statistics`). `save="reference"` leaves the weights of a frozen network out of the state, which then holds
     the SHA-256 of their file alone.
     `output_stride`: 8 or 16 dilates the last stages instead of making their maps smaller, where timm has it.
+    `cache`: a training computes the features of each picture once (lta.training.cached_features).
     `standardise`: levels have mean 0 and spread 1, channel by channel, measured once by `fit`.
 
     On the meta device nothing is read or downloaded. Raises ValueError for what can't be, in one line.
@@ -63,11 +64,15 @@ class BackboneTrunk(Measured):
         save: str = "weights",
         output_stride: int | None = None,
         standardise: bool = True,
+        cache: bool = False,
     ):
         super().__init__()
         checks.require_choice("model.backbone.save", save, SAVE)
         checks.require_choice("model.backbone.statistics", statistics, STATISTICS)
         checks.require_flag("model.backbone.standardise", standardise)
+        checks.require_flag("model.backbone.cache", cache)
+        self.computes_once = cache
+        self._given: Features | None = None
         self.name, self.output_stride, self.saves_reference = name, output_stride, save == "reference"
         self.anatomy = examine(name, output_stride)
         self.model = build_model(name, output_stride)
@@ -85,6 +90,8 @@ class BackboneTrunk(Measured):
         self.trained_parts = choose_parts(list_parts(self.model, layer), train)
         if self.saves_reference and self.trained_parts:
             raise ValueError(f"model.backbone.save=reference is for a frozen network, and model.backbone.train is {train}")
+        if cache and self.trained_parts:
+            raise ValueError(f"model.backbone.cache=true is for a frozen network, and model.backbone.train is {train}")
         names = {weight for part in self.trained_parts for weight in part}
         self._acting = freeze(self.model, names, keep_statistics=statistics == "kept")
         self.register_state_dict_post_hook(_leave_out_frozen)
@@ -92,9 +99,16 @@ class BackboneTrunk(Measured):
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Features:
         """Levels `(batch, channels[level], height, width)` and the query `(batch, query_channels)`."""
+        given, self._given = self._given, None
+        if given is not None:
+            return given
         maps, final, query = read_features(self.model, images, self.anatomy.indices)
         levels = dict(zip(self.channels, [*maps, final], strict=True))
         return Features({level: self.norms[level](x) if level in self.norms else x for level, x in levels.items()}, query)
+
+    def give_features(self, features: Features) -> None:
+        """What the next call of `features` returns: that of its pictures, computed before."""
+        self._given = features
 
     @property
     def input_size(self) -> tuple[int, int]:

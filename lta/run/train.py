@@ -11,6 +11,7 @@ from lta.cli.plugins import find_own_code
 from lta.cli.settings import check_settings
 from lta.instantiate import build, build_each, plain
 from lta.runtime import run_directory
+from lta.runtime.cache import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.inference.initialise import find_source, init_weights
     from lta.loggers.session import open_session
     from lta.run import summary
+    from lta.training import cached_features
     from lta.training.classifier import Classifier
     from lta.training.losses import check_loss
     from lta.training.trainer import end_processes, has_run_out_of_time
@@ -84,6 +86,10 @@ def train(cfg: DictConfig, directory: Path) -> None:
         check_has_weights(classifier)
     begins_with = cfg.init_from if not resumed_from else None  # a run stopped before its first checkpoint takes them again
     taken = init_weights(classifier, find_source(begins_with)) if begins_with is not None else None
+    if cached_features.computes_once(classifier.network):
+        with_mirrored = cached_features.check_augment(classifier.augment)
+        folder = cache_folder(plain(cfg.data).get("cache"), "data.cache")
+        classifier.features = cached_features.compute_features(classifier, data, folder, with_mirrored)
     if trainer.is_global_zero:
         asked = HydraConfig.get()
         run_directory.begin(

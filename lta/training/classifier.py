@@ -17,6 +17,7 @@ from lta.models.measured import copy_measured, fit_measured
 from lta.models.output import NetworkOutput
 from lta.protocols import Loss, Network, Preprocess, get_splits, list_missing
 from lta.training.batch_statistics import average_running_statistics
+from lta.training.cached_features import CachedFeatures, choose_mirrored, give_features
 from lta.training.gradients import average_at_junctions
 from lta.training.losses import check_loss
 from lta.training.metrics import ErrorRate, MeanLoss
@@ -29,6 +30,10 @@ the pictures."""
 
 Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"], Int[Tensor, " batch"]]
 """Images, labels, and each image's place in its split."""
+
+
+SAME = {"test_each_epoch": "test"}
+"""Watched splits that are a whole one by another name."""
 
 
 class Classifier(pl.LightningModule):
@@ -74,6 +79,7 @@ class Classifier(pl.LightningModule):
         check_loss(loss, recipe)
         self.loss = loss
         average_at_junctions(network, recipe.average_gradients)
+        self.features: CachedFeatures | None = None
         self.class_names = tuple(class_names)
         self.seed = seed
         errors = {"error": ErrorRate()} | ({"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {})
@@ -159,11 +165,20 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         images, labels, numbers = batch
         self._tell_pictures(numbers)
-        output = self._network_in_training(self.augment(self.preprocess(images)))
+        if self.features is None:
+            output = self._network_in_training(self.augment(self.preprocess(images)))
+        else:
+            mirrored = choose_mirrored(self.augment, len(labels), self.device)
+            output = self._run_on_features("train", images, numbers, mirrored)
         loss = self.loss(output, labels)
         self.train_loss.update(loss.detach(), len(labels))
         self.train_error.update(output.logits.detach(), labels)
         return loss
+
+    def _run_on_features(self, split: str, images: Tensor, numbers: Tensor, mirrored: Tensor | None = None) -> NetworkOutput:
+        assert self.features is not None
+        give_features(self.network, self.features.take(split, numbers, mirrored, self.device))
+        return self._network_in_training(images[:, :, :1, :1].float())  # of which nothing is read
 
     def _tell_pictures(self, numbers: Tensor) -> None:
         if (set_pictures := getattr(self.augment, "set_pictures", None)) is not None:
@@ -189,7 +204,14 @@ class Classifier(pl.LightningModule):
             average_running_statistics(self.network, partial(self.trainer.strategy.reduce, reduce_op="mean"))
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> NetworkOutput:
-        return self._evaluate(batch, self._select_metrics()[dataloader_idx])
+        return self._evaluate(batch, self._name_watched(dataloader_idx), self._select_metrics()[dataloader_idx])
+
+    def _name_watched(self, number: int) -> str:
+        """The split whose pictures are looked at, where features of them may be known."""
+        if self.features is None:
+            return ""
+        split = list(get_splits(self.trainer).watched_splits)[number]
+        return SAME.get(split, split)
 
     def on_validation_epoch_end(self) -> None:
         for metrics in self._select_metrics():
@@ -202,14 +224,15 @@ class Classifier(pl.LightningModule):
         return [kept.get(name) for name in get_splits(self.trainer).watched_splits]
 
     def test_step(self, batch: Batch, batch_index: int) -> NetworkOutput:
-        return self._evaluate(batch, self.test_metrics)
+        return self._evaluate(batch, "test", self.test_metrics)
 
     def on_test_epoch_end(self) -> None:
         self._publish(self.test_metrics)
 
-    def _evaluate(self, batch: Batch, metrics: MetricCollection | None) -> NetworkOutput:
-        images, labels, _ = batch
-        output = self(images)
+    def _evaluate(self, batch: Batch, split: str, metrics: MetricCollection | None) -> NetworkOutput:
+        images, labels, numbers = batch
+        known = self.features is not None and split in self.features.parts
+        output = self._run_on_features(split, images, numbers) if known else self(images)
         if metrics is None:
             return output
         logits = output.logits.float()

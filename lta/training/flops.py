@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from lta.protocols import Features
+from lta.training.cached_features import give_features
 from lta.training.classifier import Classifier
 
 
@@ -12,8 +14,8 @@ def count_step_flops(classifier: Classifier, batch_size: int, height: int, width
     convolutions and matrix products, a multiplication and an addition being two (torch.utils.flop_counter). Augmentation
     and optimiser are not in it.
 
-    Nothing is computed: the pass is made with tensors that have a shape and no values. The network stays as it is, and so
-    do random numbers.
+    Of features that were computed before (model.backbone.cache) only what reads them counts. Nothing is computed: the pass
+    is made with tensors that have a shape and no values. The network stays as it is, and so do random numbers.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode  # these two cost a second
     from torch.utils.flop_counter import FlopCounterMode
@@ -22,6 +24,8 @@ def count_step_flops(classifier: Classifier, batch_size: int, height: int, width
     assert isinstance(network, nn.Module)
     modes = [(module, module.training) for module in network.modules()]
     first = next(network.parameters())
+    numbers = torch.zeros(batch_size, dtype=torch.int64)
+    known = None if classifier.features is None else classifier.features.take("train", numbers, None, first.device)
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), FakeTensorMode() as fake:
         named: list[tuple[str, torch.Tensor]] = [*network.named_parameters(), *network.named_buffers()]
         state: dict[str, torch.Tensor] = {name: fake.from_tensor(value) for name, value in named}
@@ -30,6 +34,9 @@ def count_step_flops(classifier: Classifier, batch_size: int, height: int, width
             state[names[id(weight)]].requires_grad_(epoch < epochs)
         images = torch.empty(batch_size, 3, height, width, device=first.device, dtype=first.dtype)
         labels = torch.zeros(batch_size, device=first.device, dtype=torch.int64)
+        if known is not None:
+            query = None if known.query is None else fake.from_tensor(known.query)
+            give_features(classifier.network, Features({key: fake.from_tensor(x) for key, x in known.levels.items()}, query))
         with FlopCounterMode(display=False) as counter:
             try:
                 output = functional_call(network.train(), state, (images,))

@@ -1,7 +1,7 @@
 """Augmentation of a whole batch at once, on the batch's device, from torch's global generator of that device."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from lta import checks
@@ -48,10 +48,7 @@ class FlipCropCutout(nn.Module):
             offsets = torch.randint(-self.shift, self.shift + 1, (2, batch, 1), device=images.device)
             rows, columns = _reflect(rows + offsets[0], height), _reflect(columns + offsets[1], width)
         if self.flip:
-            if self.alternate:
-                mirrored = self._choose_mirrored(images)
-            else:
-                mirrored = torch.rand(batch, 1, device=images.device) < self.flip
+            mirrored = self.choose_mirrored(batch, images.device)[:, None]
             columns = torch.where(mirrored, width - 1 - columns, columns)
         if self.shift or self.flip:
             # One gather of whole pixels, whose three channels lie together in channels-last storage. By one flat index: on
@@ -64,10 +61,18 @@ class FlipCropCutout(nn.Module):
             images = images * self._make_cutout_mask(batch, height, width, images.device)
         return images
 
-    def _choose_mirrored(self, images: Images) -> Tensor:
+    @property
+    def only_mirrors(self) -> bool:
+        """Whether it does nothing else to pictures."""
+        return not self.shift and not self.cutout
+
+    def choose_mirrored(self, count: int, device: torch.device) -> Bool[Tensor, " batch"]:
+        """Which of the next `count` pictures."""
+        if not self.alternate:
+            return torch.rand(count, 1, device=device)[:, 0] < self.flip
         numbers, self._numbers = self._numbers, None
         assert numbers is not None, "alternate needs set_pictures before each batch"
-        mixed = (numbers.to(images.device)[:, None] + 1) * 2654435761 + 40503 * self.seed
+        mixed = (numbers.to(device) + 1) * 2654435761 + 40503 * self.seed
         mixed = (mixed ^ (mixed >> 15)) * 2246822519
         mixed = (mixed ^ (mixed >> 13)) * 2246822519
         return (mixed >> 16) % 2 == self.epoch % 2
@@ -99,7 +104,7 @@ class HalfFlip(nn.Module):
             raise ValueError(
                 f"augment.batch_shift={self.batch_shift} must be below the pictures' {min(height, width)} pixels"
             )
-        mirrored = torch.randperm(batch, device=images.device) < batch // 2
+        mirrored = self.choose_mirrored(batch, images.device)
         images = torch.where(mirrored.view(batch, 1, 1, 1), images.flip(3), images)
         if self.batch_shift:
             down, right = torch.randint(-self.batch_shift, self.batch_shift + 1, (2, 1), device=images.device)
@@ -107,6 +112,14 @@ class HalfFlip(nn.Module):
             columns = _reflect(torch.arange(width, device=images.device) + right, width)
             images = images.index_select(2, rows).index_select(3, columns)
         return images
+
+    @property
+    def only_mirrors(self) -> bool:
+        """As of FlipCropCutout, and so the next."""
+        return not self.batch_shift
+
+    def choose_mirrored(self, count: int, device: torch.device) -> Bool[Tensor, " batch"]:
+        return torch.randperm(count, device=device) < count // 2
 
 
 def _reflect(position: Tensor, length: int) -> Tensor:

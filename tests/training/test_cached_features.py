@@ -1,0 +1,201 @@
+"""Features of a frozen trunk, computed once: they are what the trunk gives, and nothing else is ever taken for them."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from commands import assert_refused, lta_run, train
+from networks import network
+from torch import nn
+
+from lta.data.batches import Split
+from lta.training import cached_features
+from lta.training.cached_features import check_augment, choose_mirrored, compute_features
+from lta.training.classifier import Classifier
+from lta.training.flops import count_step_flops
+from lta.training.losses import CrossEntropy
+from lta.training.recipes import SGDRecipe
+from lta.transforms.augment import FlipCropCutout, HalfFlip
+from lta.transforms.normalize import Standardize
+
+pytest.importorskip("timm")
+
+SMALL = ("model.backbone.name=resnet18", "model.backbone.weights=none", "model.backbone.cache=true")
+
+
+def make_split(count, seed=0):
+    images = np.random.default_rng(seed).integers(0, 256, (count, 40, 40, 3)).astype(np.uint8)
+    return Split(images, np.arange(count) % 3)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    made = Classifier(
+        network("model=backbone_att2", *SMALL, num_classes=3),
+        Standardize(),
+        nn.Identity(),
+        SGDRecipe(1),
+        CrossEntropy(),
+        ("a", "b", "c"),
+    )
+    made.fit_input(make_split(70).images)
+    return made.eval()
+
+
+@pytest.fixture
+def data():
+    return SimpleNamespace(train=make_split(70), val=make_split(5, 1), test=make_split(9, 2))
+
+
+@pytest.fixture
+def calls(classifier, monkeypatch):
+    """How many pictures the trunk has looked at, call by call."""
+    trunk, seen = classifier.network.trunk, []
+    features = trunk.features
+    monkeypatch.setattr(trunk, "features", lambda images: (seen.append(len(images)), features(images))[1])
+    return seen
+
+
+@torch.no_grad()
+def run_trunk(classifier, images, mirrored=False):
+    seen = classifier.preprocess(torch.from_numpy(images).permute(0, 3, 1, 2))
+    return classifier.network.trunk.features(seen.flip(3) if mirrored else seen)
+
+
+@pytest.mark.parametrize("in_files", [True, False])
+def test_they_are_what_the_trunk_gives(classifier, data, tmp_path, in_files):
+    found = compute_features(classifier, data, tmp_path if in_files else None, with_mirrored=True)
+    numbers, mirrored = torch.tensor([69, 3, 3, 64]), torch.tensor([False, True, False, True])
+    taken = found.take("train", numbers, mirrored, torch.device("cpu"))
+    assert list(taken.levels) == ["B", "D"]
+    for row, (number, turned) in enumerate(zip(numbers.tolist(), mirrored.tolist(), strict=True)):
+        own = run_trunk(classifier, data.train.images[[number]], turned)
+        for level, x in taken.levels.items():
+            torch.testing.assert_close(x[row], own.levels[level][0], rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(taken.query[row], own.query[0], rtol=2e-3, atol=2e-3)
+    assert taken.levels["B"].dtype == torch.float32
+    assert taken.levels["B"].is_contiguous(memory_format=torch.channels_last)
+    assert found.take("test", torch.arange(9), None, torch.device("cpu")).levels["D"].shape[0] == 9
+
+
+def test_they_are_computed_once_whatever_is_trained_on_them(classifier, data, calls, tmp_path):
+    compute_features(classifier, data, tmp_path, with_mirrored=False)
+    assert calls == [64, 6, 5, 9]
+    compute_features(classifier, data, tmp_path, with_mirrored=False)
+    assert calls == [64, 6, 5, 9]
+    compute_features(classifier, data, tmp_path, with_mirrored=True)
+    assert calls[4:] == [64, 6], "the mirrored ones alone"
+
+
+@pytest.mark.parametrize("what", ["a pixel", "a weight", "preprocessing", "a mean of a level"])
+def test_others_are_never_taken_for_them(classifier, data, calls, tmp_path, what):
+    compute_features(classifier, data, tmp_path, with_mirrored=False)
+    calls.clear()
+    tensor = {
+        "a weight": next(classifier.network.trunk.model.parameters()),
+        "a mean of a level": next(classifier.network.trunk.norms["B"].buffers()),
+        "preprocessing": next(classifier.preprocess.buffers()),
+    }.get(what)
+    if tensor is None:
+        data.train.images[-1, 0, 0, 0] ^= 1
+    else:
+        kept = tensor.detach().clone()
+        with torch.no_grad():
+            tensor.mul_(1.5)
+    compute_features(classifier, data, tmp_path, with_mirrored=False)
+    assert calls == ([64, 6] if tensor is None else [64, 6, 5, 9])
+    if tensor is not None:
+        tensor.data.copy_(kept)
+
+
+def test_half_of_them_are_no_file(classifier, data, calls, monkeypatch, tmp_path):
+    features = classifier.network.trunk.features
+
+    def fail(images):
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return features(images)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(classifier.network.trunk, "features", fail)
+        with pytest.raises(KeyboardInterrupt):
+            compute_features(classifier, data, tmp_path, with_mirrored=False)
+    assert not list(tmp_path.rglob("*.npy"))
+    calls.clear()
+    compute_features(classifier, data, tmp_path, with_mirrored=False)
+    assert calls == [64, 6, 5, 9]
+
+
+def test_a_full_disk_is_said_before_anything_is_written(classifier, data, monkeypatch, tmp_path):
+    monkeypatch.setattr(cached_features.shutil, "disk_usage", lambda place: SimpleNamespace(free=1000))
+    with pytest.raises(
+        ValueError, match=r"features of train take \d+ MB, and the disk of .* has 0 MB free: give data.cache="
+    ):
+        compute_features(classifier, data, tmp_path, with_mirrored=False)
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_what_changes_pictures_anew_is_refused():
+    assert check_augment(FlipCropCutout(0.5, shift=0))
+    assert check_augment(HalfFlip())
+    assert not check_augment(nn.Identity())
+    for augment in (
+        FlipCropCutout(0.5, shift=1),
+        FlipCropCutout(0.5, shift=0, cutout=3),
+        HalfFlip(batch_shift=1),
+        nn.ReLU(),
+    ):
+        with pytest.raises(ValueError, match="give augment=flip or augment=none"):
+            check_augment(augment)
+    assert choose_mirrored(nn.Identity(), 4, torch.device("cpu")) is None
+    assert choose_mirrored(HalfFlip(), 4, torch.device("cpu")).sum() == 2
+
+
+def test_what_is_counted_is_what_reads_them(classifier, data):
+    whole = count_step_flops(classifier, 4, 40, 40)
+    classifier.features = compute_features(classifier, data, None, with_mirrored=False)
+    try:
+        assert count_step_flops(classifier, 4, 40, 40) < whole / 5
+    finally:
+        classifier.features = None
+
+
+QUICK = (
+    *("model=backbone_att1", *SMALL[:2], "data=digit_scenes", "recipe=transfer", "recipe.epochs=2", "trainer=cpu"),
+    *("data.train_size=64", "data.val_size=32", "data.test_size=32", "data.batch_size=32", "logger=none"),
+    *("default_evaluators=none", "callbacks.attention_maps=null", "trainer.precision=32-true"),
+)
+
+
+def test_a_run_on_them_is_the_run_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name, cache in (("plain", "false"), ("once", "true")):
+        settings = ("augment=none", f"model.backbone.cache={cache}", f"hydra.run.dir={tmp_path}/{name}")
+        said = train(*QUICK, *settings)
+        assert ("features of train: 64 pictures" in said) == (name == "once")
+    plain, once = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("plain", "once"))
+    assert once["test"]["loss"] == pytest.approx(plain["test"]["loss"], rel=0.02)
+    rows = [
+        [float(value) for value in (tmp_path / name / "metrics.csv").read_text().splitlines()[-1].split(",")[1:3]]
+        for name in ("plain", "once")
+    ]
+    np.testing.assert_allclose(*rows, rtol=0.02)
+    assert "features of" not in train(
+        *QUICK, "augment=none", SMALL[2], "recipe.lr=1e-3", "compat=dp", f"hydra.run.dir={tmp_path}/again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            ["model.backbone.train=last"],
+            "model.backbone.cache=true is for a frozen network, and model.backbone.train is last",
+        ),
+        (["augment=shift"], "give augment=flip or augment=none"),
+    ],
+)
+def test_what_does_not_go_with_them_is_said_in_a_line(tmp_path, capsys, settings, says):
+    assert_refused(lta_run(capsys, [*QUICK, SMALL[2], *settings, f"hydra.run.dir={tmp_path}/run"]), says)
