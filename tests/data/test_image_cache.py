@@ -221,12 +221,15 @@ def test_sizes_and_selections_have_caches_of_their_own(root, names, cache):
     assert len(files_in(cache)) == 3
 
 
-@pytest.mark.parametrize("damage", ["half", "empty", "other"])
+@pytest.mark.parametrize("damage", ["half", "empty", "other", "one bit of a picture", "one bit of the digest"])
 def test_a_damaged_cache_file_is_reported_and_made_anew(root, names, cache, caplog, damage):
     expected = np.array(read_images(root, names, SIZE, cache).images)
     (path,) = cache.glob("*.npy")
     whole = path.read_bytes()
-    path.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "other": b"no array at all"}[damage])
+    flipped = bytearray(whole)
+    flipped[-1 if damage == "one bit of the digest" else len(whole) // 2] ^= 1
+    others = {"half": whole[: len(whole) // 2], "empty": b"", "other": b"no array at all"}
+    path.write_bytes(others.get(damage, bytes(flipped)))
     assert np.array_equal(read_images(root, names, SIZE, cache).images, expected)
     assert "made anew" in caplog.text
     assert path.read_bytes() == whole
