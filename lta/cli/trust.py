@@ -100,6 +100,15 @@ def check_dotted(names: Any) -> list[str]:
     return given
 
 
+def drop_trust(arguments: Sequence[str]) -> list[str]:
+    """`arguments` without `trust=...`, for a command that calls nothing which a run names: it takes the word as all commands
+    do. Raises RunError as `check_dotted`."""
+    for argument in arguments:
+        if argument.startswith("trust="):
+            check_dotted(argument.removeprefix("trust=").strip("[]").split(","))
+    return [argument for argument in arguments if not argument.startswith("trust=")]
+
+
 def trust_in(roots: Sequence[ConfRoot], groups: frozenset[str] = frozenset()) -> Trust:
     """What the yaml files of `roots` name. `groups` are known beside the folders in them."""
     groups = groups.union(*({path.name for path in root.path.iterdir() if path.is_dir()} for root in roots)) - {"hydra"}

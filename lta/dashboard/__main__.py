@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from lta.checks import RunError
 from lta.cli.errors import describe_error, is_user_error
 from lta.cli.plugins import CONF
+from lta.cli.trust import drop_trust
 from lta.runtime.console import keep_writing
 
 DEFAULTS: dict[str, str | None] = {"project": "lta", "entity": None, "name": "lta"}
@@ -23,7 +24,7 @@ FLAGS = ("--dry-run", "--json", "--help", "-h")
 def parse_settings(arguments: Sequence[str]) -> dict[str, Any]:
     """The settings of a command line; raises RunError where one can't be."""
     settings = dict(DEFAULTS)
-    for argument in arguments:
+    for argument in drop_trust(arguments):
         key, equals, value = argument.partition("=")
         if argument in FLAGS:
             continue

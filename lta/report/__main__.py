@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lta.checks import RunError
+from lta.cli.trust import drop_trust
 from lta.report.as_json import render_json
 from lta.report.figure_files import KINDS, render_figure_files
 from lta.report.groups import group_runs
@@ -45,8 +47,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    asked = parse(arguments)
-    command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        asked = parse(drop_trust(given))
+    except RunError as error:
+        say(f"error: {error}", sys.stderr)
+        return 1
+    command = shlex.join(["python", "-m", "lta.report", *given])
     try:
         runs, left_out = read_runs(asked.runs)
         groups, repeated = group_runs(runs)

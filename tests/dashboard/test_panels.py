@@ -139,6 +139,7 @@ def test_the_help_names_the_settings():
         (["lr=3"], "lr=3: lta.dashboard reads project=..., entity=..., name=...; see --help"),
         (["attention"], "attention: lta.dashboard reads project=..., entity=..., name=...; see --help"),
         (["project="], "project=: a name is needed"),
+        (["trust=a/b"], "trust=a/b must be the full name of a class or function, like my_package.module.Class"),
         (["name=null"], "name=null: a name is needed"),
         (["project=me/lta"], "project=me/lta has a slash; project and entity are given apart: entity=somebody project=lta"),
         ([], "lta.dashboard needs the library wandb-workspaces: pip install lta[dashboard]"),

@@ -55,6 +55,14 @@ def test_errors_are_one_line(tmp_path, arguments, says):
     assert (ended.returncode, ended.stderr.splitlines()) == (1, [says])
 
 
+def test_the_word_that_every_command_takes_is_taken(tmp_path):
+    make_run(tmp_path / "runs" / "0", "data=cifar10")
+    assert ask("runs", "trust=a.b.C,d.e", cwd=tmp_path).returncode == 0
+    ended = ask("runs", "trust=a/b", cwd=tmp_path)
+    says = "error: trust=a/b must be the full name of a class or function, like my_package.module.Class"
+    assert (ended.returncode, ended.stderr.splitlines()) == (1, [says])
+
+
 def test_no_run_at_all_is_an_error(tmp_path):
     (tmp_path / "runs" / "below").mkdir(parents=True)
     ended = ask("runs", cwd=tmp_path)
