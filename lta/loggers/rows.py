@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from lta.loggers import tensorboard
 from lta.loggers.logged import NOTHING, LoggedRows
-from lta.loggers.wandb_logger import RunLogger
+from lta.loggers.run_logger import RunLogger
 
 
 @runtime_checkable  # the tests check types

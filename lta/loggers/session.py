@@ -8,9 +8,9 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from lta.instantiate import build
+from lta.loggers.run_logger import RunLogger
 from lta.loggers.wandb_artifacts import send_checkpoints
 from lta.loggers.wandb_evaluation import send_answers
-from lta.loggers.wandb_logger import RunLogger
 
 
 class Session:

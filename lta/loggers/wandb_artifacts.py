@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lta import checks
-from lta.loggers.wandb_logger import CALL, RunLogger, hide_home
+from lta.loggers.run_logger import CALL, RunLogger, hide_home
 from lta.loggers.wandb_parts import parts
 from lta.loggers.wandb_run import MODES, check_project, start_run
 from lta.loggers.wandb_service import abandon, call_within, reason

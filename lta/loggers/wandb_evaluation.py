@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lta.loggers.wandb_logger import RunLogger
+from lta.loggers.run_logger import RunLogger
 
 
 def send_answers(loggers: Sequence[Any], results: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from pytorch_lightning.utilities import rank_zero_only
 
 from lta import checks
-from lta.loggers.wandb_logger import RunLogger
+from lta.loggers.run_logger import RunLogger
 from lta.loggers.wandb_parts import parts
 from lta.loggers.wandb_service import BOUNDED, NO_LOGIN, QUIET, abandon, has_login, reason
 from lta.runtime.files import write_text

@@ -17,7 +17,7 @@ from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.epoch_send import EpochSend
 from lta.cli.plugins import CONF
 from lta.loggers.logged import LoggedRows
-from lta.loggers.wandb_logger import RunLogger
+from lta.loggers.run_logger import RunLogger
 
 
 class Memory(DummyLogger):

@@ -9,11 +9,11 @@ import sys
 
 from lta.callbacks.epoch_send import EpochSend
 from lta.cli.launch import launch
-from lta.loggers import wandb_logger
+from lta.loggers import run_logger
 from lta.run.__main__ import run
 
 name, epoch, *arguments = sys.argv[1:]
-wandb_logger.CALL = 5.0
+run_logger.CALL = 5.0
 send = EpochSend.on_train_epoch_end
 
 

@@ -16,9 +16,9 @@ from wandb_server import Server
 
 import lta as package
 from lta.cli.plugins import CONF
-from lta.loggers import wandb_logger as logger_module
+from lta.loggers import run_logger as logger_module
+from lta.loggers.run_logger import RunLogger
 from lta.loggers.wandb_artifacts import log_report, send_checkpoints
-from lta.loggers.wandb_logger import RunLogger
 from lta.loggers.wandb_run import describe_setting, wandb_logger
 
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from pytorch_lightning.utilities import rank_zero_only
 
-from lta.loggers import wandb_logger as logger_module
-from lta.loggers.wandb_logger import RunLogger, describe_code, hide_home
+from lta.loggers import run_logger as logger_module
+from lta.loggers.run_logger import RunLogger, describe_code, hide_home
 from lta.loggers.wandb_parts import read_logged_rows
 from lta.loggers.wandb_run import run_id, sweep, wandb_logger
 from lta.loggers.wandb_service import NoAnswer, call_within, reason
