@@ -84,7 +84,7 @@ def _run_directory(resume: str | None, fresh: str) -> str:
         return _claim_directory(fresh)
     from lta.runtime.rendezvous import agree_on_directory
 
-    return agree_on_directory(fresh)
+    return agree_on_directory(fresh, _claim_directory)
 
 
 def _claim_directory(fresh: str) -> str:

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from lta.runtime import ranks
+from lta.cli.resolvers import _claim_directory
+from lta.runtime import ranks, rendezvous
+from lta.runtime.rendezvous import agree_on_directory
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,26 @@ def test_a_process_ends_with_its_parent():
 def _runs(pid):
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     return bool(state) and not state.startswith("Z")
+
+
+def test_torchruns_first_process_takes_a_directory_that_no_other_run_has(tmp_path, monkeypatch):
+    """The others are told which: they don't claim one of their own."""
+    from torch.distributed import TCPStore
+
+    server = TCPStore("127.0.0.1", 0, is_master=True)
+    for name, value in {
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(server.port),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "now").mkdir(parents=True)
+    found = []
+    for first in (True, False):
+        monkeypatch.setattr(rendezvous, "is_first", lambda first=first: first)
+        agree_on_directory.cache_clear()
+        found.append(agree_on_directory("runs/now" if first else "runs/later", _claim_directory))
+    agree_on_directory.cache_clear()
+    assert found == ["runs/now_2", "runs/now_2"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["now", "now_2"]
