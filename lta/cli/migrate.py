@@ -26,7 +26,9 @@ ADDED = {"default_evaluators": {"roles": {"_target_": "lta.evaluators.roles.Role
 """Settings of a run that there were not always, with what runs did before."""
 
 FILES = {"verify": "changed"}
-DATA = {
+AIR = {"widths": [64, 256, 256], "depth": 2, "residual": False, "activation": "gelu"}
+PARTS = {
+    **{f"lta.models.air_family.{name}": AIR for name in ("air", "air_gap", "air_attention")},
     "lta.data.cifar.CIFAR": FILES,
     "lta.data.cub200.CUB200": FILES,
     "lta.data.mask_folder.MaskFolder": FILES,
@@ -39,7 +41,10 @@ DATA = {
         "on_shared": "allow",
     },
 }
-"""Settings of data sets that there were not always, with what they did before."""
+"""Settings of models and data sets that there were not always, by what they belong to, with what was done before."""
+
+MUON = {"muon_rounds": 5, "muon_bfloat16": False}
+"""The same of a recipe that trains with Muon."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -55,15 +60,25 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def migrate_config(config: dict[str, Any]) -> dict[str, Any]:
     """A run's resolved configuration as today's version would have composed it from the same command; `config` is kept."""
-    return _add_divergence_stop(_add_loss(_add_data({**ADDED, **_migrate_targets(config)})))
+    whole = {**ADDED, **_migrate_targets(config)}
+    for part in ("model", "data"):
+        whole = _add_settings(whole, part)
+    return _add_divergence_stop(_add_loss(_add_muon(whole)))
 
 
-def _add_data(config: dict[str, Any]) -> dict[str, Any]:
-    data = config.get("data")
-    target = data.get("_target_") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(target, str):
+def _add_settings(config: dict[str, Any], part: str) -> dict[str, Any]:
+    node = config.get(part)
+    target = node.get("_target_") if isinstance(node, dict) else None
+    if not isinstance(node, dict) or not isinstance(target, str):
         return config
-    return {**config, "data": {**DATA.get(target, {}), **data}}
+    return {**config, part: {**PARTS.get(target, {}), **node}}
+
+
+def _add_muon(config: dict[str, Any]) -> dict[str, Any]:
+    recipe = config.get("recipe")
+    if not isinstance(recipe, dict) or not {"muon_lr", "muon_momentum"} <= set(recipe):
+        return config
+    return {**config, "recipe": {**MUON, **recipe}}
 
 
 def _add_loss(config: dict[str, Any]) -> dict[str, Any]:

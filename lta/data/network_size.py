@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lta.protocols import Network
+from lta.runtime.run_directory import OWN_SIDE
 
-OWN = (32, 32)
+OWN = (OWN_SIDE, OWN_SIDE)
 """(height, width) of the networks of lta, which were made for CIFAR's pictures."""
 
 

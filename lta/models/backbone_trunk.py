@@ -136,6 +136,10 @@ class BackboneTrunk(Measured):
             raise ValueError(f"the cells of {self.name} lie differently along rows and columns of {size[1]} x {size[0]}")
         return found[0]
 
+    def compute_levels(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
+        """As the pretrained network has them, not standardised."""
+        return self._compute_levels(self.model, images)
+
     def _compute_levels(self, model: nn.Module, images: Tensor) -> dict[str, Tensor]:
         maps, final, _ = read_features(model, images, self.anatomy.indices)
         return dict(zip(self.channels, [*maps, final], strict=True))

@@ -49,6 +49,11 @@ WHERE = frozenset(
 """Options of `trainer` that say where, how and until when a run is computed; any other (`limit_train_batches`,
 `gradient_clip_val`) is a setting of the experiment."""
 
+OWN_SIDE = 32
+"""Pixels of a side of CIFAR's pictures, for which the networks of lta were made."""
+
+OWN_MODELS = ("lta.models.vgg_family.", "lta.models.air_family.", "lta.models.resnet_family.")
+
 RESULTS = "results.json"
 
 ABSENT = "nothing"
@@ -190,11 +195,22 @@ def find_difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple
 
     What is free (`is_free`) is not looked at.
     """
-    one, other = ({key: value for key, value in _leaves(config) if not is_free(key)} for config in (saved, asked))
+    one, other = (
+        {key: value for key, value in _leaves(_fill_image_size(config)) if not is_free(key)} for config in (saved, asked)
+    )
     for key in dict.fromkeys([*other, *one]):
         if one.get(key, ABSENT) != other.get(key, ABSENT):
             return key, one.get(key, ABSENT), other.get(key, ABSENT)
     return None
+
+
+def _fill_image_size(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the size of pictures that a network of lta's own takes if none is said; runs were once told it in words."""
+    data, model = config.get("data"), config.get("model")
+    if not isinstance(data, Mapping) or not isinstance(model, Mapping) or data.get("image_size", OWN_SIDE) is not None:
+        return config
+    of_lta = str(model.get("_target_")).startswith(OWN_MODELS)
+    return {**config, "data": {**data, "image_size": OWN_SIDE}} if of_lta else config
 
 
 def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import sys
 import time
 from types import SimpleNamespace
 
+import processes
 import pytest
 from pytorch_lightning.utilities import rank_zero_only
+from wandb_commands import environment
 
 from lta.loggers import run_logger as logger_module
 from lta.loggers.run_logger import RunLogger, describe_code, hide_home
@@ -29,12 +32,15 @@ def test_a_file_without_an_id_is_named(tmp_path, content):
         run_id(tmp_path)
 
 
-def test_the_id_that_an_agent_gives_is_the_one_kept(tmp_path, monkeypatch):
-    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
-    monkeypatch.setenv("WANDB_RUN_ID", "agents1")
-    logger = wandb_logger(str(tmp_path), mode="offline")
-    assert logger.experiment.id == "agents1" == run_id(tmp_path)
-    logger.experiment.finish()
+def test_the_id_that_an_agent_gives_is_the_one_kept(tmp_path):
+    """In a process of its own: W&B reads the environment once."""
+    code = (
+        f"from lta.loggers import wandb_logger; print('id', wandb_logger({str(tmp_path)!r}, mode='offline').experiment.id)"
+    )
+    asked = environment(WANDB_SWEEP_ID="sweep1", WANDB_RUN_ID="agents1")
+    ended = processes.run([sys.executable, "-c", code], cwd=tmp_path, env=asked, timeout=120)
+    assert "id agents1" in ended.stdout.splitlines(), ended.stderr
+    assert run_id(tmp_path) == "agents1"
 
 
 def test_a_sweeps_name_is_its_directorys(tmp_path):

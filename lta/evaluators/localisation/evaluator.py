@@ -19,6 +19,7 @@ from lta.evaluators.localisation.explanations import (
     place_deepest_stage,
 )
 from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
+from lta.evaluators.localisation.untrained import UNTRAINED, compute_untrained_maps, place_untrained_maps
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.localisation import halves
 from lta.measures.placement import find_placements
@@ -35,7 +36,9 @@ class Localisation(Evaluator):
     A threshold is a share of each map's range (`lta.measures.localisation.THRESHOLDS`). It is chosen on one random half of
     the images and used on the other, and vice versa, for every map and every control by itself. Controls: a uniform map;
     a Gaussian fitted to the other half's objects; the map of a random other image; as many pixels as the map takes, at
-    random. Differences to them are paired; intervals resample `sources` where the data have them.
+    random. Differences to them are paired; intervals resample `sources` where the data have them. On a pretrained backbone
+    stand, as maps of their own, what it shows untrained: the length of its features and the class activation map of its own
+    classes; the difference of each learned map to these is paired too.
 
     `explanations`: "auto" for all where the libraries are installed, or a list; of `explanation_images` random images
     (None: all), since they take many times the time. `steps` are those of integrated gradients. `examples` are drawn.
@@ -106,7 +109,9 @@ class Localisation(Evaluator):
         if asked:
             found = explain(classifier, split.take(images), asked, self.steps, data.eval_batch_size)
             explained = {name: torch.from_numpy(found[name]) for name in asked}
-        check_numbers(maps | explained)
+        untrained = compute_untrained_maps(classifier, split, data.eval_batch_size)
+        untrained = {name: torch.from_numpy(one) for name, one in untrained.items()}
+        check_numbers(maps | explained | untrained)
 
         objects = Objects.from_masks(masks, half, split.sources)
         kind = getattr(classifier.network, "map_kind", "attention")
@@ -115,6 +120,8 @@ class Localisation(Evaluator):
             deepest = place_deepest_stage(classifier.network, (split.images.shape[1], split.images.shape[2]))
             placements |= dict.fromkeys(stages, deepest)
         found = score_maps(maps, objects, np.arange(len(masks)), kind, True, self.seed, placements)
+        placements |= place_untrained_maps(classifier.network, (split.images.shape[1], split.images.shape[2]))
+        found |= score_maps(untrained, objects, np.arange(len(masks)), "untrained", False, self.seed, placements)
         found |= score_maps(explained, objects, images, "explanation", False, self.seed, placements)
         answer = summarise_scores(found, objects)
         sheets = {"iou_by_threshold": pictures.curves(answer)}
@@ -124,6 +131,9 @@ class Localisation(Evaluator):
             drawn = {level: maps[level][shown] for level in levels}
             if len(levels) > 1:
                 drawn["product"] = pixel_maps(maps, shown, masks.shape[1:], True, placements)["product"]
+            for name in list(untrained)[:1]:
+                drawn[UNTRAINED[name]] = untrained[name][shown]
+                placements[UNTRAINED[name]] = placements[name]
             for name in asked[:1]:
                 drawn[EXPLANATIONS[name]] = explained[name][np.searchsorted(images, shown)]
                 if name in placements:

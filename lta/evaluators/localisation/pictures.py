@@ -13,7 +13,7 @@ from lta.evaluators.localisation.table import display_name
 from lta.measures.placement import Placement
 from lta.viz.panel import Example, panel
 
-STYLES = {"combination": "--", "explanation": ":"}
+STYLES = {"combination": "--", "explanation": ":", "untrained": "-."}
 
 
 def sheet(

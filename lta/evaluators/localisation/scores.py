@@ -16,6 +16,9 @@ from lta.measures.roles import centre_prior, derangement
 
 MEASURES = ("iou", "iou_mean", "pointing", "energy", "auc")
 CONTROLS = ("uniform", "centre_prior", "shuffled", "chance")
+COMPARED = ("explanation", "untrained")
+"""Kinds of maps that learned ones are compared with, picture by picture."""
+
 CHUNK = 2**20
 """Pixels that are scored at a time."""
 
@@ -118,8 +121,8 @@ def pixel_maps(
 
 def summarise_scores(found: Mapping[str, MapScores], objects: Objects) -> dict[str, Any]:
     """`maps`: by map and measure the mean over images, each control's, and the paired difference to each; of attention
-    also the difference to each explanation, on the images that were explained. `curves`: IoU by threshold."""
-    explanations = {name: one for name, one in found.items() if one.kind == "explanation"}
+    also the difference to each explanation and untrained map, on the images that have one. `curves`: IoU by threshold."""
+    explanations = {name: one for name, one in found.items() if one.kind in COMPARED}
     maps: dict[str, Any] = {}
     for name, one in found.items():
         maps[name] = {"kind": one.kind, "map": one.size, "thresholds": one.thresholds}
@@ -131,7 +134,7 @@ def summarise_scores(found: Mapping[str, MapScores], objects: Objects) -> dict[s
                 | {"difference": difference(own, one.controls[control][key], groups)}
                 for control in CONTROLS
             }
-            if one.kind != "explanation":
+            if one.kind not in COMPARED:
                 maps[name][key]["over_explanations"] = {
                     other: difference(own[theirs.images], theirs.own.of[key], objects.groups(theirs.images))
                     for other, theirs in explanations.items()

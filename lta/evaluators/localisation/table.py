@@ -6,6 +6,7 @@ from typing import Any
 
 from lta.evaluators.localisation.explanations import EXPLANATIONS
 from lta.evaluators.localisation.scores import CONTROLS, MEASURES
+from lta.evaluators.localisation.untrained import UNTRAINED
 from lta.evaluators.table import Estimate, flatten_estimate, format_estimate
 
 NAMES = {"iou": "IoU", "iou_mean": "IoU averaged", "pointing": "pointing", "energy": "energy", "auc": "AUC"}
@@ -52,6 +53,7 @@ def lines(figures: Mapping[str, Any], left_out: str) -> list[str]:
         first = next(iter(found.values()))
         cells = (f"{first[key]['controls'][control]['value']:.3f}" + 10 * " " for key in others)
         said.append(f"{control.replace('_', ' '):{wide}} " + " ".join(f"{cell:>26}" for cell in cells))
+    said += _compare_with_untrained(found, names)
     grid = figures["curves"]["threshold"]
     said.append(
         f"IoU: at a threshold chosen on the other half of the images; averaged: the mean over {len(grid)} thresholds"
@@ -66,9 +68,22 @@ def lines(figures: Mapping[str, Any], left_out: str) -> list[str]:
     return said
 
 
+def _compare_with_untrained(found: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """What learning has added to the backbone's own maps, by IoU."""
+    untrained = [name for name, one in found.items() if one["kind"] == "untrained"]
+    return [
+        f"{names[name]} over {names[other]}: {format_estimate(one['iou']['over_explanations'][other], '+.3f')}"
+        for name, one in found.items()
+        for other in untrained
+        if "over_explanations" in one["iou"]
+    ]
+
+
 def display_name(name: str, one: Mapping[str, Any]) -> str:
     if one["kind"] == "explanation":
         return EXPLANATIONS[name]
+    if one["kind"] == "untrained":
+        return f"{UNTRAINED[name]} {one['map'][0]}x{one['map'][1]}"
     if one["kind"] == "combination":
         return name
     return f"{name} {one['map'][0]}x{one['map'][1]}" + (" (CAM)" if one["kind"] == "class activation map" else "")

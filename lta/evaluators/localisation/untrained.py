@@ -1,0 +1,68 @@
+"""What a pretrained backbone shows of pictures by itself: what learned maps on it have to beat.
+
+- "feature_length": how long the vector of features at each place of level C is (not standardised).
+- "own_class": the class activation map (Zhou et al. 2016) of the class that its own class layer predicts, positive part, at
+  level D; for backbones whose class layer is one linear layer behind an average of those features.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lta.evaluators.passes import run_forward_passes
+from lta.measures.placement import Placement, place_in_picture
+from lta.protocols import Network, Split, TrainedClassifier
+
+UNTRAINED = {"feature_length": "feature length", "own_class": "backbone's CAM"}
+LEVELS = {"feature_length": "C", "own_class": "D"}
+
+
+def list_untrained_maps(network: Network) -> list[str]:
+    """Those that this network's trunk has; [] for a trunk that is no pretrained backbone."""
+    trunk = _find_backbone(network)
+    if trunk is None or trunk.is_random:
+        return []
+    return ["feature_length", *(["own_class"] if _find_class_layer(trunk) is not None else [])]
+
+
+def compute_untrained_maps(
+    classifier: TrainedClassifier, split: Split, batch_size: int
+) -> dict[str, Float[np.ndarray, "images rows columns"]]:
+    """By name, at the level's own resolution, not negative."""
+    names, trunk = list_untrained_maps(classifier.network), _find_backbone(classifier.network)
+
+    def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+        with torch.autocast(images.device.type, enabled=False):
+            levels = trunk.compute_levels(classifier.preprocess(images).float())
+            found = {"feature_length": levels["C"].norm(dim=1)}
+            if "own_class" in names:
+                layer = _find_class_layer(trunk)
+                assert layer is not None
+                predicted = layer(levels["D"].mean((2, 3))).argmax(1)
+                found["own_class"] = torch.einsum("bchw,bc->bhw", levels["D"], layer.weight[predicted]).clamp(min=0)
+        return found
+
+    return run_forward_passes(classifier, split, measure_batch, batch_size, "untrained maps") if names else {}
+
+
+def place_untrained_maps(network: Network, size: tuple[int, int]) -> dict[str, Placement]:
+    """Where their cells lie in pictures of `size` (height, width)."""
+    trunk = _find_backbone(network)
+    cells = {} if trunk is None else trunk.cells_in(size)
+    return {name: place_in_picture(cells[LEVELS[name]], size) for name in list_untrained_maps(network)}
+
+
+def _find_backbone(network: Network) -> Any:
+    trunk = getattr(network, "trunk", None)
+    return trunk if hasattr(trunk, "compute_levels") else None
+
+
+def _find_class_layer(trunk: Any) -> nn.Linear | None:
+    layer = trunk.model.get_classifier()
+    fits = isinstance(layer, nn.Linear) and layer.in_features == trunk.channels["D"] == trunk.query_channels
+    pool = getattr(trunk.model, "global_pool", None)
+    averages = "avg" in str(getattr(pool, "pool_type", pool))
+    return layer if fits and averages else None
