@@ -57,7 +57,7 @@ def test_what_is_trained_on_is_said(caplog):
 def attached(processes, device="cpu"):
     data = Prepared()
     strategy = SimpleNamespace(root_device=torch.device(device))
-    data.trainer = Mock(spec=pl.Trainer, global_rank=0, world_size=processes, strategy=strategy)
+    data.trainer = Mock(spec=pl.Trainer, global_rank=0, world_size=processes, strategy=strategy, overfit_batches=0.0)
     return data
 
 
