@@ -58,7 +58,8 @@ def test_one_epoch_lowers_the_loss(model, pictures):
     images, labels = pictures
     small = ["model.width=0.25", "model.depth=29"] if model.startswith("rn") else ["model.width=0.125", "model.dropout=0"]
     built = network(f"model={model}", *small).to(memory_format=torch.channels_last)
-    recipe = SGDRecipe(1, lr=0.02 if model.startswith("rn_") else 0.05, lr_batch=0, schedule=Steps())
+    slow = model.startswith("rn_") or "three_globals" in model  # with three seeds 0.38 to 0.5 at 0.02, 0.09 to 0.41 at 0.05
+    recipe = SGDRecipe(1, lr=0.02 if slow else 0.05, lr_batch=0, schedule=Steps())
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     first, last = trained(built, recipe, images, labels, order)
     assert last < first - 0.1, f"{model}: from {first:.3f} to {last:.3f}"
