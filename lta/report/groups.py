@@ -11,7 +11,7 @@ from lta.report.published import Published, find_published
 from lta.report.runs import LeftOut, Run
 from lta.report.statistics import Summary, summarise_values
 from lta.report.verdict import Verdict, judge_reproduction
-from lta.runtime.run_directory import is_free
+from lta.runtime.run_directory import is_free, spell_out_image_size
 
 PARTS = ("model", "data", "preprocess", "augment", "recipe", "loss", "test_checkpoint")
 """What decides about the error; `compat`, `head` and `schedule` stand in these too. The rest is where it ran and logged."""
@@ -70,7 +70,8 @@ def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[LeftOut]]:
 
 def settings_of(run: Run) -> dict[str, Any]:
     """By dotted name."""
-    leaves = {name: value for part in PARTS if part in run.config for name, value in _leaves(run.config[part], part)}
+    config = spell_out_image_size(run.config)
+    leaves = {name: value for part in PARTS if part in config for name, value in _leaves(config[part], part)}
     apart = ELSEWHERE - {"data.root"} if shorten_target(run.config["data"].get("_target_")) in FOLDERS else ELSEWHERE
     apart = apart | TWICE
     leaves = {name: value for name, value in leaves.items() if name not in apart and not name.endswith("_partial_")}

@@ -196,7 +196,7 @@ def find_difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple
     What is free (`is_free`) is not looked at.
     """
     one, other = (
-        {key: value for key, value in _leaves(_fill_image_size(config)) if not is_free(key)} for config in (saved, asked)
+        {key: value for key, value in _leaves(spell_out_image_size(config)) if not is_free(key)} for config in (saved, asked)
     )
     for key in dict.fromkeys([*other, *one]):
         if one.get(key, ABSENT) != other.get(key, ABSENT):
@@ -204,7 +204,7 @@ def find_difference(saved: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple
     return None
 
 
-def _fill_image_size(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def spell_out_image_size(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """With the size of pictures that a network of lta's own takes if none is said; runs were once told it in words."""
     data, model = config.get("data"), config.get("model")
     if not isinstance(data, Mapping) or not isinstance(model, Mapping) or data.get("image_size", OWN_SIDE) is not None:

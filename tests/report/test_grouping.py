@@ -26,6 +26,15 @@ def test_seeds_are_one_group_whatever_machine_they_ran_on(tmp_path):
     assert group.val_error == 5.5
 
 
+def test_runs_that_were_told_the_size_of_pictures_and_runs_that_were_not_are_one_group(tmp_path):
+    """What a network of lta takes if nothing is said was once said."""
+    own = ("data=image_folder", "data.root=/pictures", "model=vgg_att2")
+    for seed, size in enumerate(("32", "null", "64")):
+        make_run(tmp_path / str(seed), *own, f"data.image_size={size}", seed=seed)
+    groups, _ = groups_of(tmp_path)
+    assert sorted([run.seed for run in group.runs] for group in groups) == [[0, 1], [2]]
+
+
 def test_of_one_configuration_and_seed_the_newest_counts(tmp_path):
     for number, error in ((1, 7.0), (2, 5.0)):
         run = make_run(tmp_path / str(number), "data=cifar10", error=error)
