@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lta.checks import RunError
 from lta.cli.trust import drop_trust
 from lta.report.as_json import render_json
 from lta.report.figure_files import KINDS, render_figure_files
@@ -43,18 +42,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--figures", choices=KINDS, metavar="KIND", help="also write every chart as a file of its own: svg, pdf or png"
     )
     parser.add_argument("--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project")
-    return parser.parse_args(arguments)
+    return parser.parse_args(drop_trust(sys.argv[1:] if arguments is None else arguments))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        asked = parse(drop_trust(given))
-    except RunError as error:
-        say(f"error: {error}", sys.stderr)
-        return 1
-    command = shlex.join(["python", "-m", "lta.report", *given])
-    try:
+        asked = parse(arguments)
         runs, left_out = read_runs(asked.runs)
         groups, repeated = group_runs(runs)
         places = ", ".join(map(str, asked.runs))
@@ -82,8 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if made.left_out:
         count = len(made.left_out)
         say(f"{count} note{'s' * (count > 1)} on what is left out, in the report's last section", sys.stdout)
-    for file in files:
-        say(str(file), sys.stdout)
+    say("\n".join(map(str, files)), sys.stdout)
     return 0 if asked.wandb is None else _log_to_wandb(files, asked.wandb)
 
 
