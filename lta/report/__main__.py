@@ -73,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures = f"{points} points ({interval}) " if pair.difference else ""
         line = f"{pair.group.label:40} {figures}against {pair.reference.label}: {pair.words}"
         say(f"{pair.group.names.data:14} {line}", sys.stdout)
-    if made.left_out:
-        count = len(made.left_out)
+    if count := len(made.left_out):
         say(f"{count} note{'s' * (count > 1)} on what is left out, in the report's last section", sys.stdout)
-    say("\n".join(map(str, files)), sys.stdout)
+    for file in files:
+        say(str(file), sys.stdout)
     return 0 if asked.wandb is None else _log_to_wandb(files, asked.wandb)
 
 
