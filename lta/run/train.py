@@ -89,6 +89,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
     if cached_features.computes_once(classifier.network):
         with_mirrored = cached_features.check_augment(classifier.augment)
         folder = cache_folder(plain(cfg.data).get("cache"), "data.cache")
+        if resumed_from:  # its trunk may be one that init_from= once brought
+            load_weights(classifier, resumed_from)
         classifier.features = cached_features.compute_features(classifier, data, folder, with_mirrored)
     if trainer.is_global_zero:
         asked = HydraConfig.get()

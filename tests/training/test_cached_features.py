@@ -187,6 +187,16 @@ def test_a_run_on_them_is_the_run_without(tmp_path, monkeypatch):
     )
 
 
+def test_a_run_that_goes_on_has_the_features_of_its_own_trunk(tmp_path, monkeypatch):
+    """Which `init_from` has brought, and the run's configuration does not describe."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    train(*QUICK, "seed=1", "augment=none", f"hydra.run.dir={tmp_path}/other")
+    told = (*QUICK, SMALL[2], "augment=none", f"init_from={tmp_path}/other", f"hydra.run.dir={tmp_path}/run")
+    assert "features of train" in train(*told)
+    (tmp_path / "run" / "results.json").unlink()
+    assert "features of" not in train(f"resume={tmp_path}/run")
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
