@@ -5,6 +5,7 @@ pixel of the split. So the jobs of a sweep, runs with other seeds and other ways
 float16, positions first, so that a picture's are one piece.
 """
 
+import hashlib
 import logging
 import shutil
 import sys
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 CHUNK = 64
 """Pictures that are computed together."""
+
+DIGEST = 16
+"""Bytes."""
 
 FIRST = 8
 """Pictures by whose preprocessed pixels it is known how pictures are preprocessed."""
@@ -136,13 +140,38 @@ def _find_or_compute(
     place.mkdir(parents=True, exist_ok=True)
     with hold_lock(place / ".lock", what):
         remove_leftovers(place)
-        if missing := [level for level in levels if not _name_file(place, level).is_file()]:
+        found = {level: _read_file(_name_file(place, level), len(images)) for level in levels}
+        if missing := [level for level, array in found.items() if array is None]:
             _compute_files(classifier, images, missing, mirrored, what, place)
-        return {level: np.load(_name_file(place, level), mmap_mode="r") for level in levels}
+        return {
+            level: np.load(_name_file(place, level), mmap_mode="r") if array is None else array
+            for level, array in found.items()
+        }
 
 
 def _name_file(place: Path, level: str) -> Path:
     return place / f"{level}.npy"
+
+
+def _read_file(path: Path, count: int) -> np.ndarray | None:
+    """What `_compute_files` wrote of `count` pictures; None where there is nothing, or something else, which is said."""
+    if not path.is_file():
+        return None
+    try:
+        array = np.load(path, mmap_mode="r")
+        with path.open("rb") as file:
+            file.seek(array.offset + array.nbytes)
+            digest = np.load(file).tobytes()
+        found = hashlib.blake2b(digest_size=DIGEST)
+        for start in range(0, count, CHUNK):
+            found.update(np.ascontiguousarray(array[start : start + CHUNK]).data)
+        if len(array) == count and digest == found.digest():
+            return array
+    except Exception as error:  # numpy parses the header as Python
+        log.warning("%s can't be used and is made anew (%s)", path, error)
+        return None
+    log.warning("%s is damaged, as its digest shows, and is made anew", path)
+    return None
 
 
 def _digest_images(images: Images) -> bytes:
@@ -167,8 +196,10 @@ def _compute_in_memory(
 def _compute_files(
     classifier: TrainedClassifier, images: Images, levels: Sequence[str], mirrored: bool, what: str, place: Path
 ) -> None:
-    """Written piece by piece: together they may be larger than the memory. What is not complete is no file of that name."""
+    """Written piece by piece, as together they may be larger than the memory, and a digest behind each. What is not complete
+    is no file of that name."""
     with ExitStack() as stack:
+        digests = {level: hashlib.blake2b(digest_size=DIGEST) for level in levels}
         files = {level: stack.enter_context(replace_file(_name_file(place, level))) for level in levels}
         for number, part in enumerate(_run_trunk(classifier, images, mirrored, what)):
             if number == 0:
@@ -178,7 +209,11 @@ def _compute_files(
                     header = {"descr": "<f2", "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(files[level], header)
             for level, file in files.items():
-                file.write(np.ascontiguousarray(part[level], "<f2").data)
+                rows = np.ascontiguousarray(part[level], "<f2").data
+                file.write(rows)
+                digests[level].update(rows)
+        for level, file in files.items():
+            np.save(file, np.frombuffer(digests[level].digest(), np.uint8))
     log.info("%s: %d pictures, %d MB, kept in %s", what, len(images), megabytes, place)
 
 

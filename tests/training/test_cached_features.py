@@ -128,6 +128,24 @@ def test_half_of_them_are_no_file(classifier, data, calls, monkeypatch, tmp_path
     assert calls == [64, 6, 5, 9]
 
 
+@pytest.mark.parametrize("damage", ["a bit", "half", "empty", "other"])
+def test_a_damaged_file_is_noticed_and_made_anew(classifier, data, calls, tmp_path, caplog, damage):
+    device = torch.device("cpu")
+    before = compute_features(classifier, data, tmp_path, with_mirrored=False)
+    expected = before.take("test", torch.arange(9), None, device).levels["B"]
+    (path,) = (path for path in tmp_path.rglob("B.npy") if len(np.load(path, mmap_mode="r")) == 9)
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    path.write_bytes({"a bit": bytes(flipped), "half": whole[: len(whole) // 2], "empty": b"", "other": b"text"}[damage])
+    calls.clear()
+    found = compute_features(classifier, data, tmp_path, with_mirrored=False)
+    assert calls == [9], "of the one that is damaged"
+    assert "made anew" in caplog.text
+    assert torch.equal(found.take("test", torch.arange(9), None, device).levels["B"], expected)
+    assert path.read_bytes() == whole
+
+
 def test_a_full_disk_is_said_before_anything_is_written(classifier, data, monkeypatch, tmp_path):
     monkeypatch.setattr(cached_features.shutil, "disk_usage", lambda place: SimpleNamespace(free=1000))
     with pytest.raises(
