@@ -63,12 +63,14 @@ def test_preprocessing_measures_nothing(preprocess):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HORSES.is_dir(), reason=f"{HORSES} is not there")
-@pytest.mark.parametrize(("side", "expected"), [(128, 36), (224, 67), (320, 71)])
+@pytest.mark.parametrize(("side", "expected"), [(128, 58), (224, 108), (320, 115)])
 def test_top_1_of_horses(trunk, preprocess, side, expected):
+    """Of 164: 35, 66 and 70 %. Another program found 36, 67 and 71 %; at 224 pixels that is 109 or more, which bilinear
+    instead of bicubic scaling gives. One picture may tip by rounding."""
     pictures = [np.array(fit_to_size(open_rgb(file, (side, side)), (side, side))) for file in sorted(HORSES.iterdir())]
     assert len(pictures) == 164
     found = []
     with torch.no_grad():
         for part in torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).split(16):
             found += trunk.classify(preprocess(part)).argmax(1).tolist()
-    assert 100 * found.count(SORREL) / len(found) == pytest.approx(expected, abs=1.2)  # two of the pictures
+    assert abs(found.count(SORREL) - expected) <= 1
