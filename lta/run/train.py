@@ -50,7 +50,9 @@ def train(cfg: DictConfig, directory: Path) -> None:
         begin = f"{shlex.quote(f'init_from={cfg.resume}')} begins a new run with its weights"
         raise ValueError(f"recipe.epochs={recipe.epochs} with resume={cfg.resume}: {why}; {begin}")
     with torch.device("meta"):
-        input_size = find_input_size(build(cfg.model)(num_classes=10))
+        network = build(cfg.model)(num_classes=10)
+    input_size, computes_once = find_input_size(network), cached_features.computes_once(network)
+    with_mirrored = computes_once and cached_features.check_augment(build(cfg.get("augment")))
     callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = adapt(build(fill_image_size(plain(cfg.data), input_size)), cfg.data, cfg.seed)
@@ -86,8 +88,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         check_has_weights(classifier)
     begins_with = cfg.init_from if not resumed_from else None  # a run stopped before its first checkpoint takes them again
     taken = init_weights(classifier, find_source(begins_with)) if begins_with is not None else None
-    if cached_features.computes_once(classifier.network):
-        with_mirrored = cached_features.check_augment(classifier.augment)
+    if computes_once:
         folder = cache_folder(plain(cfg.data).get("cache"), "data.cache")
         if resumed_from:  # its trunk may be one that init_from= once brought
             load_weights(classifier, resumed_from)
