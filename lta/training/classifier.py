@@ -32,7 +32,7 @@ Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"], Int[
 """Images, labels, and each image's place in its split."""
 
 
-SAME = {"test_each_epoch": "test"}
+WHOLE = {"test_each_epoch": "test"}
 """Watched splits that are a whole one by another name."""
 
 
@@ -211,7 +211,7 @@ class Classifier(pl.LightningModule):
         if self.features is None:
             return ""
         split = list(get_splits(self.trainer).watched_splits)[number]
-        return SAME.get(split, split)
+        return WHOLE.get(split, split)
 
     def on_validation_epoch_end(self) -> None:
         for metrics in self._select_metrics():
