@@ -276,6 +276,8 @@ class Split(Protocol):
 
     `roles` uint8 (n, height, width): 0 background, 1 side object, 2 main object. `sources` int64 (n,): images that share one
     are not independent. `side_labels` int64 (n,): the side object's class, -1 where there is none.
+
+    Need not be there: `boxes` float32 (n, most, 4), see `lta.data.batches.Split`.
     """
 
     @property

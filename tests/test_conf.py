@@ -79,7 +79,7 @@ def test_every_data_set_goes_with_both_ends_of_the_ladder(data, recipe):
 
 def test_data_that_only_are_looked_at_are_not_offered_for_training():
     without = set(choices("data")) - set(list_training_data())
-    assert without == {"mask_folder", "composites", "digit_pairs"}
+    assert without == {"mask_folder", "box_folder", "composites", "digit_pairs"}
     for data in without:
         root = [] if data == "digit_pairs" else ["data.root=/pictures"]
         assert isinstance(build(composed(f"data={data}", *root).data), EvaluationData)

@@ -3,6 +3,7 @@
 from lta.data.adapted import AdaptedModule, adapt
 from lta.data.base import ImageData
 from lta.data.batches import Split
+from lta.data.box_folder import BoxFolder
 from lta.data.cifar import CIFAR
 from lta.data.composites import Composites
 from lta.data.cub200 import CUB200
@@ -22,6 +23,7 @@ __all__ = [
     "STL10",
     "SVHN",
     "AdaptedModule",
+    "BoxFolder",
     "Composites",
     "DataError",
     "DigitPairs",

@@ -18,6 +18,8 @@ class Split(NamedTuple):
     (n,). Where the objects are known: `roles` uint8 (n, height, width) with 0 background, 1 side object, 2 main object,
     and `sources` int64 (n,), the drawing that an image's main object comes from (images that share it are not
     independent). Where the side object is a whole one of known class: `side_labels` int64 (n,), -1 where there is none.
+    Where boxes of the objects are known: `boxes` float32 (n, most, 4), left, top, right and bottom in pixels of the image (0
+    is its edge), NaN where an image has fewer than the most.
     Where it is known which pictures these are: `ids` int64 (n, 2), a number for the name and one for the content.
     """
 
@@ -27,6 +29,7 @@ class Split(NamedTuple):
     sources: np.ndarray | None = None
     side_labels: np.ndarray | None = None
     ids: np.ndarray | None = None
+    boxes: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "Split":
         return self._replace(images=self.images[index], **self._select(index))

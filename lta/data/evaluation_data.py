@@ -42,7 +42,9 @@ class EvaluationData(ImageData):
 
 
 class FolderToLookAt(EvaluationData):
-    """`root` is the folder that holds images/ and masks/."""
+    """`root` is the folder that holds what `holds` says."""
+
+    holds = "images/ and masks/"
 
     def __init__(self, root: str | None, eval_batch_size: int = 500, seed: int = 0):
         super().__init__(eval_batch_size, seed)
@@ -58,5 +60,5 @@ class FolderToLookAt(EvaluationData):
 
     def load_images(self) -> tuple[tuple[str, ...], Split]:
         if self.root is None:
-            raise DataError("data.root must be given: the folder that holds images/ and masks/")
+            raise DataError(f"data.root must be given: the folder that holds {self.holds}")
         return self.load_images_from(self.root)

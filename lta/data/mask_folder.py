@@ -57,7 +57,7 @@ class MaskFolder(FolderToLookAt):
 
     def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
         listing = list_masked_images(root, self.mask_column, self.class_column, self.class_name)
-        boxes = compute_crop_boxes(root, listing, self.size, self.fit)
+        boxes = compute_crop_boxes(root, listing.images, self.size, self.fit)
         masks = read_masks(root, listing, self.size, boxes, self.threshold)
         there = masks.any((1, 2))
         if not there.all():

@@ -63,12 +63,12 @@ def list_masked_images(root: Path, mask_column: str, class_column: str | None, c
     return Listing(images, masks, classes, np.unique(images, return_inverse=True)[1].astype(np.int64))
 
 
-def compute_crop_boxes(root: Path, listing: Listing, size: tuple[int, int], fit: str) -> Int[np.ndarray, "pictures 4"]:
+def compute_crop_boxes(root: Path, images: Sequence[str], size: tuple[int, int], fit: str) -> Int[np.ndarray, "pictures 4"]:
     """What is taken of each picture, as (left, top, width, height) in its own pixels: "crop" takes as much of the centre as
     has the proportions of `size` (height, width), "squash" all. Raises DataError for a picture that can't be read.
     """
-    found = np.zeros((len(listing.images), 4), np.int64)
-    for number, image in enumerate(listing.images):
+    found = np.zeros((len(images), 4), np.int64)
+    for number, image in enumerate(images):
         with _report_unreadable(root, image):
             whole = read_upright_size(root / image)
         scale = min(side / wanted for side, wanted in zip(whole, size[::-1], strict=True))

@@ -68,10 +68,8 @@ def iou_by_threshold(
     pixels: Float[Tensor, "batch height width"], mask: Bool[Tensor, "batch height width"]
 ) -> tuple[Float[np.ndarray, "batch thresholds"], Float[np.ndarray, "batch thresholds"]]:
     """Intersection over union of the mask and the pixels at or above each of THRESHOLDS; and the share of pixels taken."""
-    flat, inside = pixels.flatten(1), mask.flatten(1)
-    low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
-    relative = torch.where(high > low, (flat - low) / torch.where(high > low, high - low, 1), 1)
-    reached = torch.bucketize(relative, torch.from_numpy(THRESHOLDS).to(relative), right=True)  # how many thresholds
+    inside = mask.flatten(1)
+    flat, reached = pixels.flatten(1), count_reached(pixels, THRESHOLDS)
     count = len(THRESHOLDS) + 1
     place = (reached + count * torch.arange(len(flat)).unsqueeze(1)).flatten()
     taken, hits = (
@@ -79,6 +77,16 @@ def iou_by_threshold(
         for weights in (None, inside.flatten().double())
     )
     return hits / (inside.sum(1, keepdim=True).numpy() + taken - hits), taken / flat.shape[1]
+
+
+def count_reached(
+    pixels: Float[Tensor, "batch height width"], thresholds: Float[np.ndarray, " thresholds"]
+) -> Int[Tensor, "batch pixels"]:
+    """How many of the `thresholds`, shares of a map's range, each pixel is at or above."""
+    flat = pixels.flatten(1)
+    low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
+    relative = torch.where(high > low, (flat - low) / torch.where(high > low, high - low, 1), 1)
+    return torch.bucketize(relative, torch.from_numpy(thresholds).to(relative), right=True)
 
 
 def halves(size: int, groups: Int[np.ndarray, " images"] | None, seed: int) -> Bool[np.ndarray, " images"]:

@@ -22,7 +22,7 @@ ELSEWHERE = {"data.seed", "data.root", "data.download", "data.cache", "data.eval
 TWICE = {"loss.label_smoothing"}
 """What another of them says: the recipe."""
 
-FOLDERS = ("ImageFolder", "MaskFolder")
+FOLDERS = ("ImageFolder", "MaskFolder", "BoxFolder")
 """Data of the user's own: another root is other data."""
 
 RECIPE = ("recipe.", "loss.", "augment.", "preprocess.", "trainer.", "data.batch_size", "precision")

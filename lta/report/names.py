@@ -81,6 +81,7 @@ DATA = {
     "DigitScenes": "digit_scenes",
     "ImageFolder": "image_folder",
     "MaskFolder": "mask_folder",
+    "BoxFolder": "box_folder",
     "Composites": "composites",
     "DigitPairs": "digit_pairs",
 }
@@ -125,7 +126,7 @@ def names_of(config: Mapping[str, Any], choices: Mapping[str, Any] | None = None
     data = config["data"]
     named = isinstance(data.get("name"), str) and _is_own(data.get("_target_"))
     of = data["name"] if named else _find_name(data, DATA, choices.get("data"), NAMED_DATA)
-    if of in ("image_folder", "mask_folder") and data.get("root"):  # two folders are two data sets
+    if of in ("image_folder", "mask_folder", "box_folder") and data.get("root"):  # two folders are two data sets
         of = f"{of} {PurePath(str(data['root'])).name}"
     return Names(_find_model(model, choices.get("model")), compat, head, str(of))
 

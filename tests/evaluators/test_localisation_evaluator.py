@@ -15,6 +15,7 @@ from lta.data.digit_scenes import DigitScenes
 from lta.evaluate.answers import to_plain
 from lta.evaluators.localisation import evaluator
 from lta.evaluators.localisation.evaluator import Localisation, choose_explained_images
+from lta.measures.boxes import fill_boxes
 from lta.measures.localisation import halves
 from lta.models.output import NetworkOutput
 from lta.transforms.normalize import Standardize
@@ -143,7 +144,7 @@ def without(roles, number):
 @pytest.mark.parametrize(
     ("changed", "stub", "says"),
     [
-        ({"roles": None}, Stub(), "has no masks"),
+        ({"roles": None}, Stub(), "has no masks and no boxes: choose data=mask_folder, data=box_folder or"),
         ({"roles": without(made_data(20).test.roles, [3, 7])}, Stub(), "2 of 20 test images have an empty mask .* image 3"),
         ({"roles": np.full((20, 8, 12), 2, np.uint8)}, Stub(), "masks of 12x8 pixels do not fit images of 16x16"),
         ({"sources": np.zeros(20, np.int64)}, Stub(), "1 sources .* too few"),
@@ -154,6 +155,54 @@ def test_what_can_be_wrong_is_one_line(changed, stub, says):
     with pytest.raises(ValueError, match=says) as error:
         Localisation(explanations=[]).run(stub, made_data(20, **changed))
     assert "\n" not in str(error.value)
+
+
+def made_boxes(count=300, size=16, right=0.7):
+    """Objects of 6 x 5 pixels, known by their box alone. Maps as of `made_data`."""
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, size - 6, (count, 2))
+    boxes = np.full((count, 2, 4), np.nan, np.float32)
+    boxes[:, 0] = np.concatenate([corners, corners + np.array([5, 6])], 1)
+    inside = fill_boxes(boxes, (size, size))
+    shown = np.where((rng.random(count) < right)[:, None, None], inside, ~inside)
+    images = np.stack([inside, np.zeros_like(inside), shown], axis=3).astype(np.uint8)
+    split = Split(images, np.zeros(count, np.int64), boxes=boxes)
+    return SimpleNamespace(test=split, class_names=("one", "two"), eval_batch_size=64)
+
+
+def test_objects_known_by_boxes():
+    result = Localisation(explanations=[], examples=3).run(Stub(), made_boxes())
+    maps = result.figures["maps"]
+    for key in ("box_30", "box_50", "box_70"):
+        assert maps["A"][key]["value"] == 1, "the map is the object"
+        assert maps["B"][key]["value"] == 0, "the whole picture fits none"
+        assert maps["A"][key]["controls"]["uniform"]["value"] == 0
+        assert set(maps["A"][key]["controls"]) == {"uniform", "centre_prior", "shuffled"}
+        low, high = maps["C"][key]["interval"]
+        assert low < 0.7 < high, "a map that is right in 7 of 10 pictures"
+    assert maps["A"]["energy"]["value"] == pytest.approx(1)
+    assert maps["B"]["energy"]["value"] == pytest.approx(30 / 256)
+    assert maps["C"]["pointing"]["value"] == pytest.approx(maps["C"]["box_50"]["value"])
+    assert set(result.pictures) == {"iou_by_threshold", "examples"}
+    assert len(result.rows) == 6 * 5
+    assert result.lines[1].startswith("box at 0.5 ")
+    assert result.lines[2].split()[2:4] == ["1.000", "(1.000"]
+    assert result.lines[2].endswith("*")
+    assert max(map(len, result.lines)) <= 125
+
+
+def test_each_overlap_has_a_threshold_of_its_own():
+    """The map is 1 on a row of 3 of 6, 0.2 on the others: the first fits at 0.5, only both at 0.7."""
+    data = made_boxes()
+    images = data.test.images.copy()
+    boxes = data.test.boxes[:, 0].astype(int)
+    for image, (left, top, right, _) in zip(images, boxes, strict=True):
+        image[..., 0] *= 20
+        image[top : top + 3, left:right, 0] = 100
+    data.test = data.test._replace(images=images)
+    found = Localisation(explanations=[], examples=0).run(Stub(("A",)), data).figures["maps"]["A"]
+    assert [found[key]["value"] for key in ("box_30", "box_50", "box_70")] == [1, 1, 1]
+    assert max(found["box_70"]["thresholds"]) <= 0.2
 
 
 def test_maps_that_are_no_numbers_are_refused():

@@ -1,14 +1,14 @@
-"""Does attention find the object? Maps against the objects' exact pixels, beside what knows nothing of the picture."""
+"""Does attention find the object? Maps against the objects' pixels or boxes, beside what knows nothing of the picture."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lta import checks
-from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_masks
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
 from lta.evaluators.localisation import pictures, table
 from lta.evaluators.localisation.explanations import (
     EXPLANATIONS,
@@ -40,6 +40,10 @@ class Localisation(Evaluator):
     stand, as maps of their own, what it shows untrained: the length of its features and the class activation map of its own
     classes; the difference of each learned map to these is paired too.
 
+    Of data with boxes in the place of masks: the share of images in which the box around a map's largest region fits one of
+    the image's at an IoU of 0.3, 0.5 and 0.7 (MaxBoxAcc, Choe et al. 2020), each with a threshold of its own; pointing game
+    and energy, in the boxes; without the control of random pixels, which make no box.
+
     `explanations`: "auto" for all where the libraries are installed, or a list; of `explanation_images` random images
     (None: all), since they take many times the time. `steps` are those of integrated gradients. `examples` are drawn.
     """
@@ -70,8 +74,9 @@ class Localisation(Evaluator):
         self.examples, self.seed = examples, seed
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
-        check_masks(self.name, data)
-        object_masks(data.test)
+        if get_boxes(data.test) is None:
+            check_objects(data)
+            object_masks(data.test)
         network = classifier.network
         explanations, _ = self._choose_explanations(network)
         if not has_stages(network) and (unfit := [name for name in explanations if name in OF_STAGES]):
@@ -99,8 +104,9 @@ class Localisation(Evaluator):
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
         self.check(classifier, data)
         split, levels = data.test, classifier.network.levels
-        masks = object_masks(split)
-        half = halves(len(masks), split.sources, self.seed)
+        half = halves(len(split.labels), split.sources, self.seed)
+        objects = find_objects(split, half)
+        masks = objects.masks
         asked, left_out = self._choose_explanations(classifier.network)
 
         said, maps = self._compute_maps(classifier, data)
@@ -113,7 +119,6 @@ class Localisation(Evaluator):
         untrained = {name: torch.from_numpy(one) for name, one in untrained.items()}
         check_numbers(maps | explained | untrained)
 
-        objects = Objects.from_masks(masks, half, split.sources)
         kind = getattr(classifier.network, "map_kind", "attention")
         placements = find_placements(classifier.network, (split.images.shape[1], split.images.shape[2]))
         if stages := [name for name in asked if name in OF_STAGES]:
@@ -162,9 +167,30 @@ class Localisation(Evaluator):
         return found, {level: torch.from_numpy(found[f"map {level}"]) for level in classifier.network.levels}
 
 
+def check_objects(data: Splits) -> None:
+    """Raises ValueError where the data do not say where the objects are."""
+    if data.test.roles is None:
+        raise ValueError(
+            f"evaluator=localisation needs to know where the objects are, and {type(data).__name__} has no masks and no "
+            "boxes: choose data=mask_folder, data=box_folder or data=digit_scenes"
+        )
+
+
+def get_boxes(split: Split) -> Float[np.ndarray, "images most 4"] | None:
+    """A split need not know of boxes."""
+    return getattr(split, "boxes", None)
+
+
+def find_objects(split: Split, half: Bool[np.ndarray, " images"]) -> Objects:
+    """Where they are, from boxes or masks."""
+    if (boxes := get_boxes(split)) is None:
+        return Objects.from_masks(object_masks(split), half, split.sources)
+    return Objects.from_boxes(boxes, (split.images.shape[1], split.images.shape[2]), half, split.sources)
+
+
 def object_masks(split: Split) -> Bool[Tensor, "images height width"]:
     """Where each image's main object is; raises ValueError where one has none, or masks have another size."""
-    assert split.roles is not None, "check_masks comes first"
+    assert split.roles is not None, "check_objects comes first"
     if split.roles.shape != split.images.shape[:3]:
         of_masks, of_images = (f"{shape[2]}x{shape[1]}" for shape in (split.roles.shape, split.images.shape))
         raise ValueError(f"evaluator=localisation: masks of {of_masks} pixels do not fit images of {of_images}")

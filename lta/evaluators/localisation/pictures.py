@@ -34,7 +34,7 @@ def sheet(
 
 
 def curves(figures: Mapping[str, Any]) -> Image.Image:
-    """Mean IoU at every threshold; along the axis they are equally far from each other."""
+    """Mean IoU, or the share of boxes that fit, at every threshold; along the axis they are equally far from each other."""
     found, colours = figures["curves"], colormaps["tab10"]
     figure = Figure(figsize=(9, 5), dpi=100, layout="constrained")
     axes = figure.add_subplot()
@@ -48,7 +48,8 @@ def curves(figures: Mapping[str, Any]) -> Image.Image:
     axes.plot([], [], color="grey", lw=0.7, alpha=0.8, label="thin: the map of another image")
     ticks = np.array([1e-6, 0.001, 0.01, 0.05, 0.2, 0.5, 1])
     axes.set_xticks(np.interp(ticks, found["threshold"], at), [f"{tick:g}" for tick in ticks])
-    axes.set(xlabel="threshold (share of a map's range)", ylabel="mean IoU with the object", xlim=(0, 1), ylim=(0, None))
+    judged = "mean IoU with the object" if figures["known_by"] == "masks" else "share of boxes that fit at 0.5"
+    axes.set(xlabel="threshold (share of a map's range)", ylabel=judged, xlim=(0, 1), ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
     stored = io.BytesIO()
