@@ -4,7 +4,7 @@
 
 Each point in a process of its own: two steps to warm up, then at least three and as many as fit into four seconds; the
 largest resident set of the process. Precision as `trainer.precision=auto` takes it. Numbers of processes: processes.py.
-These are figures, not ratios: they hold for one machine, at one time. docs/scaling.md reads them.
+These are figures, not ratios: they hold for one machine, at one time. docs/performance.md reads them.
 """
 
 import json

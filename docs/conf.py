@@ -32,7 +32,12 @@ html_theme = "furo"
 html_title = f"lta {release}"
 
 
+def link_studies(app, docname, source):
+    source[0] = generate.link_studies(source[0])
+
+
 def setup(app):
+    app.connect("source-read", link_studies)
     # Of named tuples, whose fields are in the signature.
     app.connect("autodoc-skip-member", lambda *event: (event[3].__doc__ or "").startswith("Alias for field number") or None)
 

@@ -1,4 +1,4 @@
-"""The reference's pages, from what they describe: conf/'s files, the commands' help, the packages' public names.
+"""The pages that are made from what they describe: conf/'s files, the commands' help, public names, experiments' accounts.
 
 `conf.py` calls it before Sphinx reads the pages. What is generated is not committed.
 """
@@ -17,6 +17,10 @@ from lta.__main__ import find_commands
 from lta.cli.commands import RUN
 from lta.cli.plugins import CONF, PACKAGE
 
+EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
+STUDY = re.compile(r"\]\((?:\.\./)+experiments/([\w-]+)/README\.md")
+"""How a hand-written page links to the account of an experiment."""
+
 ESCAPES = str.maketrans({"|": r"\|", "<": "&lt;", "*": r"\*", "_": r"\_", "$": r"\$"})
 
 
@@ -31,6 +35,7 @@ class Setting(NamedTuple):
 def write_pages(folder: Path) -> None:
     pages = {"commands": render_commands(), "configuration": render_configuration(), "experiments": render_experiments()}
     pages |= {f"api/{name}": render_module(name, names) for name, names in list_public_names().items()}
+    pages |= {f"studies/{file.parent.name}": render_study(file) for file in sorted(EXPERIMENTS.glob("*/README.md"))}
     for name, text in pages.items():
         page = folder / f"{name}.md"
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +121,22 @@ def render_experiments() -> str:
     )
     head = "# Experiments\n\nWhole configurations with a name: `lta run experiment=quickstart`.\n"
     return f"{head}\n| name | what it is |\n|---|---|\n{rows}\n"
+
+
+def render_study(file: Path) -> str:
+    """An experiment's own account, with links that are right in `studies/`."""
+    here = f"../../../../experiments/{file.parent.name}/"
+
+    def place(found: re.Match[str]) -> str:
+        other = re.match(r"\.\./([\w-]+)/README\.md(.*)", found[1])
+        return f"]({other[1]}.md{other[2]})" if other else f"]({here}{found[1]})"
+
+    return re.sub(r"\]\((?!https?:|#)([^)]+)\)", place, file.read_text())
+
+
+def link_studies(text: str) -> str:
+    """A hand-written page as Sphinx is to read it: accounts of experiments are pages of the site."""
+    return STUDY.sub(r"](/reference/generated/studies/\1.md", text)
 
 
 def _render_table(settings: Iterable[Setting]) -> list[str]:

@@ -1,43 +1,43 @@
-"""What the README shows of Python works as it stands there."""
+"""What the README and the guide show of Python works as it is printed there."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import README, ROOT, list_blocks
 from PIL import Image
 from untrained_run import untrained_run
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
-IN_PYTHON = README.partition("### In Python\n")[2].partition("\n## ")[0]
-
-
-def test_the_contents_name_every_section():
-    anchors = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^## (.*)", README, re.M)]
-    assert re.findall(r"\]\(#([^)]+)\)", README.partition("\n## ")[0]) == anchors
+GUIDE = (ROOT / "docs/guide/python.md").read_text()
+START = (ROOT / "docs/start.md").read_text()
 
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A folder with the run and the two photographs that the README speaks of."""
-    (run,) = set(re.findall(r'"(runs/[^"]+)"', IN_PYTHON))
+    """A folder with the run and the photographs that the pages speak of."""
+    (run,) = set(re.findall(r'"(runs/[^"]+)"', GUIDE + START))
     untrained_run(tmp_path / run)
     (tmp_path / "photographs").mkdir()
-    for number, name in enumerate(("a.jpg", "b.png")):
+    for number, name in enumerate(("photographs/a.jpg", "photographs/b.png", "photo.jpg")):
         pixels = np.random.default_rng(number).integers(0, 256, (60, 80, 3), np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "photographs" / name)
+        Image.fromarray(pixels).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_in_python(elsewhere, capsys):
-    blocks = re.findall(r"```python\n(.*?)```", IN_PYTHON, re.DOTALL)
-    assert len(blocks) == 3
+def run_blocks(blocks):
     names = {}
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
+        exec(compile(block, "page.md", "exec"), names)
+    return names
+
+
+def test_the_guide_to_python(elsewhere, capsys):
+    blocks = list_blocks(GUIDE, "python")
+    assert len(blocks) == 3
+    names = run_blocks(blocks)
     shown = capsys.readouterr().out.strip()
-    (said,) = re.findall(r"print\(seen\)  # (.*)", IN_PYTHON)
+    (said,) = re.findall(r"print\(seen\)  # (.*)", GUIDE)
     spelt = re.compile(r"\w+ \d\.\d\d(?=[,;])")
     assert spelt.sub("LABEL", shown.replace("digit ", "")) == spelt.sub("LABEL", said)
     seen, output = names["seen"], names["output"]
@@ -48,3 +48,12 @@ def test_in_python(elsewhere, capsys):
     assert output.attn["B"].shape == output.scores["B"].shape == (4, 16, 16)
     with Image.open("out/negative.jpg") as image:
         assert image.size == (80, 60)
+
+
+def test_the_readme_shows_the_first_of_it():
+    assert list_blocks(GUIDE, "python")[0] in list_blocks(README.read_text(), "python")
+
+
+def test_the_first_page(elsewhere, capsys):
+    run_blocks(list_blocks(START, "python"))
+    assert re.fullmatch(r"\['digit \d'\] dict_keys\(\['A', 'B', 'C'\]\)\n", capsys.readouterr().out)

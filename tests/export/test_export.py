@@ -1,4 +1,4 @@
-"""lta.export as a user starts it, and what the README shows of its files."""
+"""lta.export as a user starts it, and what its page shows of its files."""
 
 import re
 import subprocess
@@ -19,8 +19,7 @@ from lta.export import program
 from lta.export.__main__ import export
 from lta.inference.checkpoint import load
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-SECTION = README.read_text().partition("## A model without lta\n")[2].partition("\n## ")[0]
+SECTION = (Path(__file__).resolve().parents[2] / "docs/guide/export.md").read_text()
 
 
 def lta_export(capsys, *arguments):
@@ -106,10 +105,10 @@ def test_the_readme_shows_what_works_without_lta(tmp_path, form):
     untrained_run(tmp_path / run, "model.init.scorer=author")
     (tmp_path / "photographs").mkdir()
     Image.fromarray(load_sample_image("flower.jpg")).save(tmp_path / "photographs/a.jpg")
-    commands = re.findall(r"^python -m (lta.export .*?) *#", SECTION, re.MULTILINE)
+    commands = re.findall(r"^lta (export .*?) *#", SECTION, re.MULTILINE)
     command = commands[list(program.FORMATS).index(form)]
     started = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True}
-    ended = processes.run([sys.executable, "-m", *command.split()], cwd=tmp_path, env=environment())
+    ended = processes.run([sys.executable, "-m", "lta", *command.split()], cwd=tmp_path, env=environment())
     name = Path(run).name + program.FORMATS[form]
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
