@@ -15,6 +15,9 @@ FIRST: Mapping[str, Mapping[str, str]] = {
     "localisation": {
         "maps.*.iou": "IoU: {0}",
         "maps.C.iou.controls.*": "IoU, beside level C: {0}",
+        "maps.*.box_50": "boxes that fit at an IoU of 50 %: {0}",
+        "maps.*.box_30": "boxes that fit at an IoU of 30 %: {0}",
+        "maps.*.box_70": "boxes that fit at an IoU of 70 %: {0}",
         "maps.*.auc": "AUC of pixels: {0}",
         "maps.*.pointing": "pointing game: {0}",
     },
@@ -52,6 +55,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     "localisation": {
         "gradcam": "Grad-CAM",
         "gradcam_pp": "Grad-CAM++",
+        "own_class": "backbone's own class map",
         "uniform": "uniform map",
         "shuffled": "another picture's map",
         "chance": "random pixels",

@@ -15,7 +15,8 @@ from lta.callbacks.divergence import Diverged
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.find import find_callbacks
 from lta.evaluators.evaluator import Evaluator
-from lta.protocols import Splits, takes_queries
+from lta.layers.compatibility import Frozen, Uniform
+from lta.protocols import Network, Splits, takes_queries
 from lta.runtime.console import format_duration
 from lta.training.classifier import Classifier
 from lta.training.flops import count_step_flops, describe_flops
@@ -78,10 +79,20 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
         "pruned_levels": list(asked.pruned_levels if asked else ()),
         "query_read": asked is not None and any(unit.compat.reads_query for unit in asked.attention.values()),
         "inert_parameters": asked.inert_parameters if asked else 0,
+        "unconstrained_levels": list_unconstrained_levels(network),
         "coding": getattr(data, "coding", None),
         "test_each_epoch": data.test_each_epoch,
         "average_gradients": classifier.recipe.average_gradients,
     }
+
+
+def list_unconstrained_levels(network: Network) -> list[str]:
+    """Levels of a pretrained backbone of which none alone leads to the class: no map has to find the object, and they were
+    seen to miss it (docs/backbones.md). [] of a network of another kind, of one level or without learned maps."""
+    if not takes_queries(network) or not hasattr(getattr(network, "trunk", None), "compute_levels"):
+        return []
+    learned = any(not isinstance(unit.compat, (Uniform, Frozen)) for unit in network.attention.values())
+    return list(network.levels) if learned and len(network.levels) > 1 else []
 
 
 def _count_flops(trainer: pl.Trainer, classifier: Classifier, data: Splits) -> dict[str, Any]:
@@ -121,6 +132,11 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
     if results["average_gradients"]:
         lines.append("gradient        averaged at junctions, as the authors' code does: not the gradient of the loss")
     lines += _describe_query(results)
+    if unconstrained := results.get("unconstrained_levels"):  # runs of before don't say it
+        lines.append(
+            f"maps            {', '.join(unconstrained)} decide the class together, so no map alone has to find the object "
+            "(model=backbone_att1 has a single map)"
+        )
     for name, evaluator in evaluators.items():
         if results.get(name) and (summarised := evaluator.summarise(results[name])):
             lines += ["", *summarised]
