@@ -15,7 +15,6 @@ from lta.callbacks.divergence import Diverged
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.find import find_callbacks
 from lta.evaluators.evaluator import Evaluator
-from lta.layers.compatibility import Frozen, Uniform
 from lta.protocols import Network, Splits, takes_queries
 from lta.runtime.console import format_duration
 from lta.training.classifier import Classifier
@@ -91,7 +90,7 @@ def list_unconstrained_levels(network: Network) -> list[str]:
     seen to miss it (docs/backbones.md). [] of a network of another kind, of one level or without learned maps."""
     if not takes_queries(network) or not hasattr(getattr(network, "trunk", None), "compute_levels"):
         return []
-    learned = any(not isinstance(unit.compat, (Uniform, Frozen)) for unit in network.attention.values())
+    learned = any(unit.compat.reads_query for unit in network.attention.values())  # uniform and frozen scores don't
     return list(network.levels) if learned and len(network.levels) > 1 else []
 
 
