@@ -30,6 +30,7 @@ autodoc_preserve_defaults = True
 
 html_theme = "furo"
 html_title = f"lta {release}"
+html_search_scorer = str(HERE / "scorer.js")
 
 
 def link_studies(app, docname, source):

@@ -1,0 +1,16 @@
+// How the site's search ranks pages: the guide first, then the reference, then accounts of experiments and the changelog.
+var Scorer = {
+  score: ([docname, title, anchor, description, score]) => {
+    if (/^(guide|science)\/|^(start|backbones|extend|reference\/(metrics|run_directory))$/.test(docname)) return score + 20;
+    if (/^changelog|\/studies\//.test(docname)) return score - 20;
+    return score;
+  },
+  objNameMatch: 11,
+  objPartialMatch: 6,
+  objPrio: { 0: 15, 1: 5, 2: -5 },
+  objPrioDefault: 0,
+  title: 15,
+  partialTitle: 7,
+  term: 5,
+  partialTerm: 2,
+};

@@ -1,0 +1,73 @@
+"""The documentation builds without a warning, and its own search finds the page that a user looks for."""
+
+import re
+import shutil
+import sys
+
+import processes
+import pytest
+from commands import environment
+from pages import ROOT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUESTIONS = {
+    "autoblur": "guide/apply",
+    "calibration": "guide/evaluate",
+    "checkpoint": "reference/run_directory",
+    "confusion matrix": "guide/evaluate",
+    "early stopping": "guide/questions",
+    "fine-tune": "backbones",
+    "Grad-CAM": "guide/evaluate",
+    "HEIC": "guide/data",
+    "inert query": "science/inert_query",
+    "install": "start",
+    "label smoothing": "guide/recipes",
+    "learning rate": "guide/recipes",
+    "metrics.csv": "reference/metrics",
+    "multi-GPU": "guide/devices",
+    "onnx": "guide/export",
+    "own dataset": "guide/data",
+    "own pictures": "guide/data",
+    "resume": "guide/resume",
+    "slurm": "guide/slurm",
+    "speed": "performance",
+    "sweep": "guide/sweeps",
+    "tensorboard": "guide/wandb",
+    "test-time augmentation": "guide/evaluate",
+    "time limit": "guide/resume",
+    "wandb offline": "guide/wandb",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", str(ROOT / "docs"), str(folder)]
+    ended = processes.run(build, cwd=ROOT, env=environment(), timeout=600)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_pages_that_can_be_looked_for_are_there(site):
+    assert not [page for page in QUESTIONS.values() if not (site / f"{page}.html").is_file()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="the site is searched in Chromium")
+def test_the_search_finds_the_page_among_the_first_three(site):
+    from playwright.sync_api import sync_playwright
+
+    missed = {}
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--allow-file-access-from-files"])
+        page = browser.new_page()
+        for question, wanted in QUESTIONS.items():
+            page.goto(f"{(site / 'search.html').as_uri()}?q={question.replace(' ', '+')}")
+            page.locator("p.search-summary", has_text=re.compile("found")).wait_for()
+            links = page.locator("ul.search > li > a")
+            hits = [links.nth(n).get_attribute("href").partition(".html")[0] for n in range(min(links.count(), 3))]
+            if wanted not in hits:
+                missed[question] = hits
+        browser.close()
+    assert not missed
