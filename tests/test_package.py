@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "demo": {"apply", "checks", "effects", "inference", "measures", "pictures", "viz"},
     "evaluate": {"cli.plugins", "cli.saved", "data", "evaluators", "inference", "instantiate", "runtime"},
     "export": {"measures", "runtime"},
+    "predict": {"checks", "measures", "pictures", "runtime", "training", "viz"},
     "report": {"cli.migrate", "runtime.files", "runtime.plain_yaml", "runtime.run_directory"},
     "run": {
         "callbacks",

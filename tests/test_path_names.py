@@ -41,6 +41,7 @@ def test_a_run_in_such_a_folder_is_asked_applied_exported_and_resumed(place):
     for command, *arguments in (
         ("evaluate", f"checkpoint={NAME}", "evaluator=classification"),
         ("apply", f"checkpoint={NAME}", f"images=pictures {NAME}", "effect=heatmap", f"out=out {NAME}"),
+        ("predict", f"checkpoint={NAME}", f"images=pictures {NAME}", f"out=answers {NAME}", "overlays=all"),
         ("run", f"resume={NAME}"),
     ):
         ended = lta(command, *arguments, cwd=place)
@@ -113,6 +114,7 @@ def test_a_class_whose_name_is_no_utf_8(tmp_path):
     for command, *arguments in (
         ("evaluate", "checkpoint=run", "evaluator=classification"),
         ("apply", "checkpoint=run", "images=data/1", "effect=heatmap"),
+        ("predict", "checkpoint=run", "images=data", "format=csv,jsonl", "overlays=all"),
     ):
         ended = lta(command, *arguments, cwd=tmp_path)
         assert (ended.returncode, ended.stderr) == (0, "")

@@ -63,6 +63,27 @@ COMMANDS = {
         ),
         ("effect",),
     ),
+    "predict": Command(
+        (
+            "checkpoint",
+            "which",
+            "images",
+            "out",
+            "overwrite",
+            "format",
+            "top",
+            "probabilities",
+            "threshold",
+            "overlays",
+            "levels",
+            "sheet",
+            "batch_size",
+            "device",
+            "weights",
+            "trust",
+        ),
+        (),
+    ),
     "demo": Command(
         (
             "checkpoint",

@@ -1,8 +1,6 @@
 """Answers of evaluators in a run's directory: which run, on what, by whom, and where they are written."""
 
-import csv
 import glob
-import io
 import math
 import os
 import shutil
@@ -31,7 +29,7 @@ from lta.runtime import ranks, run_directory
 from lta.runtime.console import format_duration
 from lta.runtime.files import read_json, write_json, write_text
 from lta.runtime.provenance import code_version
-from lta.runtime.spreadsheets import quote_formula
+from lta.runtime.spreadsheets import render_table
 
 FOLDER = "evaluations"
 NOT_ASKED = ("batch_size", "eval_batch_size", "cache", "seed", "download", "verify")
@@ -264,7 +262,7 @@ def write_answer(
             "code": code_version(find_own_code([question, {"_target_": f"{type(evaluator).__module__}.{name}"}])),
         },
     )
-    write_text(folder / f"{name}.csv", _table(result.rows))
+    write_text(folder / f"{name}.csv", render_table(result.rows))
     if result.pictures:
         (folder / name).mkdir(exist_ok=True)
         for file, picture in result.pictures.items():
@@ -279,15 +277,6 @@ def _set_aside(folder: Path, name: str, earlier: dict[str, Any]) -> None:
         if path.exists():
             shutil.rmtree(kept / path.name, ignore_errors=True)
             os.replace(path, kept / path.name)
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: quote_formula(cell) for key, cell in row.items()} for row in rows)
-    return text.getvalue()
 
 
 def _text(name: str, result: Result, directory: Path, path: Path, seconds: float) -> str:

@@ -1,10 +1,12 @@
 """Which pictures are meant by files and folders, and what is made of them is called."""
 
 import glob
+import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -66,19 +68,39 @@ def list_extensions() -> frozenset[str]:
     return frozenset(ending for ending, name in known if name in Image.OPEN.keys() - NOT_READ or name == "MPO")
 
 
-def find_images(places: str | Path | Sequence[str | Path]) -> list[Path]:
+class Found(NamedTuple):
+    """A picture's file, and the folder that it was looked for in: itself, or one above it."""
+
+    path: Path
+    place: Path
+
+
+def find_images(places: str | Path | Sequence[str | Path], below: bool = False) -> list[Path]:
     """Files as they are given, the pictures of folders sorted as people count (2 before 10), each once.
 
-    A folder's own pictures are meant, and with `folder/**` those of its subfolders too; hidden ones never. What does not
-    exist is taken as a pattern (`*.jpg`). `~` is the home directory. Raises ValueError where a place does not exist, a
-    folder has no picture, no name fits a pattern, or no place is given.
+    A folder's own pictures are meant, and with `folder/**`, or where all `below` a folder is asked for, those of its
+    subfolders too; hidden ones never, nor those in run directories. What does not exist is taken as a pattern (`*.jpg`). `~`
+    is the home directory. Raises ValueError where a place does not exist, a folder has no picture, no name fits a pattern,
+    or no place is given.
     """
+    return [found.path for found in find_with_places(places, below)]
+
+
+def find_with_places(places: str | Path | Sequence[str | Path], below: bool = False) -> list[Found]:
+    """The pictures of `find_images`, each with the folder that was named: its own where files are, of a pattern the one
+    before its first sign."""
     places = [places] if isinstance(places, (str, Path)) else places
-    found: dict[str, Path] = {}
+    found: dict[str, Found] = {}
     for place in places:
         path = Path(place).expanduser()
-        for picture in _list_folder(path) if path.is_dir() or path.name == "**" else _list_files(path):
-            found.setdefault(os.path.realpath(picture), picture)
+        if path.is_dir() or path.name == "**":
+            folder = path.parent if path.name == "**" and not path.is_dir() else path
+            pictures = _list_folder(folder, below or folder != path)
+        else:
+            folder = None if path.exists() else _find_before_pattern(path)
+            pictures = _list_files(path)
+        for picture in pictures:
+            found.setdefault(os.path.realpath(picture), Found(picture, folder or picture.parent))
     if not found:
         raise ValueError("no pictures are given; name files or folders")
     return list(found.values())
@@ -115,15 +137,20 @@ def _list_files(path: Path) -> list[Path]:
     if not glob.has_magic(str(path)):
         raise ValueError(f"{path}: there is no such file or folder")
     known = list_extensions()
-    found = [file for file in map(Path, glob.glob(str(path))) if file.suffix.lower() in known and file.is_file()]
+    found = [
+        file for file in map(Path, glob.glob(str(path), recursive=True)) if file.suffix.lower() in known and file.is_file()
+    ]
     if not found:
         raise ValueError(f"{path}: there is no such file, and no picture whose name fits it")
     return sorted(found, key=_make_natural_key)
 
 
-def _list_folder(path: Path) -> list[Path]:
-    deep = path.name == "**"
-    folder = path.parent if deep else path
+def _find_before_pattern(path: Path) -> Path:
+    """The folder above the first part of it that has a sign in its name."""
+    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+
+
+def _list_folder(folder: Path, deep: bool) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
     known = list_extensions()
@@ -137,8 +164,13 @@ def _list_folder(path: Path) -> list[Path]:
 
 def _walk_visible(folder: Path, deep: bool) -> Iterator[Path]:
     for place, below, files in os.walk(folder):
-        below[:] = [name for name in below if deep and not is_hidden(name)]
+        below[:] = [name for name in below if deep and not is_hidden(name) and not is_run(Path(place, name))]
         yield from (Path(place, name) for name in files if not name.startswith("."))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether lta has written it as a run's directory: its pictures are drawings."""
+    return (folder / "run.json").is_file() and (folder / "config.yaml").is_file()
 
 
 def _make_natural_key(path: Path) -> tuple[list[list[str | int]], str]:

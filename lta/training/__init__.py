@@ -5,7 +5,7 @@ from lta.training.classifier import Classifier
 from lta.training.lookahead import Lookahead
 from lta.training.losses import CrossEntropy
 from lta.training.muon import Muon
-from lta.training.predict import Prediction
+from lta.training.prediction import LeftOut, Prediction
 from lta.training.recipes import Recipe, SGDRecipe
 from lta.training.schedules import Schedule, Steps, Triangle, WarmupCosine
 
@@ -13,6 +13,7 @@ __all__ = [
     "AdamWRecipe",
     "Classifier",
     "CrossEntropy",
+    "LeftOut",
     "Lookahead",
     "Muon",
     "Prediction",

@@ -21,7 +21,8 @@ from lta.training.cached_features import CachedFeatures, choose_mirrored, give_f
 from lta.training.gradients import average_at_junctions
 from lta.training.losses import check_loss
 from lta.training.metrics import ErrorRate, MeanLoss
-from lta.training.predict import Prediction, predict
+from lta.training.predict import predict
+from lta.training.prediction import Prediction
 from lta.training.recipes import Recipe
 
 PART = 100
@@ -130,25 +131,26 @@ class Classifier(pl.LightningModule):
             )
         return self.network(self.preprocess(images))
 
-    def predict(self, images: Any, batch_size: int = 64) -> Prediction:
+    def predict(self, images: Any, batch_size: int = 64, skip_broken: bool = False) -> Prediction:
         """Class names, probabilities and attention maps of one picture, or of several in the order given.
 
-        `images`: a path (a file, a folder, or `folder/**` with its subfolders), a PIL image, an `lta.pictures` Picture, an
-        array (H, W), (H, W, C) or (N, H, W, C) with 1, 3 or 4 channels, a tensor (3, H, W) or (N, 3, H, W), or a list of
-        these, mixed as you like. Arrays and tensors are uint8 or floats from 0 to 1.
+        `images`: a path (a file, a folder with all below it, a pattern like `*.jpg`), a PIL image, an `lta.pictures`
+        Picture, an array (H, W), (H, W, C) or (N, H, W, C) with 1, 3 or 4 channels, a tensor (3, H, W) or (N, 3, H, W), or a
+        list of these, mixed as you like. Arrays and tensors are uint8 or floats from 0 to 1.
 
         The network sees them as `data=image_folder` would show them: scaled by the shortest side to the size that it was
         trained on and cut in the centre (nothing is squeezed; what is cut off, the network does not see, and maps cover the
         rest); upright, transparent pixels on white, of an animation the first frame. Random numbers, train or eval mode and
         device stay as they are; no gradient is kept.
 
-        Raises ValueError, in one line, for what is none of these or can't be read, and for a Classifier that was made
-        without `hparams`, which does not know its pictures' size.
+        With `skip_broken` pictures that can't be read are left out, and `left_out` of the result says why; without, the
+        first one raises ValueError, in one line. So does what is none of these, and a Classifier that was made without
+        `hparams`, which does not know its pictures' size.
         """
         if "image_size" not in self.hparams:
             raise ValueError("this network does not know what size of pictures it takes: predict needs one from lta.load")
         height, width = self.hparams["image_size"]
-        return predict(self, images, (height, width), batch_size)
+        return predict(self, images, (height, width), batch_size, skip_broken)
 
     def on_train_epoch_start(self) -> None:
         # Dropout and augmentation depend on seed, epoch and rank alone: a run resumed at an epoch's end goes on exactly.

@@ -138,10 +138,11 @@ def _write_captions(draw: ImageDraw.ImageDraw, example: Example, left: int, y: i
     write(draw, left + MARK, y + LINE, fit(example.predicted, room - 18), colour)
     write(draw, left + room, y + LINE, confidence, colour)
     for place, attn in enumerate(example.maps.values(), start=1):
-        write(draw, left + place * (cell + GAP), y, _range(attn), FAINT)
+        write(draw, left + place * (cell + GAP), y, describe_range(attn), FAINT)
 
 
-def _range(attn: np.ndarray) -> str:
+def describe_range(attn: np.ndarray) -> str:
+    """From 0 to a map's maximum, as multiples of uniform attention."""
     mean = attn.mean(dtype=np.float64)
     highest = attn.max() / mean if mean != 0 else 1.0
     return f"0 {DASH} {highest:.{0 if highest >= 9.95 else 1}f} {TIMES} uniform"

@@ -29,6 +29,7 @@ from lta.export.__main__ import export
 from lta.inference.checkpoint import BrokenCheckpoint, Checkpoint, read_checkpoint, restore_classifier
 from lta.instantiate import build, build_each, plain
 from lta.loggers.reopen import reopen_session
+from lta.predict.__main__ import predict
 from lta.report.runs import read_runs
 from lta.sweep.records import config_of
 from lta.training.checkpoint_io import DIGEST, add_digest
@@ -184,6 +185,7 @@ COMMANDS = {
     "evaluate": (["evaluator=classification"], evaluate, "evaluate"),
     "evaluate other data": (["evaluator=classification", "data=digit_pairs"], evaluate, "evaluate"),
     "apply": (["images=pictures/a.png", "effect=blurout", "out=made"], apply, "apply"),
+    "predict": (["images=pictures", "out=made"], predict, "predict"),
     "export": (["out=made.onnx"], export, "export"),
     "demo": (["open=false"], demo, "demo"),
 }

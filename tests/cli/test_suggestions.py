@@ -60,6 +60,7 @@ def test_a_file_without_settings(tmp_path):
         ("apply", "attention.levles", ": did you mean attention.levels?"),
         ("apply", "levels", ": did you mean attention.levels?"),
         ("apply", "effect.crop.keeep", ": did you mean effect.crop.keep?"),
+        ("predict", "treshold", ": did you mean threshold?"),
         ("export", "fromat", ": did you mean format?"),
         ("export", "epochs", ""),
         ("demo", "prot", ": did you mean port?"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lta.pictures.find import find_images, list_extensions, name_out
+from lta.pictures.find import find_images, find_with_places, list_extensions, name_out
 
 
 @pytest.fixture
@@ -37,6 +37,31 @@ def test_a_folders_pictures_as_people_count(folder):
 @pytest.mark.parametrize("given", [lambda folder: f"{folder}/**", lambda folder: folder / "**"])
 def test_subfolders_are_asked_for(folder, given):
     assert names(folder, find_images([given(folder)])) == ["p1.png", "p2.JPG", "p10.jpg", "sub/s.webp"]
+
+
+def test_all_below_a_folder_except_in_run_directories(folder):
+    for name in ("run.json", "config.yaml", "panel.png"):
+        (folder / "runs/first").mkdir(parents=True, exist_ok=True)
+        (folder / "runs/first" / name).touch()
+    (folder / "sub/config.yaml").touch()
+    below = ["p1.png", "p2.JPG", "p10.jpg", "sub/s.webp"]
+    assert names(folder, find_images(folder, below=True)) == below
+    assert names(folder, find_images(folder / "**")) == below
+    assert names(folder, find_images(folder / "runs/first")) == ["runs/first/panel.png"], "where it is meant"
+
+
+def test_where_pictures_were_looked_for(folder):
+    for place, expected in (
+        (folder, folder),
+        (folder / "**", folder),
+        (folder / "sub/s.webp", folder / "sub"),
+        (folder / "s*b/*.webp", folder),
+        (folder / "**/s.*", folder),
+        (folder / "sub/s.*", folder / "sub"),
+    ):
+        found = find_with_places(place)
+        assert {one.place for one in found} == {expected}, place
+        assert not [one for one in found if not one.path.is_relative_to(one.place)]
 
 
 def test_files_are_taken_as_given_and_each_once(folder, monkeypatch):

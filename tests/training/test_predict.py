@@ -15,7 +15,7 @@ from lta.evaluators.classification.evaluator import Classification
 from lta.instantiate import build
 from lta.pictures.read import read_image
 from lta.training.classifier import Classifier
-from lta.training.predict import Prediction
+from lta.training.prediction import Prediction
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8).repeat(4, 1).repeat(4, 2)
 """Ten of 32x32 pixels, in blocks: what a network sees of noise is alike."""
