@@ -38,14 +38,15 @@ WHOLE = {"test_each_epoch": "test"}
 
 
 class Classifier(pl.LightningModule):
-    """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only. `loss` is what
-    training makes small, a number made of the network's output and the labels `(batch,)`.
+    """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only: what `preprocess`
+    has made of them, or with `acts_on_pixels` the pictures themselves; with `mixes`, its `mix` then mixes those of a batch.
+    `loss` is what training makes small, a number made of the network's output and the labels `(batch,)`.
 
     Metrics: `train/loss`, and for the splits train, val and test `<split>/error` in percent (in training of the
-    augmented images, as seen), top-5 errors where there are more than 20 classes, `val/loss`, `test/loss` (cross-entropies
-    of the logits, whatever `loss` is). They go to `trainer.callback_metrics`; the `EpochLog` callback sends them to the
-    loggers, one row an epoch. The splits that the data module watches in training give `val/...` and, where asked for,
-    `test_each_epoch/...`.
+    augmented images, as seen; of mixed ones by the label of the larger share), top-5 errors where there are more than 20
+    classes, `val/loss`, `test/loss` (cross-entropies of the logits, whatever `loss` is). They go to
+    `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch. The splits that the data
+    module watches in training give `val/...` and, where asked for, `test_each_epoch/...`.
 
     `hparams` is any nest of plain containers; it is stored in every checkpoint, enough for `lta.load` to rebuild all.
 
@@ -100,7 +101,8 @@ class Classifier(pl.LightningModule):
         """
         with torch.random.fork_rng(devices=[]):
             self._tell_pictures(torch.arange(2))
-            self.augment(torch.zeros(2, 3, *images.shape[1:3]))
+            seen = torch.uint8 if self._acts_on_pixels else torch.float32
+            self.augment(torch.zeros(2, 3, *images.shape[1:3], dtype=seen))
         cast("Preprocess", self.preprocess).fit(images)
 
         def batches(count: int) -> Iterator[Tensor]:
@@ -167,15 +169,31 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         images, labels, numbers = batch
         self._tell_pictures(numbers)
+        share = 1.0
         if self.features is None:
-            output = self._network_in_training(self.augment(self.preprocess(images)))
+            seen, share = self._augment(images)
+            output = self._network_in_training(seen)
         else:
             mirrored = choose_mirrored(self.augment, len(labels), self.device)
             output = self._run_on_features("train", images, numbers, mirrored)
-        loss = self.loss(output, labels)
+        loss = self._compute_loss(output, labels, share)
         self.train_loss.update(loss.detach(), len(labels))
-        self.train_error.update(output.logits.detach(), labels)
+        self.train_error.update(output.logits.detach(), labels if share >= 0.5 else labels.roll(1))
         return loss
+
+    @property
+    def _acts_on_pixels(self) -> bool:
+        return getattr(self.augment, "acts_on_pixels", False)
+
+    def _augment(self, images: Tensor) -> tuple[Tensor, float]:
+        """What the network is shown, and how much of each picture is its own: the rest is of the one before it."""
+        changed = self.preprocess(self.augment(images)) if self._acts_on_pixels else self.augment(self.preprocess(images))
+        return cast("Any", self.augment).mix(changed) if getattr(self.augment, "mixes", False) else (changed, 1.0)
+
+    def _compute_loss(self, output: NetworkOutput, labels: Tensor, share: float) -> Tensor:
+        """Of mixed pictures that of both labels by their shares, which is the cross-entropy with a mixed label."""
+        loss = self.loss(output, labels)
+        return loss if share == 1 else share * loss + (1 - share) * self.loss(output, labels.roll(1))
 
     def _run_on_features(self, split: str, images: Tensor, numbers: Tensor, mirrored: Tensor | None = None) -> NetworkOutput:
         assert self.features is not None
