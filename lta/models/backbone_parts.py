@@ -46,3 +46,16 @@ def freeze(model: nn.Module, trained: Collection[str], keep_statistics: bool) ->
         if isinstance(module, _BatchNorm) and module not in acting:
             vars(module)["keeps_statistics"] = True
     return acting
+
+
+def compute_blocks_again(model: nn.Module, name: str, statistics: str) -> None:
+    """For the gradient, so that only what lies between blocks is kept until then; timm does it. Raises ValueError for a
+    network that can't, and where batch norms would count each batch twice."""
+    given = "model.backbone.checkpointing=true"
+    if statistics == "trained":
+        raise ValueError(f"{given} shows batch norms each batch twice: give model.backbone.statistics=kept")
+    of_timm: Any = model
+    try:
+        of_timm.set_grad_checkpointing(True)
+    except (AssertionError, AttributeError) as error:
+        raise ValueError(f"{given}: timm can't compute blocks of {name} again") from error

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lta import checks
 from lta.layers.standardise import Standardise, Statistics
 from lta.models.backbone_cells import is_made_of_patches, measure_cells, place_patches
-from lta.models.backbone_parts import choose_parts, freeze, list_parts
+from lta.models.backbone_parts import choose_parts, compute_blocks_again, freeze, list_parts
 from lta.models.backbone_registry import LAST, build_model, check_size, examine, read_facts, read_features
 from lta.models.backbone_weights import (
     PACKAGED,
@@ -44,6 +44,7 @@ class BackboneTrunk(Measured):
     or "trained" (`statistics`). `save="reference"` leaves the weights of a frozen network out of the state, which then holds
     the SHA-256 of their file alone.
     `output_stride`: 8 or 16 dilates the last stages instead of making their maps smaller, where timm has it.
+    `checkpointing`: what lies between blocks is kept for the backward pass, and what is inside of them computed again.
     `cache`: a training computes the features of each picture once (lta.training.cached_features).
     `standardise`: levels have mean 0 and spread 1, channel by channel, measured once by `fit`.
 
@@ -65,12 +66,14 @@ class BackboneTrunk(Measured):
         output_stride: int | None = None,
         standardise: bool = True,
         cache: bool = False,
+        checkpointing: bool = False,
     ):
         super().__init__()
         checks.require_choice("model.backbone.save", save, SAVE)
         checks.require_choice("model.backbone.statistics", statistics, STATISTICS)
         checks.require_flag("model.backbone.standardise", standardise)
         checks.require_flag("model.backbone.cache", cache)
+        checks.require_flag("model.backbone.checkpointing", checkpointing)
         self.computes_once = cache
         self._given: Features | None = None
         self.name, self.output_stride, self.saves_reference = name, output_stride, save == "reference"
@@ -92,6 +95,10 @@ class BackboneTrunk(Measured):
             raise ValueError(f"model.backbone.save=reference is for a frozen network, and model.backbone.train is {train}")
         if cache and self.trained_parts:
             raise ValueError(f"model.backbone.cache=true is for a frozen network, and model.backbone.train is {train}")
+        if checkpointing and not self.trained_parts:
+            raise ValueError(f"model.backbone.checkpointing=true is for trained parts, and model.backbone.train is {train}")
+        if checkpointing:
+            compute_blocks_again(self.model, name, statistics)
         names = {weight for part in self.trained_parts for weight in part}
         self._acting = freeze(self.model, names, keep_statistics=statistics == "kept")
         self.register_state_dict_post_hook(_leave_out_frozen)

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from lta.protocols import Features
+from lta.protocols import Features, Loss
 from lta.training.cached_features import give_features
 from lta.training.classifier import Classifier
 
@@ -39,12 +39,23 @@ def count_step_flops(classifier: Classifier, batch_size: int, height: int, width
             give_features(classifier.network, Features({key: fake.from_tensor(x) for key, x in known.levels.items()}, query))
         with FlopCounterMode(display=False) as counter:
             try:
-                output = functional_call(network.train(), state, (images,))
-                classifier.loss(output, labels).backward()
+                inside = {f"network.{name}": value for name, value in state.items()}
+                functional_call(_Step(network.train(), classifier.loss), inside, (images, labels))
             finally:
                 for module, mode in modes:
                     module.training = mode
     return counter.get_total_flops()
+
+
+class _Step(nn.Module):
+    """Forward and backward in one call: what is computed again in the backward pass finds the same tensors."""
+
+    def __init__(self, network: nn.Module, loss: Loss):
+        super().__init__()
+        self.network, self._loss = network, (loss,)  # its buffers are no part of the network's
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        self._loss[0](self.network(images), labels).backward()
 
 
 def describe_flops(flops: float) -> str:
