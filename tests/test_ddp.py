@@ -44,6 +44,10 @@ def whole(directory):
     assert results["processes"] == 2
     wrong = results["test"]["error"] * 13 / 100
     assert wrong == pytest.approx(round(wrong), abs=1e-4), "13 images are 13, not 14"
+    with (directory / "test_predictions.csv").open(newline="") as file:
+        answers = list(csv.DictReader(file))
+    assert [int(row["image"]) for row in answers] == list(range(13))
+    assert sum(row["right"] == "0" for row in answers) == round(wrong)
 
 
 def validation_loss(directory):

@@ -16,6 +16,7 @@ from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.find import find_callbacks
 from lta.evaluators.evaluator import Evaluator
 from lta.protocols import Network, Splits, takes_queries
+from lta.run import test_predictions
 from lta.runtime.console import format_duration
 from lta.training.classifier import Classifier
 from lta.training.flops import count_step_flops, describe_flops
@@ -164,9 +165,11 @@ def _describe_query(results: dict[str, Any]) -> list[str]:
 def _list_paths(directory: Path, tested: str) -> list[str]:
     offline = sorted((directory / "wandb").glob("offline-run-*"))
     pictures = sorted((directory / "attention").glob("*.png"))
+    answers = directory / test_predictions.FILE
     shown = {
         "results": directory / "results.json",
         "metrics": directory / "metrics.csv",
+        "predictions": answers if answers.is_file() else None,
         "checkpoint": directory / "checkpoints" / f"{tested}.ckpt",
         "pictures": pictures[-1] if pictures else None,
         "W&B offline run": offline[-1] if offline else None,

@@ -22,6 +22,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     import torch
 
     from lta.callbacks.divergence import Diverged
+    from lta.callbacks.kept_answers import KeptAnswers
     from lta.callbacks.stopping import Stopping
     from lta.data.adapted import adapt
     from lta.data.evaluation_data import EvaluationData
@@ -31,7 +32,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.inference.checkpoint import check_belongs, check_has_weights, find_resume_checkpoint, load_weights, make_hparams
     from lta.inference.initialise import find_source, init_weights
     from lta.loggers.session import open_session
-    from lta.run import summary
+    from lta.run import summary, test_predictions
     from lta.training import cached_features
     from lta.training.classifier import Classifier
     from lta.training.losses import check_loss
@@ -53,7 +54,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
         network = build(cfg.model)(num_classes=10)
     input_size, computes_once = find_input_size(network), cached_features.computes_once(network)
     with_mirrored = computes_once and cached_features.check_augment(build(cfg.get("augment")))
-    callbacks = [*(build(node) for node in cfg.callbacks.values() if node), Stopping()]
+    kept = KeptAnswers()
+    callbacks = [*(build(node) for node in cfg.callbacks.values() if node), kept, Stopping()]
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = adapt(build(fill_image_size(plain(cfg.data), input_size)), cfg.data, cfg.seed)
     if "preprocess" not in cfg and not isinstance(data, EvaluationData):
@@ -131,6 +133,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
             results = summary.collect(trainer, classifier, data, cfg.test_checkpoint, epoch)
             if trainer.is_global_zero:
                 run_directory.write_results(directory, results, complete=False)
+                if kept.answers is not None:
+                    test_predictions.write_test_predictions(directory, kept.answers, data)
             question = answers.describe_question(network, epoch, plain(cfg.data))
             found = answers.answer_all(network, defaults, classifier, data, question, silent=set(defaults) - set(evaluators))
             results |= {name: answers.to_plain(result.figures) for name, result in found.items()}
