@@ -45,7 +45,7 @@ WRONG = [
     (["callbacks.last_checkpoint=null"], "test_checkpoint=last needs callbacks.last_checkpoint"),
     (["seed=99999999999"], "99999999999"),
     (["+model.colour=red"], "error: there is no setting model.colour\n"),
-    (["data=cifr10"], "data=cifr10 is unknown (did you mean cifar10?); choose one of cifar10, "),
+    (["data=cifr10"], "data=cifr10 is unknown (did you mean cifar10?); choose one of box_folder, cifar10, "),
     (["~modle"], "~modle: there is no setting modle: did you mean model?"),
     (["+hydra/launcher=basic"], "+hydra/launcher=... adds a second choice"),
     (["seed=1", "-m", "model=vgg_att9"], "model=vgg_att9 is unknown"),
