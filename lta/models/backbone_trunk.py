@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.standardise import Standardise, Statistics
+from lta.models.backbone_attention import has_class_token, record_attention, roll_out, take_class_token
 from lta.models.backbone_cells import is_made_of_patches, measure_cells, place_patches
 from lta.models.backbone_parts import choose_parts, compute_blocks_again, freeze, list_parts
 from lta.models.backbone_registry import LAST, build_model, check_size, examine, read_facts, read_features
@@ -146,6 +147,22 @@ class BackboneTrunk(Measured):
     def compute_levels(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
         """As the pretrained network has them, not standardised."""
         return self._compute_levels(self.model, images)
+
+    @property
+    def has_class_token(self) -> bool:
+        """Whether its own attention can be computed: of a ViT."""
+        return has_class_token(self.model)
+
+    def compute_attention(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Levels as of `compute_levels`, and of the same pass how the class token attends to the patches, (batch, rows,
+        columns): in the last block ("class_token"), and through all blocks ("rollout")."""
+        with record_attention(self.model) as blocks:
+            levels = self._compute_levels(self.model, images)
+        size = (levels[LAST].shape[2], levels[LAST].shape[3])
+        of_blocks = {"class_token": blocks[-1], "rollout": roll_out(blocks)}
+        return levels, {name: take_class_token(self.model, one, size) for name, one in of_blocks.items()}
 
     def _compute_levels(self, model: nn.Module, images: Tensor) -> dict[str, Tensor]:
         maps, final, _ = read_features(model, images, self.anatomy.indices)

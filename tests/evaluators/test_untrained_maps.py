@@ -98,6 +98,28 @@ def test_a_class_layer_of_another_kind_has_no_map():
     assert list_untrained_maps(made.network) == ["feature_length"]
 
 
+def test_a_vit_shows_what_its_class_token_attends_to():
+    made = make_classifier("model.backbone.weights=none", name="vit_tiny_patch16_224")
+    made.network.trunk.is_random = False
+    rng = np.random.default_rng(0)
+    roles = np.zeros((4, SIDE, SIDE), np.uint8)
+    roles[:, 8:40, 16:48] = 2
+    four = Split(rng.integers(0, 256, (4, SIDE, SIDE, 3)).astype(np.uint8), np.arange(4) % 2, roles)
+    found = compute_untrained_maps(made, four, 3)
+    assert list(found) == list_untrained_maps(made.network) == ["feature_length", "class_token", "rollout"]
+    assert found["class_token"].shape == found["rollout"].shape == (4, 4, 4)
+    for name in ("class_token", "rollout"):
+        assert (found[name] > 0).all()
+        assert (found[name].sum((1, 2)) < 1).all(), "it attends to itself too"
+    assert place_untrained_maps(made.network, (SIDE, SIDE))["rollout"] == place_in_picture(
+        made.network.trunk.cells["D"], (SIDE, SIDE)
+    )
+    data = SimpleNamespace(test=four, class_names=("a", "b"), eval_batch_size=4, image_size=(SIDE, SIDE))
+    result = Localisation(explanations=[], examples=2).run(made, data)
+    assert result.figures["maps"]["rollout"]["kind"] == "untrained"
+    assert any(line.startswith("B 4x4 over class token 4x4: ") for line in result.lines)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not HORSES.is_dir(), reason="LTA_DATA_ROOT names no folder with weizmann_horse")
 def test_the_default_backbone_finds_horses_untrained():

@@ -19,7 +19,7 @@ from lta.evaluators.localisation.explanations import (
     place_deepest_stage,
 )
 from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
-from lta.evaluators.localisation.untrained import UNTRAINED, compute_untrained_maps, place_untrained_maps
+from lta.evaluators.localisation.untrained import DRAWN, UNTRAINED, compute_untrained_maps, place_untrained_maps
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.localisation import halves
 from lta.measures.placement import find_placements
@@ -37,8 +37,8 @@ class Localisation(Evaluator):
     the images and used on the other, and vice versa, for every map and every control by itself. Controls: a uniform map;
     a Gaussian fitted to the other half's objects; the map of a random other image; as many pixels as the map takes, at
     random. Differences to them are paired; intervals resample `sources` where the data have them. On a pretrained backbone
-    stand, as maps of their own, what it shows untrained: the length of its features and the class activation map of its own
-    classes; the difference of each learned map to these is paired too.
+    stand, as maps of their own, what it shows untrained: the length of its features, the class activation map of its own
+    classes, and the attention of a ViT's class token; the difference of each learned map to these is paired too.
 
     Of data with boxes in the place of masks: the share of images in which the box around a map's largest region fits one of
     the image's at an IoU of 0.3, 0.5 and 0.7 (MaxBoxAcc, Choe et al. 2020), each with a threshold of its own; pointing game
@@ -136,7 +136,7 @@ class Localisation(Evaluator):
             drawn = {level: maps[level][shown] for level in levels}
             if len(levels) > 1:
                 drawn["product"] = pixel_maps(maps, shown, masks.shape[1:], True, placements)["product"]
-            for name in list(untrained)[:1]:
+            for name in [name for name in DRAWN if name in untrained]:
                 drawn[UNTRAINED[name]] = untrained[name][shown]
                 placements[UNTRAINED[name]] = placements[name]
             for name in asked[:1]:

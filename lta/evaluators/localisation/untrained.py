@@ -3,6 +3,8 @@
 - "feature_length": how long the vector of features at each place of level C is (not standardised).
 - "own_class": the class activation map (Zhou et al. 2016) of the class that its own class layer predicts, positive part, at
   level D; for backbones whose class layer is one linear layer behind an average of those features.
+- "class_token": of a ViT, the attention of the class token in the last block, mean over heads.
+- "rollout": the same through all blocks (`lta.models.backbone_attention`).
 """
 
 from typing import Any
@@ -16,8 +18,15 @@ from lta.evaluators.passes import run_forward_passes
 from lta.measures.placement import Placement, place_in_picture
 from lta.protocols import Network, Split, TrainedClassifier
 
-UNTRAINED = {"feature_length": "feature length", "own_class": "backbone's CAM"}
-LEVELS = {"feature_length": "C", "own_class": "D"}
+UNTRAINED = {
+    "feature_length": "feature length",
+    "own_class": "backbone's CAM",
+    "class_token": "class token",
+    "rollout": "rollout",
+}
+LEVELS = {"feature_length": "C", "own_class": "D", "class_token": "D", "rollout": "D"}
+DRAWN = ("feature_length", "class_token")
+"""In pictures, beside learned maps."""
 
 
 def list_untrained_maps(network: Network) -> list[str]:
@@ -25,7 +34,8 @@ def list_untrained_maps(network: Network) -> list[str]:
     trunk = _find_backbone(network)
     if trunk is None or trunk.is_random:
         return []
-    return ["feature_length", *(["own_class"] if _find_class_layer(trunk) is not None else [])]
+    own_class = ["own_class"] if _find_class_layer(trunk) is not None else []
+    return ["feature_length", *own_class, *(["class_token", "rollout"] if trunk.has_class_token else [])]
 
 
 def compute_untrained_maps(
@@ -36,8 +46,9 @@ def compute_untrained_maps(
 
     def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
         with torch.autocast(images.device.type, enabled=False):
-            levels = trunk.compute_levels(classifier.preprocess(images).float())
-            found = {"feature_length": levels["C"].norm(dim=1)}
+            seen = classifier.preprocess(images).float()
+            levels, found = trunk.compute_attention(seen) if trunk.has_class_token else (trunk.compute_levels(seen), {})
+            found = {"feature_length": levels["C"].norm(dim=1), **found}
             if "own_class" in names:
                 layer = _find_class_layer(trunk)
                 assert layer is not None
