@@ -29,7 +29,8 @@ FILES = {"verify": "changed"}
 AIR = {"widths": [64, 256, 256], "depth": 2, "residual": False, "activation": "gelu"}
 PARTS = {
     **{f"lta.models.air_family.{name}": AIR for name in ("air", "air_gap", "air_attention")},
-    "lta.data.cifar.CIFAR": FILES,
+    "lta.data.cifar.CIFAR": {**FILES, "image_size": 32},
+    "lta.data.svhn.SVHN": {"image_size": 32},
     "lta.data.cub200.CUB200": FILES,
     "lta.data.mask_folder.MaskFolder": FILES,
     "lta.data.image_folder.ImageFolder": {

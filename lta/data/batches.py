@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
 from lta.data.rows import Rows
+from lta.data.scaled import Scaled
 
 
 class Split(NamedTuple):
-    """One part of a data set, in memory or memory-mapped; `Rows` of an array where it is cut out of a larger part.
+    """One part of a data set, in memory or memory-mapped; `Rows` of an array where it is cut out of a larger part, `Scaled`
+    where its pictures are shown at another size than theirs.
 
     `images` is uint8 (n, height, width, 3), so that a batch is a channels-last tensor without a copy; `labels` int64
     (n,). Where the objects are known: `roles` uint8 (n, height, width) with 0 background, 1 side object, 2 main object,
@@ -23,7 +25,7 @@ class Split(NamedTuple):
     Where it is known which pictures these are: `ids` int64 (n, 2), a number for the name and one for the content.
     """
 
-    images: np.ndarray | Rows
+    images: np.ndarray | Rows | Scaled
     labels: np.ndarray
     roles: np.ndarray | None = None
     sources: np.ndarray | None = None
@@ -37,6 +39,12 @@ class Split(NamedTuple):
     def view(self, index: np.ndarray) -> "Split":
         """The same without a copy of the images, for large parts."""
         return self._replace(images=Rows(self.images, index), **self._select(index))
+
+    def scale(self, size: tuple[int, int]) -> "Split":
+        """The same with pictures of `size` (height, width), where it knows nothing of places in them."""
+        assert self.roles is None
+        assert self.boxes is None
+        return self if self.images.shape[1:3] == size else self._replace(images=Scaled(self.images, size))
 
     def _select(self, index: np.ndarray) -> dict[str, np.ndarray]:
         """What is known of those images, but the images."""

@@ -8,6 +8,7 @@ is downloaded. What is found first is used or refused: other data never take its
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +35,7 @@ from lta.data.decoding import open_rgb
 from lta.data.errors import DataError
 from lta.data.fingerprint import make_ids, make_official_ids
 from lta.data.image_cache import read_images
+from lta.data.image_folder import parse_image_size
 from lta.data.listing import Listing, check_same_classes, list_images
 from lta.data.resident import share_images
 from lta.data.splits import cut_val
@@ -49,6 +51,7 @@ CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 class CIFAR(ImageData):
     """`name`: cifar10 or cifar100. `root`: None is $LTA_DATA_ROOT, or `data` below the current directory.
 
+    `image_size`: a number or [height, width], to which pictures are scaled from 32, see `lta.data.scaled`.
     `val_size` images are cut from train, each class in its share; `split_seed` decides which. With 0 there is no val.
     `cache`: see `lta.data.image_cache` and `lta.data.resident`; `verify`, of picture files: `lta.data.contents`.
 
@@ -62,6 +65,7 @@ class CIFAR(ImageData):
         self,
         name: str = "cifar10",
         root: str | None = None,
+        image_size: int | Sequence[int] = SIZE,
         val_size: int = 5000,
         split_seed: int = 0,
         download: bool = True,
@@ -78,7 +82,7 @@ class CIFAR(ImageData):
         checks.require_choice("data.verify", verify, VERIFY)
         checks.require_whole_number("data.val_size", val_size)
         self.name, self.official = name, official[name]
-        self.root = data_root(root)
+        self.root, self.size = data_root(root), parse_image_size(image_size)
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
         self.verify = verify
 
@@ -102,6 +106,7 @@ class CIFAR(ImageData):
             class_names, train, test, self.coding = self._read_official(place)
         else:
             class_names, train, test, self.coding = _read_image_files(self.name, place, self.cache, self.verify)
+        train, test = (part.scale(self.size) for part in (train, test))
         return class_names, *cut_val(train, self.val_size, self.split_seed), test
 
     def _read_official(self, place: Path) -> tuple[tuple[str, ...], Split, Split, str]:

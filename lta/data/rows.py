@@ -12,7 +12,7 @@ class Rows:
     so that all processes of a machine read one copy; `index` is a vector of positions.
     """
 
-    def __init__(self, array: "np.ndarray | Rows", index: np.ndarray):
+    def __init__(self, array: Any, index: np.ndarray):
         within = isinstance(array, Rows)
         self.array, self.index = (array.array, array.index[index]) if within else (array, index)
 

@@ -5,6 +5,7 @@ Digits in Natural Images with Unsupervised Feature Learning"): 73,257, 26,032 an
 part of the pictures. Each file is looked for below `root` and below `root/svhn`, and checked; what is missing is downloaded.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.errors import DataError
 from lta.data.fingerprint import make_official_ids
+from lta.data.image_folder import parse_image_size
 from lta.data.resident import share_images
 from lta.data.splits import cut_val
 from lta.runtime.cache import Cache, cache_folder
@@ -28,7 +30,7 @@ SIZE = 32
 
 class SVHN(ImageData):
     """`root`: None is $LTA_DATA_ROOT, or `data` below the current directory. `extra`: the extra images, which are easier,
-    are added to train. `cache`: see `lta.data.resident`.
+    are added to train. `cache`: see `lta.data.resident`. `image_size`: as of CIFAR.
 
     `val_size` images are cut from train, each class in its share; `split_seed` decides which. With 0 there is no val.
     Files are downloaded to where the others are, or to `root/svhn`; those that came complete stay when a later one fails.
@@ -38,6 +40,7 @@ class SVHN(ImageData):
         self,
         root: str | None = None,
         extra: bool = False,
+        image_size: int | Sequence[int] = SIZE,
         val_size: int = 5000,
         split_seed: int = 0,
         download: bool = True,
@@ -51,7 +54,7 @@ class SVHN(ImageData):
         checks.require_whole_number("data.val_size", val_size)
         checks.require_whole_number("data.split_seed", split_seed)
         checks.require_flag("data.download", download)
-        self.root, self.cache = data_root(root), cache
+        self.root, self.size, self.cache = data_root(root), parse_image_size(image_size), cache
         self.extra, self.val_size, self.split_seed, self.download = extra, val_size, split_seed, download
         self.coding = "official"
 
@@ -71,6 +74,7 @@ class SVHN(ImageData):
         cache = cache_folder(self.cache, "data.cache")
         test = _read([paths.pop("test")], "test", cache)
         train = _read(list(paths.values()), "train", cache)
+        train, test = (part.scale(self.size) for part in (train, test))
         return CLASSES, *cut_val(train, self.val_size, self.split_seed), test
 
     def _list_files(self) -> dict[str, OfficialFile]:

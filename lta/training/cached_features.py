@@ -64,14 +64,14 @@ class CachedFeatures:
     def take(
         self, split: str, numbers: Int[Tensor, " batch"], mirrored: Bool[Tensor, " batch"] | None, device: torch.device
     ) -> Features:
-        """Of the pictures `numbers` of a split, in float32; of their mirror images where `mirrored`."""
+        """Of the pictures `numbers` of a split, in float32; of their mirror images where `mirrored`. Both lie on the CPU."""
         part, index = self.parts[split], numbers.cpu().numpy()
         chosen = {name: array[index] for name, array in part.plain.items()}
         if mirrored is not None and part.mirrored is not None:
             rows = np.flatnonzero(mirrored.cpu().numpy())
             for name, array in chosen.items():
                 array[rows] = part.mirrored[name][index[rows]]
-        tensors = {name: torch.from_numpy(array).to(device).float() for name, array in chosen.items()}
+        tensors = {name: _send(array, device).float() for name, array in chosen.items()}
         query = tensors.pop(QUERY, None)
         return Features({level: array.permute(0, 3, 1, 2) for level, array in tensors.items()}, query)
 
@@ -92,6 +92,12 @@ def compute_features(
             made = [_find_or_compute(classifier, split.images, folder, of_network, turn, name) for turn in turns]
             parts[name] = Part(*made)
     return CachedFeatures(parts)
+
+
+def _send(array: np.ndarray, device: torch.device) -> Tensor:
+    """From pinned memory to a GPU, whose queue is not waited for."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def computes_once(network: Network) -> bool:

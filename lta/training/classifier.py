@@ -154,6 +154,12 @@ class Classifier(pl.LightningModule):
         height, width = self.hparams["image_size"]
         return predict(self, images, (height, width), batch_size, skip_broken)
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """With features that were computed before, the numbers of pictures stay on the CPU, where those are read: to fetch
+        them back from a GPU would wait for all that is queued there."""
+        moved = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved if self.features is None else (*moved[:2], batch[2], *moved[3:])
+
     def on_train_epoch_start(self) -> None:
         # Dropout and augmentation depend on seed, epoch and rank alone: a run resumed at an epoch's end goes on exactly.
         torch.manual_seed(_mix(self.seed, self.current_epoch, self.global_rank))
@@ -174,7 +180,7 @@ class Classifier(pl.LightningModule):
             seen, share = self._augment(images)
             output = self._network_in_training(seen)
         else:
-            mirrored = choose_mirrored(self.augment, len(labels), self.device)
+            mirrored = choose_mirrored(self.augment, len(labels), numbers.device)
             output = self._run_on_features("train", images, numbers, mirrored)
         loss = self._compute_loss(output, labels, share)
         self.train_loss.update(loss.detach(), len(labels))

@@ -35,7 +35,8 @@ def test_near_names_and_where_a_setting_is(key, says):
 
 def test_a_setting_that_several_have():
     found = describe_unknown_setting("data.image_size")
-    assert found == ": data=box_folder, composites, cub200, image_folder, mask_folder, stl10 have it"
+    known = "box_folder, cifar10, cifar100, composites, cub200, image_folder, mask_folder, stl10, svhn"
+    assert found == f": data={known} have it"
 
 
 def test_a_file_without_settings(tmp_path):

@@ -193,6 +193,25 @@ def test_what_is_counted_is_what_reads_them(classifier, data):
         classifier.features = None
 
 
+def test_the_numbers_of_pictures_are_not_fetched_back(classifier, data):
+    """From a device whose memory can't be read: what is not there stays on the CPU."""
+    batch, meta = (
+        (torch.zeros(2, 3, 40, 40, dtype=torch.uint8), torch.tensor([0, 1]), torch.tensor([7, 3])),
+        torch.device("meta"),
+    )
+    assert [part.device.type for part in classifier.transfer_batch_to_device(batch, meta, 0)] == ["meta"] * 3
+    classifier.features = compute_features(classifier, data, None, with_mirrored=True)
+    try:
+        images, labels, numbers = classifier.transfer_batch_to_device(batch, meta, 0)
+        taken = classifier.features.take("train", numbers, choose_mirrored(FlipCropCutout(0.5, 0), 2, numbers.device), meta)
+    finally:
+        classifier.features = None
+    assert images.is_meta
+    assert labels.is_meta
+    assert numbers.tolist() == [7, 3]
+    assert all(x.is_meta for x in taken.levels.values())
+
+
 QUICK = (
     *("model=backbone_att1", *SMALL[:2], "data=digit_scenes", "recipe=transfer", "recipe.epochs=2", "trainer=cpu"),
     *("data.train_size=64", "data.val_size=32", "data.test_size=32", "data.batch_size=32", "logger=none"),

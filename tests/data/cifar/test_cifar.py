@@ -15,6 +15,7 @@ from PIL import Image
 from lta.data import cifar
 from lta.data.cifar import CIFAR, CIFAR10_CLASSES
 from lta.data.image_cache import read_images
+from lta.data.scaled import Scaled
 
 CONF = Path(__file__).parents[3] / "conf" / "data"
 REAL_ROOT = os.environ.get("LTA_DATA_ROOT")
@@ -38,6 +39,20 @@ def test_the_unpacked_official_folder_is_read(batches_at, root, place):
     assert data.train.labels.tolist() == list(range(10)) * 10
     assert np.array_equal(data.test.images, pictures(6, 20))
     assert data.val is None
+
+
+def test_pictures_are_scaled_where_that_is_asked_for(batches_at, root):
+    batches_at()
+    plain, large = module(root), module(root, image_size=48)
+    assert large.image_size == (48, 48)
+    for part in ("train", "val", "test"):
+        own, theirs = getattr(large, part), getattr(plain, part)
+        assert np.array_equal(own.labels, theirs.labels)
+        assert np.array_equal(own.ids, theirs.ids)
+        assert np.array_equal(own.images[:3], Scaled(np.asarray(theirs.images), (48, 48))[:3])
+    assert large.train.images.array.images.shape == (100, 32, 32, 3), "kept at their own size"
+    with pytest.raises(ValueError, match=r"data\.image_size=\[1, 2, 3\] must be a number of pixels or"):
+        CIFAR(image_size=[1, 2, 3])
 
 
 def test_images_lie_as_batches_need_them(batches_at, root):
