@@ -231,7 +231,8 @@ def write_answer(
     data: Splits,
     command: Sequence[str],
 ) -> Path:
-    """`evaluations/<name>.json`, `.csv` and pictures. Another question's answer of that name moves to `earlier/`."""
+    """`evaluations/<name>.json`, `.csv`, pictures and further tables. Another question's answer of that name moves to
+    `earlier/`."""
     folder = directory / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
@@ -263,10 +264,12 @@ def write_answer(
         },
     )
     write_text(folder / f"{name}.csv", render_table(result.rows))
-    if result.pictures:
+    if result.pictures or result.tables:
         (folder / name).mkdir(exist_ok=True)
-        for file, picture in result.pictures.items():
-            picture.save(folder / name / f"{file}.png")
+    for file, picture in result.pictures.items():
+        picture.save(folder / name / f"{file}.png")
+    for file, rows in result.tables.items():
+        write_text(folder / name / f"{file}.csv", render_table(rows))
     return path
 
 

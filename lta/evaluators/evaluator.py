@@ -12,13 +12,15 @@ from lta.protocols import Splits, TrainedClassifier
 
 class Result(NamedTuple):
     """`figures`: a nest of plain values; a figure is `{"value", "interval", "n"}`, with its controls beside it.
-    `rows`: one table, a dict a line, the same keys in each. `lines`: what is printed. `pictures`: by file name.
+    `rows`: one table, a dict a line, the same keys in each. `lines`: what is printed. `pictures`, and more `tables` like
+    `rows`: by file name.
     """
 
     figures: dict[str, Any]
     rows: list[dict[str, Any]]
     lines: list[str]
     pictures: dict[str, Image.Image] = {}  # noqa: RUF012  never changed
+    tables: dict[str, list[dict[str, Any]]] = {}  # noqa: RUF012  never changed
 
 
 class NotApplicable(ValueError):

@@ -80,6 +80,16 @@ def _percentiles(
     return np.percentile(np.concatenate(found), [2.5, 97.5], axis=0)
 
 
+def resample_sums(
+    values: Float[np.ndarray, "images columns"], groups: Int[np.ndarray, " images"] | None = None, seed: int = 0
+) -> Iterator[Float[np.ndarray, "resamples columns"]]:
+    """Sums of each column over the bootstrap's resamples, some resamples at a time; groups are drawn as `mean` draws
+    them."""
+    of = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    totals = np.stack([np.bincount(of, column) for column in values.T], 1)
+    yield from (drawn @ totals for drawn in _get_draws(len(totals), seed))
+
+
 def _get_draws(count: int, seed: int) -> Iterable[Float[np.ndarray, "resamples groups"]]:
     """How often each group is drawn, some resamples at a time."""
     return _cache_draws(count, seed) if 8 * RESAMPLES * count <= KEPT else _generate_draws(count, seed)

@@ -24,8 +24,9 @@ def write_test_predictions(directory: Path, answers: Answers, data: Splits) -> N
 def _list_names(data: Splits) -> Iterator[str]:
     """Of the test pictures; none where they are no files."""
     known = {name_token(name): name for name in getattr(data, "file_names", ())}
-    if known and data.test.ids is not None:
-        yield from (known.get(token, "") for token in data.test.ids[:, 0].tolist())
+    ids = getattr(data.test, "ids", None)
+    if known and ids is not None:
+        yield from (known.get(token, "") for token in ids[:, 0].tolist())
 
 
 def _make_rows(answers: Answers, names: Sequence[str], class_names: Sequence[str]) -> Iterator[dict[str, Any]]:

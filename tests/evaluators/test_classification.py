@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from stand_ins import Stand, first_pixel, made_data
 
+from lta.evaluators.classification.by_class import choose_threshold
 from lta.evaluators.classification.evaluator import Classification, calibration_error
 from lta.evaluators.classification.views import average_logits
 
@@ -26,6 +28,61 @@ def test_errors_and_confusion_by_hand():
 def test_rows_of_the_confusion_are_true_classes():
     result = Classification().run(Stand(first_pixel), made_data(IMAGES, [0, 1, 1, 1, 1]))
     assert result.figures["confusion"]["counts"] == [[1, 0], [1, 3]], "one of class b is taken for a, none the other way"
+
+
+def test_each_class_counts_as_much_and_is_told_apart():
+    data = made_data(IMAGES, [0, 1, 1, 1, 0])
+    result = Classification().run(Stand(first_pixel), data)
+    assert result.figures["balanced_error"]["value"] == pytest.approx((50 + 100 / 3) / 2)
+    b = result.figures["by_class"]["b"]
+    assert b["at_half"]["sensitivity"]["value"] == pytest.approx(200 / 3)
+    assert b["at_half"]["specificity"]["value"] == pytest.approx(50)
+    assert (b["threshold"], b["at_threshold"]) == (None, None), "there is no validation set"
+    assert b["auroc"]["value"] == pytest.approx(4.5 / 6), "of six pairs one is equal and one the wrong way round"
+    assert result.rows[0]["auroc"] == pytest.approx(b["auroc"]["value"])
+    data.val = data.test
+    b = Classification().run(Stand(first_pixel), data).figures["by_class"]["b"]
+    assert b["threshold"] == pytest.approx(0.2), "it takes in all of b and one of a"
+    assert b["at_threshold"]["sensitivity"]["value"] == 100
+    assert b["at_threshold"]["specificity"]["value"] == 50
+
+
+@pytest.mark.parametrize(
+    ("scores", "of_class", "expected"),
+    [
+        ([0.1, 0.4, 0.6, 0.9], [0, 0, 1, 1], 0.6),
+        ([0.1, 0.4, 0.4, 0.9], [0, 0, 1, 1], 0.9),
+        ([0.9, 0.4, 0.4, 0.1], [0, 1, 1, 1], 0.1),
+        ([0.5, 0.5], [1, 0], 0.5),
+        ([0.5, 0.6], [1, 1], None),
+        ([0.5, 0.6], [0, 0], None),
+    ],
+)
+def test_the_threshold_by_hand(scores, of_class, expected):
+    assert choose_threshold(np.array(scores), np.array(of_class, bool)) == expected
+
+
+def test_pictures_and_the_matrix_as_a_table():
+    result = Classification(examples=2).run(Stand(first_pixel), made_data(IMAGES, [0, 1, 1, 1, 0]))
+    assert result.tables["confusion"] == [{"true": "a", "a": 1, "b": 1}, {"true": "b", "a": 1, "b": 2}]
+    assert set(result.pictures) == {"confusion", "calibration", "surest_mistakes", "least_sure"}
+    none = Classification(examples=0).run(Stand(first_pixel), made_data(IMAGES, [0, 1, 1, 1, 0]))
+    assert set(none.pictures) == {"confusion", "calibration"}
+    right = Classification().run(Stand(first_pixel), made_data(IMAGES, [0, 0, 1, 1, 1]))
+    assert set(right.pictures) == {"confusion", "calibration", "least_sure"}, "there is no mistake to draw"
+
+
+def test_which_pictures_are_drawn(monkeypatch):
+    """The surest of those that are wrong, and the least sure of all."""
+    drawn, empty = {}, Image.new("RGB", (1, 1))
+    monkeypatch.setattr(
+        "lta.evaluators.classification.evaluator.draw_images",
+        lambda classifier, split, places, labels, shares, title: drawn.update({title: places.tolist()}) or empty,
+    )
+    images = np.zeros((6, 4, 4, 3), np.uint8)
+    images[:, 0, 0, 0] = (10, 200, 250, 140, 30, 120)
+    Classification(examples=2).run(Stand(first_pixel), made_data(images, [1, 0, 0, 1, 0, 1]))
+    assert drawn == {"The surest mistakes": [2, 0], "The least sure": [5, 3]}
 
 
 def test_calibration_by_hand():

@@ -1,86 +1,141 @@
 """How often the network is right, for which classes, and whether its confidence can be trusted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor
 
 from lta import checks
+from lta.evaluators.classification.by_class import OF_RANK, Scored, make_row, measure_classes
+from lta.evaluators.classification.pictures import draw_calibration, draw_confusion, draw_images
 from lta.evaluators.classification.views import VIEWS, average_logits
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
 from lta.evaluators.passes import run_forward_passes
-from lta.evaluators.table import flatten_estimate
-from lta.measures.intervals import mean, share
-from lta.protocols import Splits, TrainedClassifier
+from lta.evaluators.table import format_estimate
+from lta.measures.confusion import measure_balanced
+from lta.measures.intervals import mean, share, wilson
+from lta.protocols import Split, Splits, TrainedClassifier
 
 
 class Classification(Evaluator):
-    """Error in percent with Wilson's interval, over all and per class; confusion matrix; NLL; calibration.
+    """Error in percent with Wilson's interval, over all and by class; figures in which each class counts as much as any
+    other; how well each class is ranked before the rest; confusion matrix; NLL; calibration.
 
+    `balanced_error`: the mean of the classes' errors. `macro_f1`, `auroc` and `average_precision`, 0 to 1: means over the
+    classes, each against the rest. `by_class` has those of each class, and its sensitivity and specificity at a probability
+    of 0.5 and at the threshold that is best on the validation set, where there is one.
     `ece` is the expected calibration error (Guo et al. 2017), 0 to 1, over `bins` bins of equal width: the mean, weighted
     by images, of the absolute difference of accuracy and confidence in a bin. `views`: test-time augmentation, see
     `lta.evaluators.classification.views`; the names of figures then end in it (`error_shifted`), so that no such figure is
-    taken for one of the pictures as they are.
+    taken for one of the pictures as they are. `examples`: so many of the surest mistakes, and of the least sure images, are
+    drawn.
     """
 
     name = "classification"
 
-    def __init__(self, bins: int = 15, views: str = "one"):
+    def __init__(self, bins: int = 15, views: str = "one", examples: int = 16):
         checks.require_whole_number("evaluator.classification.bins", bins, least=1)
         checks.require_choice("evaluator.classification.views", views, VIEWS)
+        checks.require_whole_number("evaluator.classification.examples", examples)
         self.bins, self.views = bins, views
+        self._examples = examples  # what is drawn makes no other question of it
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         labels_for(classifier, data, data.test.labels)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
-        labels = labels_for(classifier, data, data.test.labels)
         names = [str(name) for name in classifier.class_names]
-
-        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
-            logits = average_logits(lambda view: classifier(view).logits, images, self.views)
-            log_probabilities = logits.log_softmax(1)
-            confidence, predicted = log_probabilities.exp().max(1)
-            own = torch.from_numpy(labels[index]).to(images.device)[:, None]
-            return {"predicted": predicted, "confidence": confidence, "nll": -log_probabilities.gather(1, own)[:, 0]}
-
-        found = run_forward_passes(classifier, data.test, measure_batch, data.eval_batch_size, "classification")
-        predicted = found["predicted"]
-        wrong, sources = predicted != labels, data.test.sources
+        test, nll = self._score(classifier, data, data.test)
+        validation = getattr(data, "val", None)
+        val = None if validation is None else self._score(classifier, data, validation)[0]
+        labels, shares, groups = test
+        predicted, confidence = shares.argmax(1), shares.max(1)
+        wrong = predicted != labels
         confusion = np.zeros((len(names), len(names)), np.int64)
         np.add.at(confusion, (labels, predicted), 1)
-        error = share(wrong, sources)
-        calibration = calibration_error(found["confidence"], ~wrong, self.bins)
-        nll = mean(found["nll"], sources)
-        per_class = {
-            name: share(wrong[labels == k], None if sources is None else sources[labels == k])
-            for k, name in enumerate(names)
-            if k in labels
-        }
-        rows = [_row("all", error), *(_row(name, figure) for name, figure in per_class.items())]
-        worst = sorted(per_class, key=lambda name: -per_class[name]["value"])[:3]
-        listed = ", ".join(f"{name} {per_class[name]['value']:.1f} %" for name in worst)
-        low, high = error["interval"]
-        augmented = "" if self.views == "one" else f", with test-time augmentation: views={self.views}"
-        lines = [
-            f"error           {error['value']:.2f} % ({low:.2f}-{high:.2f}, {error['n']:,} images{augmented})",
-            f"worst classes   {listed}",
-            f"calibration     ECE {calibration['value']:.4f}, NLL {nll['value']:.4f}, mean confidence "
-            f"{100 * float(found['confidence'].mean()):.1f} %",
-        ]
+        by_class, ranked = measure_classes(test, val, names)
+        balanced = measure_balanced(labels, predicted, len(names), groups)
         figures = {
-            "error": error,
-            "error_by_class": per_class,
-            "nll": nll,
-            "ece": calibration,
+            "error": share(wrong, groups),
+            "balanced_error": balanced.error,
+            "macro_f1": balanced.f1,
+            **ranked,
+            "error_by_class": {name: found["error"] for name, found in by_class.items()},
+            "by_class": by_class,
+            "nll": mean(nll, groups),
+            "ece": calibration_error(confidence, ~wrong, self.bins),
             "confusion": {"rows": "true", "columns": "predicted", "classes": names, "counts": confusion.tolist()},
+        }
+        lines = self._describe(figures, float(confidence.mean()))
+        rows = [make_row("all", figures), *(make_row(name, found) for name, found in by_class.items())]
+        pictures = {
+            "confusion": draw_confusion(confusion, names),
+            "calibration": draw_calibration(figures["ece"], 1 / self.bins),
+            **self._draw_examples(classifier, data, test),
+        }
+        tables = {
+            "confusion": [
+                {"true": name, **dict(zip(names, row, strict=True))}
+                for name, row in zip(names, confusion.tolist(), strict=True)
+            ]
         }
         if self.views != "one":
             figures = {f"{name}_{self.views}": figure for name, figure in figures.items()}
             rows = [{**row, "views": self.views} for row in rows]
-        return Result(figures, rows, lines)
+        return Result(figures, rows, lines, pictures, tables)
+
+    def _score(
+        self, classifier: TrainedClassifier, data: Splits, split: Split
+    ) -> tuple[Scored, Float[np.ndarray, " images"]]:
+        """And the negative log-likelihood of each image's class."""
+        labels = labels_for(classifier, data, split.labels)
+
+        def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
+            found = average_logits(lambda view: classifier(view).logits, images, self.views).log_softmax(1)
+            own = torch.from_numpy(labels[index]).to(images.device)[:, None]
+            return {"probabilities": found.exp(), "nll": -found.gather(1, own)[:, 0]}
+
+        found = run_forward_passes(classifier, split, measure_batch, data.eval_batch_size, self.name)
+        return Scored(labels, found["probabilities"], split.sources), found["nll"]
+
+    def _describe(self, figures: Mapping[str, Any], confidence: float) -> list[str]:
+        error, by_class = figures["error"], figures["error_by_class"]
+        low, high = error["interval"]
+        by_error = sorted(by_class, key=lambda name: -by_class[name]["value"])
+        worst = [f"{name} {by_class[name]['value']:.1f} %" for name in by_error[:3]]
+        augmented = "" if self.views == "one" else f", with test-time augmentation: views={self.views}"
+        return [
+            f"error           {error['value']:.2f} % ({low:.2f}-{high:.2f}, {error['n']:,} images{augmented})",
+            f"balanced        error {format_estimate(figures['balanced_error'], '.2f', '-', ' %')}, "
+            f"macro F1 {format_estimate(figures['macro_f1'], '.3f', '-')}",
+            *self._describe_ranking(figures),
+            f"worst classes   {', '.join(worst)}",
+            f"calibration     ECE {figures['ece']['value']:.4f}, NLL {figures['nll']['value']:.4f}, mean confidence "
+            f"{100 * confidence:.1f} %",
+        ]
+
+    def _describe_ranking(self, figures: Mapping[str, Any]) -> list[str]:
+        if figures["auroc"]["value"] is None:
+            return []
+        auroc, precision = (format_estimate(figures[key], ".3f", "-") for key in OF_RANK)
+        return [f"ranking         AUROC {auroc}, average precision {precision}: means over classes, each against the rest"]
+
+    def _draw_examples(self, classifier: TrainedClassifier, data: Splits, test: Scored) -> dict[str, Image.Image]:
+        confidence = test.probabilities.max(1)
+        wrong = np.flatnonzero(test.probabilities.argmax(1) != test.labels)
+        chosen = {
+            "surest_mistakes": (wrong[np.argsort(-confidence[wrong], kind="stable")], "The surest mistakes"),
+            "least_sure": (np.argsort(confidence, kind="stable"), "The least sure"),
+        }
+        return {
+            name: draw_images(classifier, data.test, places[: self._examples], test.labels, test.probabilities, title)
+            for name, (places, title) in chosen.items()
+            if len(places[: self._examples])
+        }
 
 
 def calibration_error(
@@ -95,15 +150,12 @@ def calibration_error(
         "value": float(np.abs(hits - sure).sum() / len(confidence)),
         "n": len(confidence),
         "bins": [
-            {"confidence": sure[k] / count[k], "accuracy": hits[k] / count[k], "n": int(count[k])}
+            {
+                "confidence": sure[k] / count[k],
+                "accuracy": hits[k] / count[k],
+                "interval": list(wilson(float(hits[k]), int(count[k]))),
+                "n": int(count[k]),
+            }
             for k in np.flatnonzero(filled)
         ],
-    }
-
-
-def _row(name: str, figure: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "class": name,
-        **flatten_estimate(figure, "error"),
-        "n": figure["n"],
     }
