@@ -206,5 +206,6 @@ def _quieten_lightning() -> None:
         r".*callbacks used to create the checkpoint need to be provided.*",  # a timer that is gone
         r".*module\(s\) in eval mode at the start of training.*",  # a frozen backbone
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run
+        r".*You have overridden `transfer_batch_to_device` in `LightningModule`.*",  # it is meant (kept features)
     ):
         warnings.filterwarnings("ignore", message)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -233,6 +234,15 @@ def test_a_run_on_them_is_the_run_without(tmp_path, monkeypatch):
     assert "features of" not in train(
         *QUICK, "augment=none", SMALL[2], "recipe.lr=1e-3", "compat=dp", f"hydra.run.dir={tmp_path}/again"
     )
+
+
+@pytest.mark.parametrize("cache", ["false", "true"])
+def test_lightning_has_no_advice_on_it(tmp_path, monkeypatch, capsys, cache):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    told = (*QUICK, "recipe.epochs=1", "augment=none", f"model.backbone.cache={cache}", f"hydra.run.dir={tmp_path}/run")
+    with warnings.catch_warnings(record=True) as given:
+        assert lta_run(capsys, told).status == 0
+    assert not [str(one.message) for one in given if "overridden" in str(one.message)]
 
 
 def test_a_run_that_goes_on_has_the_features_of_its_own_trunk(tmp_path, monkeypatch):
