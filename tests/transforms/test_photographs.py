@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from omegaconf import OmegaConf
+from networks import composed
 from torchvision.transforms import v2
 
-from lta.cli.plugins import CONF
 from lta.instantiate import build
 from lta.transforms.photographs import PhotographAugment
 
@@ -13,7 +12,7 @@ NAMES = ("resized_crop", "colour_jitter", "rand_augment", "mixup", "cutmix")
 
 
 def read_choice(name):
-    return build(OmegaConf.load(CONF / "augment" / f"{name}.yaml"))
+    return build(composed("model=vgg_att1", "data=cifar10", f"augment={name}").augment)
 
 
 def noise(count=16, side=24):
