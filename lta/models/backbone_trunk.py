@@ -256,8 +256,10 @@ class BackboneTrunk(Measured):
             state.update({f"{inner}{name}": value for name, value in own.items()})
         given = state.get(f"{inner}{layer}")
         set_class_count(self.model, self.name, 0 if given is None else len(given))
-        self.is_random = self.waits_for_state = False
+        self.waits_for_state = False
         super()._load_from_state_dict(state, prefix, *rest)
+        if not self.digest.is_meta:  # random weights have no file whose digest it could be
+            self.is_random = not bool(self.digest.any())
 
     def _fetch_reference(self, digest: Any) -> None:
         if not isinstance(digest, Tensor) or digest.dtype != torch.uint8 or digest.shape != (32,):

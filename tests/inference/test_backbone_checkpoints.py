@@ -118,3 +118,8 @@ def test_an_untrained_network_has_the_pretrained_weights(runs):
 def test_a_checkpoint_restores_itself(runs):
     path = runs["weights"] / "checkpoints/last.ckpt"
     assert restore_classifier(Checkpoint(path, read_checkpoint(path))).network.trunk.is_random is False
+
+
+def test_random_weights_are_known_as_such_when_they_are_loaded(tmp_path):
+    """Else what they show would stand beside maps as that of a pretrained network."""
+    assert load(make_run(tmp_path / "run", "model.backbone.weights=none")).network.trunk.is_random is True
