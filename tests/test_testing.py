@@ -220,6 +220,11 @@ class Noise(ImageData):
             test = test._replace(images=test.images[:, :-1])
         if self.wrong == "roles":
             test = test._replace(roles=np.full((8, 6, 6), 3, np.uint8))
+        if "box" in self.wrong:
+            boxes = np.full((8, 2, 4), np.nan, np.float64 if self.wrong == "box type" else np.float32)
+            boxes[:, 0] = 0, 1.5, 7 if self.wrong == "box outside" else 6, 4
+            boxes[3, 0] = np.nan if self.wrong == "box missing" else boxes[3, 0]
+            test = test._replace(boxes=boxes)
         if self.wrong == "empty":
             test = test.take(np.arange(0))
         return names, self.draw(0), None if self.wrong == "no val" else self.draw(1), test
@@ -229,7 +234,7 @@ class Noise(ImageData):
         return Split(rng.integers(0, 256, (8, 6, 6, 3), np.uint8), np.arange(8) % 2)
 
 
-@pytest.mark.parametrize("wrong", ["", "no val"])
+@pytest.mark.parametrize("wrong", ["", "no val", "boxes"])
 def test_data_that_fulfil_their_contract(wrong):
     testing.check_data(partial(Noise, wrong))
 
@@ -244,6 +249,9 @@ def test_data_that_fulfil_their_contract(wrong):
         "float": r"test.images are float64 \(8, 6, 6, 3\), not uint8 \(8, 6, 6, 3\)",
         "size": r"test.images are uint8 \(8, 5, 6, 3\), not uint8 \(8, 6, 6, 3\)",
         "roles": "test.roles go from 3 to 3; allowed is 0 to 2",
+        "box type": r"test.boxes are float64 \(8, 2, 4\), not float32 \(8, most, 4\)",
+        "box outside": r"test.boxes hold one that is no box \(left, top, right, bottom\) in 6x6 pixels",
+        "box missing": "test.boxes: picture 3 has none",
         "empty": "test is empty",
         "random": "train.images are others when it is built and read again",
     }.items(),

@@ -39,6 +39,9 @@ def check_data(build: Callable[[], Splits]) -> None:
             first, second = (None if one is None else getattr(one, part) for one in (split, repeats[name]))
             same = np.array_equal(np.asarray(first), np.asarray(second))
             require(same, data, f"{name}.{part} are others when it is built and read again")
+        first, second = (getattr(one, "boxes", None) for one in (split, repeats[name]))
+        same = first is None or (second is not None and np.array_equal(first, second, equal_nan=True))
+        require(same, data, f"{name}.boxes are others when it is built and read again")
     known = {image.tobytes() for image in np.asarray(data.train.images)}
     repeated = sum(image.tobytes() in known for image in np.asarray(data.test.images))
     few = repeated <= REPEATED * len(data.test.labels)
@@ -55,10 +58,24 @@ def _check_split(data: Splits, name: str, split: Split, num_classes: int) -> Non
     _check_numbers(data, f"{name}.labels", split.labels, "int64", (count,), 0, num_classes - 1)
     if split.roles is not None:
         _check_numbers(data, f"{name}.roles", split.roles, "uint8", shape[:3], 0, 2)
+    if (boxes := getattr(split, "boxes", None)) is not None:
+        _check_boxes(data, f"{name}.boxes", boxes, count, (height, width))
     if split.sources is not None:
         _check_numbers(data, f"{name}.sources", split.sources, "int64", (count,))
     if split.side_labels is not None:
         _check_numbers(data, f"{name}.side_labels", split.side_labels, "int64", (count,), -1, num_classes - 1)
+
+
+def _check_boxes(data: Splits, name: str, boxes: np.ndarray, count: int, size: tuple[int, int]) -> None:
+    fits = str(boxes.dtype) == "float32" and boxes.ndim == 3 and len(boxes) == count and boxes.shape[2] == 4
+    require(fits, data, f"{name} are {boxes.dtype} {boxes.shape}, not float32 ({count}, most, 4)")
+    there = ~np.isnan(boxes).any(2)
+    require(bool(there.any(1).all()), data, f"{name}: picture {int(np.argmin(there.any(1)))} has none")
+    left, top, right, bottom = boxes[there].T
+    inside = (left >= 0) & (top >= 0) & (right <= size[1]) & (bottom <= size[0]) & (left < right) & (top < bottom)
+    require(
+        bool(inside.all()), data, f"{name} hold one that is no box (left, top, right, bottom) in {size[1]}x{size[0]} pixels"
+    )
 
 
 def _check_numbers(
