@@ -70,7 +70,8 @@ def _check_boxes(data: Splits, name: str, boxes: np.ndarray, count: int, size: t
     fits = str(boxes.dtype) == "float32" and boxes.ndim == 3 and len(boxes) == count and boxes.shape[2] == 4
     require(fits, data, f"{name} are {boxes.dtype} {boxes.shape}, not float32 ({count}, most, 4)")
     there = ~np.isnan(boxes).any(2)
-    require(bool(there.any(1).all()), data, f"{name}: picture {int(np.argmin(there.any(1)))} has none")
+    has_one = there.sum(1) > 0
+    require(bool(has_one.all()), data, f"{name}: picture {int(np.argmin(has_one))} has none")
     left, top, right, bottom = boxes[there].T
     inside = (left >= 0) & (top >= 0) & (right <= size[1]) & (bottom <= size[0]) & (left < right) & (top < bottom)
     require(
