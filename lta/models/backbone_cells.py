@@ -1,6 +1,8 @@
 """Where the cells of a backbone's maps lie in the picture, found by showing a copy of it the pictures' own rows.
 
 The copy takes averages: each convolution and each pool the mean of its window; what looks at no neighbours is left out.
+Weighed by the squares of a trained convolution's weights, windows have the middle that it really reads around (the effective
+receptive field, Luo et al. 2016): networks that pad on one side learn kernels that lean to the other.
 Shown a picture whose pixels say in which row they are, a cell answers with the middle of what it reads. Layers pad as they
 do, also those that pad more on one side and by the picture's size (`tf_` networks).
 """
@@ -40,11 +42,13 @@ def measure_cells(
     features: Callable[[nn.Module, Tensor], dict[str, Tensor]],
     side: int,
     step: int = 32,
+    weighed: bool = False,
 ) -> dict[str, Cells]:
-    """By level, along a side of `side` pixels. `features(copy, images)` gives the levels. A picture that is longer by a
+    """By level, along a side of `side` pixels. `features(copy, images)` gives the levels. `weighed`: by the squares of the
+    weights, alike along rows and columns; else by the windows alone. A picture that is longer by a
     multiple of `step` is padded in the same way. Raises ValueError where the cells don't lie evenly.
     """
-    averaging = _make_averaging(model)
+    averaging = _make_averaging(model, weighed)
     high = side + step * ceil(max(0, LONG - side) / step)
     narrow = side % step + NARROW * ceil(step / NARROW)
     rows = torch.arange(high, dtype=torch.float64).view(1, 1, -1, 1).expand(1, 3, high, narrow)
@@ -76,12 +80,16 @@ def _read_cells(level: str, feature: Tensor) -> Cells:
 class _WindowMean(nn.Module):
     """A convolution that takes means. All channels are alike, so that one is computed for all of them."""
 
-    def __init__(self, layer: nn.Conv2d):
+    def __init__(self, layer: nn.Conv2d, weighed: bool):
         super().__init__()
         settings: Any = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation, "bias": False}
         size: Any = layer.kernel_size
         self.mean = _plain_kind(layer)(1, 1, size, **settings).to("cpu", torch.float64)
         nn.init.constant_(self.mean.weight, 1 / self.mean.weight.numel())
+        if weighed and size[0] == size[1]:
+            squares = layer.weight.detach().to("cpu", torch.float64).square().sum((0, 1))
+            if squares.sum() > 0:
+                self.mean.weight.copy_((squares + squares.T) / (2 * squares.sum()))
         self.channels = layer.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,16 +120,16 @@ def _plain_kind(layer: nn.Conv2d) -> Any:
     return Conv2dSame if "Same" in type(layer).__name__ else nn.Conv2d
 
 
-def _make_averaging(model: nn.Module) -> nn.Module:
+def _make_averaging(model: nn.Module, weighed: bool) -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # layers draw weights when they are made
-        return _replace(copy.deepcopy(model).to("cpu", torch.float64)).eval()
+        return _replace(copy.deepcopy(model).to("cpu", torch.float64), weighed).eval()
 
 
-def _replace(module: nn.Module) -> nn.Module:
+def _replace(module: nn.Module, weighed: bool) -> nn.Module:
     """A layer by what takes averages, one that is made of others by itself with theirs replaced."""
     name = type(module).__name__
     if isinstance(module, nn.Conv2d):
-        return _WindowMean(module)
+        return _WindowMean(module, weighed)
     if isinstance(module, nn.Linear):
         return _ChannelMean(module)
     if isinstance(module, nn.MaxPool2d):
@@ -136,7 +144,7 @@ def _replace(module: nn.Module) -> nn.Module:
     if ("Norm" in name and "2d" in name) or name == "LayerScale":
         return _First()
     for key, child in module.named_children():
-        setattr(module, key, _replace(child))
+        setattr(module, key, _replace(child, weighed))
     for weight in module.parameters(recurse=False):  # gains
         nn.init.ones_(weight)
     return module

@@ -4,7 +4,7 @@ blocks), D, its last features, and the vector that its class layer reads as quer
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -103,7 +103,7 @@ class BackboneTrunk(Measured):
         names = {weight for part in self.trained_parts for weight in part}
         self._acting = freeze(self.model, names, keep_statistics=statistics == "kept")
         self.register_state_dict_post_hook(_leave_out_frozen)
-        self._cells: dict[tuple[int, int], dict[str, Cells]] = {}
+        self._cells: dict[tuple[int, bool], dict[str, Cells]] = {}
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Features:
         """Levels `(batch, channels[level], height, width)` and the query `(batch, query_channels)`."""
@@ -111,8 +111,11 @@ class BackboneTrunk(Measured):
         if given is not None:
             return given
         maps, final, query = read_features(self.model, images, self.anatomy.indices)
-        levels = dict(zip(self.channels, [*maps, final], strict=True))
-        return Features({level: self.norms[level](x) if level in self.norms else x for level, x in levels.items()}, query)
+        return Features(self.standardise(dict(zip(self.channels, [*maps, final], strict=True))), query)
+
+    def standardise(self, levels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those of `compute_levels`, as `features` gives them."""
+        return {level: self.norms[level](x) if level in self.norms else x for level, x in levels.items()}
 
     def give_features(self, features: Features) -> None:
         """What the next call of `features` returns: that of its pictures, computed before."""
@@ -130,19 +133,25 @@ class BackboneTrunk(Measured):
 
     def cells_in(self, size: tuple[int, int]) -> Mapping[str, Cells]:
         """In pictures of `size` (height, width): where a network pads by their size, so do its cells lie. Raises ValueError
-        where that differs along rows and columns."""
-        if size not in self._cells:
-            self._cells[size] = self._place_cells(size)
-        return self._cells[size]
+        where that differs along rows and columns.
 
-    def _place_cells(self, size: tuple[int, int]) -> dict[str, Cells]:
-        if is_made_of_patches(self.model):
+        Of weights that were learned, by what they really read: level B of lite0 reads around pixel 9.7 for its first cell,
+        while its window, which is padded on one side only, has pixel 15 in the middle. Of random weights, by the windows.
+        """
+        step = self.size_step
+        if step is None:
             return {level: place_patches(stride) for level, stride in self.anatomy.strides.items()}
-        step = round(max(32, *self.anatomy.strides.values()))
-        found = [measure_cells(self.model, self._compute_levels, side, step) for side in dict.fromkeys(size)]
+        found = [self._measure_side(side % step, step) for side in dict.fromkeys(size)]
         if found[0] != found[-1]:
             raise ValueError(f"the cells of {self.name} lie differently along rows and columns of {size[1]} x {size[0]}")
         return found[0]
+
+    def _measure_side(self, rest: int, step: int) -> dict[str, Cells]:
+        """Along a side that is `rest` pixels longer than a multiple of `step`; others are padded in the same way."""
+        key = (rest, self.is_random)
+        if key not in self._cells:
+            self._cells[key] = measure_cells(self.model, self._compute_levels, step + rest, step, weighed=not self.is_random)
+        return self._cells[key]
 
     def compute_levels(self, images: Float[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
         """As the pretrained network has them, not standardised."""
@@ -171,6 +180,20 @@ class BackboneTrunk(Measured):
     def classify(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
         """By its own class layer, of the classes that it was pretrained on."""
         return self.model(images)
+
+    @property
+    def class_layer(self) -> nn.Linear | None:
+        """Of its own classes, where that is one linear layer behind an average of level D."""
+        layer = cast(Any, self.model).get_classifier()
+        fits = isinstance(layer, nn.Linear) and layer.in_features == self.channels[LAST] == self.query_channels
+        pool = getattr(self.model, "global_pool", None)
+        return layer if fits and "avg" in str(getattr(pool, "pool_type", pool)) else None
+
+    @property
+    def size_step(self) -> int | None:
+        """Sides of pictures that it takes as well as its own are multiples of so many pixels; None where it is made for
+        pictures of one size."""
+        return None if is_made_of_patches(self.model) else round(max(32, *self.anatomy.strides.values()))
 
     def check_size(self, size: tuple[int, int]) -> None:
         """Raises ValueError where it takes no pictures of `size` (height, width)."""
@@ -224,6 +247,7 @@ class BackboneTrunk(Measured):
             own.load_state_dict(theirs.state_dict())
         self.digest.copy_(of.digest)
         self.is_random, self.waits_for_state = of.is_random, of.waits_for_state
+        self._cells.clear()
 
     # Where the weights come from, and where they are left out.
 
@@ -257,6 +281,7 @@ class BackboneTrunk(Measured):
         given = state.get(f"{inner}{layer}")
         set_class_count(self.model, self.name, 0 if given is None else len(given))
         self.waits_for_state = False
+        self._cells.clear()  # they lie where the weights read
         super()._load_from_state_dict(state, prefix, *rest)
         if not self.digest.is_meta:  # random weights have no file whose digest it could be
             self.is_random = not bool(self.digest.any())

@@ -5,6 +5,7 @@ import torch
 from networks import network, tiny
 from torch import nn
 
+from lta.models.backbone_cells import measure_cells
 from lta.models.cells import PIXELS, place_cells
 from lta.models.residual import Residual
 from lta.protocols import Cells, Trunk, list_missing
@@ -95,3 +96,19 @@ def test_a_layer_says_it_itself_or_is_refused():
         place_cells(nn.AdaptiveAvgPool2d(4), PIXELS)
     with pytest.raises(ValueError, match="not the same along rows and columns"):
         place_cells(nn.Conv2d(3, 3, (1, 3)), PIXELS)
+
+
+def test_weighed_windows_have_their_middle_where_the_weights_are():
+    """A kernel of 3 with all its weight on the first tap reads one pixel before the window's middle; two such ones behind a
+    stride of 2, one and then two pixels."""
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 4, 3, padding=1))
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.ones_(layer.weight[:, :, 0, 0])
+
+    def features(model, images):
+        return {"first": model[0](images), "second": model(images)}
+
+    by_windows, weighed = (measure_cells(layers, features, 64, weighed=how) for how in (False, True))
+    assert by_windows == {"first": Cells(2, 0), "second": Cells(2, 0)}
+    assert weighed == {"first": Cells(2, -1), "second": Cells(2, -3)}

@@ -74,3 +74,32 @@ def test_top_1_of_horses(trunk, preprocess, side, expected):
         for part in torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).split(16):
             found += trunk.classify(preprocess(part)).argmax(1).tolist()
     assert abs(found.count(SORREL) - expected) <= 1
+
+
+def test_cells_lie_where_the_learned_weights_read(trunk):
+    """Not where the windows have their middles: an input's gradient is centred there, over pictures and directions."""
+    torch.manual_seed(0)
+    pixels = torch.arange(320, dtype=torch.float32)
+    grey = torch.nn.functional.interpolate(torch.randn(6, 3, 20, 20), (320, 320), mode="bicubic")
+    for level, by_windows, place in (("A", 7.0, 20), ("B", 15.0, 10)):
+        cells = trunk.cells_in((320, 320))[level]
+        images = grey.clone().requires_grad_()
+        feature = trunk.compute_levels(images)[level][:, :, place, place]
+        (gradient,) = torch.autograd.grad((feature * torch.randn_like(feature)).sum(), images)
+        mass = gradient.square().sum(1)
+        rows, columns = (((mass.sum(side) * pixels).sum() / mass.sum()).item() for side in (2, 1))
+        found = (rows + columns) / 2 - cells.stride * place
+        assert abs(found - cells.offset) < abs(found - by_windows) / 2, (level, found, cells)
+
+
+def test_random_weights_read_where_windows_are():
+    cells = BackboneTrunk("tf_efficientnet_lite0", weights="none").cells_in((320, 320))
+    assert {level: one.offset for level, one in cells.items()} == {"A": 7, "B": 15, "C": 31, "D": 31}
+
+
+def test_cells_are_measured_anew_with_the_weights_that_are_loaded(trunk):
+    other = BackboneTrunk("tf_efficientnet_lite0", weights="none")
+    assert other.cells_in((64, 64))["B"].offset == 15
+    other.load_state_dict(trunk.state_dict())
+    assert other.cells_in((64, 64)) == trunk.cells_in((64, 64))
+    assert other.cells_in((64, 64))["B"].offset == pytest.approx(9.65, abs=0.02)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.placement import Placement, place_in_picture
@@ -34,7 +34,7 @@ def list_untrained_maps(network: Network) -> list[str]:
     trunk = _find_backbone(network)
     if trunk is None or trunk.is_random:
         return []
-    own_class = ["own_class"] if _find_class_layer(trunk) is not None else []
+    own_class = ["own_class"] if trunk.class_layer is not None else []
     return ["feature_length", *own_class, *(["class_token", "rollout"] if trunk.has_class_token else [])]
 
 
@@ -50,7 +50,7 @@ def compute_untrained_maps(
             levels, found = trunk.compute_attention(seen) if trunk.has_class_token else (trunk.compute_levels(seen), {})
             found = {"feature_length": levels["C"].norm(dim=1), **found}
             if "own_class" in names:
-                layer = _find_class_layer(trunk)
+                layer = trunk.class_layer
                 assert layer is not None
                 predicted = layer(levels["D"].mean((2, 3))).argmax(1)
                 found["own_class"] = torch.einsum("bchw,bc->bhw", levels["D"], layer.weight[predicted]).clamp(min=0)
@@ -69,11 +69,3 @@ def place_untrained_maps(network: Network, size: tuple[int, int]) -> dict[str, P
 def _find_backbone(network: Network) -> Any:
     trunk = getattr(network, "trunk", None)
     return trunk if hasattr(trunk, "compute_levels") else None
-
-
-def _find_class_layer(trunk: Any) -> nn.Linear | None:
-    layer = trunk.model.get_classifier()
-    fits = isinstance(layer, nn.Linear) and layer.in_features == trunk.channels["D"] == trunk.query_channels
-    pool = getattr(trunk.model, "global_pool", None)
-    averages = "avg" in str(getattr(pool, "pool_type", pool))
-    return layer if fits and averages else None
