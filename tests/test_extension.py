@@ -138,7 +138,8 @@ def test_python_loads_it(run, installed):
 
 
 @pytest.mark.parametrize(
-    "evaluator", ["centre", "classification", "faithfulness", "localisation", "query", "robustness", "roles", "transfer"]
+    "evaluator",
+    ["centre", "classification", "faithfulness", "kept_sharp", "localisation", "query", "robustness", "roles", "transfer"],
 )
 def test_every_question_is_answered_or_refused_in_a_line(run, installed, capsys, evaluator):
     settings = {

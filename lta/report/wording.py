@@ -29,6 +29,10 @@ FIRST: Mapping[str, Mapping[str, str]] = {
         "maps.*.auc": "AUC of pixels: {0}",
         "maps.*.pointing": "pointing game: {0}",
     },
+    "kept_sharp": {
+        "maps.*.applied.mean": "object kept sharp and rest blurred, mean, %: {0}",
+        "maps.*.applied.over_centre": "the same, over the centre, points: {0}",
+    },
     "roles": {
         "levels.*.density.main": "density on the main object: {0}",
         "levels.*.density.side": "density on side objects: {0}",

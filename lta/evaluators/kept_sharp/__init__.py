@@ -1,0 +1,3 @@
+from lta.evaluators.kept_sharp.evaluator import KeptSharp
+
+__all__ = ["KeptSharp"]
