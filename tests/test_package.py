@@ -49,6 +49,18 @@ MAY_IMPORT = {
     "export": {"measures", "runtime"},
     "predict": {"checks", "measures", "pictures", "runtime", "training", "viz"},
     "report": {"cli.migrate", "runtime.files", "runtime.plain_yaml", "runtime.run_directory"},
+    "teach": {
+        "checks",
+        "cli.saved",
+        "data",
+        "inference",
+        "instantiate",
+        "measures",
+        "models",
+        "pictures",
+        "runtime",
+        "training",
+    },
     "run": {
         "callbacks",
         "cli",

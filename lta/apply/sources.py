@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lta import checks
-from lta.effects.attention_mask import fit_mask_to_image, stretch_values
+from lta.effects.attention_mask import HIGH, LOW, fit_mask_to_image, stretch_range, stretch_values
 from lta.inference.windows import check_scales, run_at_scales
 from lta.measures.pixel_maps import COMBINATIONS, combine
 from lta.pictures.grey_range import Range, find_grey_range
@@ -41,7 +41,8 @@ def from_network(checkpoint: str, which: str, device: torch.device, attention: M
     from lta.inference.checkpoint import load
     from lta.inference.query import resolve_query
 
-    check_scales("attention.scales", attention["scales"])
+    if attention["scales"] is not None:
+        check_scales("attention.scales", attention["scales"])
     classifier = load(checkpoint, which).to(device)
     levels = choose_levels(attention["levels"], classifier.network.levels, f"checkpoint={checkpoint}")
     queries, of_query = resolve_query(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
@@ -49,20 +50,30 @@ def from_network(checkpoint: str, which: str, device: torch.device, attention: M
     def compute_attention(picture: Picture) -> Attended:
         seen = run_at_scales(classifier, picture.on_white, attention["scales"], queries)
         share, index = seen.probabilities.max(0)
-        mask, said = make_mask(seen.maps, picture, {**attention, "levels": levels})
+        mask, said = make_mask(seen.maps, picture, {**attention, "levels": levels}, seen.ends)
         named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
         return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
 
     return Source(compute_attention, find_grey_range(classifier.hparams))
 
 
-def make_mask(maps: Mapping[str, Float[Tensor, "rows columns"]], picture: Picture, attention: Mapping[str, Any]) -> Attended:
-    """`maps` as `Seen` has them; of `attention`, the keys of conf/apply.yaml, `scales` and `query` are not read."""
+def make_mask(
+    maps: Mapping[str, Float[Tensor, "rows columns"]],
+    picture: Picture,
+    attention: Mapping[str, Any],
+    ends: tuple[float, float] | None = None,
+) -> Attended:
+    """`maps` and `ends` as `Seen` has them; of `attention`, the keys of conf/apply.yaml, `scales` and `query` are not read.
+    `low` and `high` None: what the masks taught where they did (`ends`), else LOW and HIGH."""
     checks.require_choice("attention.combine", attention["combine"], COMBINATIONS)
     levels = choose_levels(attention["levels"], tuple(maps), "this network")
     chosen = [maps[level][None] for level in levels]
     together = chosen[0] if len(chosen) == 1 else combine(chosen, attention["combine"])
-    mask, prefers = stretch_values(together[0], attention["low"], attention["high"])
+    low, high = attention["low"], attention["high"]
+    if ends is not None and low is None and high is None:
+        mask, prefers = stretch_range(together[0], ends)
+    else:
+        mask, prefers = stretch_values(together[0], LOW if low is None else low, HIGH if high is None else high)
     said = () if prefers else ("the map prefers nothing: all of the picture counts as attended",)
     return Attended(finish_mask(mask, picture, attention, EDGES), said)
 

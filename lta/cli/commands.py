@@ -84,6 +84,23 @@ COMMANDS = {
         ),
         (),
     ),
+    "teach": Command(
+        (
+            "masks",
+            "images",
+            "out",
+            "overwrite",
+            "size",
+            "threshold",
+            "mirror",
+            "ridge",
+            "model",
+            "device",
+            "seed",
+            "trust",
+        ),
+        (),
+    ),
     "demo": Command(
         (
             "checkpoint",

@@ -15,6 +15,7 @@ PATHS = (
     "evaluator.robustness.source",
     "images",
     "mask",
+    "masks",
     "model.backbone.weights",
     "out",
     "weights",

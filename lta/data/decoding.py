@@ -16,6 +16,8 @@ FORMATS = ("JPEG", "PNG", "BMP", "PPM", "GIF", "WEBP", "TIFF")  # nothing else i
 ORIENTATION = 0x0112  # the EXIF tag
 """Those of Pillow's own; `list_formats` has all."""
 FULL = (0.0, 65535.0)  # of 16-bit grey
+LONGEST = 4
+"""Times the shorter side: longer pictures are squeezed, so that a strip does not fill the memory."""
 
 
 def open_rgb(
@@ -68,6 +70,20 @@ def fit_to_size(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if image.size == (width, height):
         return image
     return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
+
+
+def choose_size(size: tuple[int, int], short: int, step: int) -> tuple[int, int]:
+    """(height, width) for a picture of `size` (height, width), whose shorter side becomes `short`; both are multiples of
+    `step`, so that the proportions are kept as far as these allow, and none is above LONGEST times `short`."""
+    scale = short / min(size)
+    height, width = (max(step, round(min(side * scale, LONGEST * short) / step) * step) for side in size)
+    return height, width
+
+
+def scale_in_proportion(image: Image.Image, short: int, step: int) -> Image.Image:
+    """The whole picture, scaled to `choose_size`; antialiased bicubic."""
+    height, width = choose_size((image.height, image.width), short, step)
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def cut_out(image: Image.Image, size: tuple[int, int], box: Sequence[float]) -> Image.Image:

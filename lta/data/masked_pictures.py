@@ -32,19 +32,21 @@ class Listing(NamedTuple):
     sources: np.ndarray
 
 
-def list_masked_images(root: Path, mask_column: str, class_column: str | None, class_name: str) -> Listing:
+def list_masked_images(
+    root: Path, mask_column: str, class_column: str | None, class_name: str, key: str = "data.root"
+) -> Listing:
     """What LABELS.csv says (columns `image`, `mask_column`, `class_column`), or else masks by the stem of their pictures.
 
     The class is `class_name` without LABELS.csv, or where `class_column` is None. Pictures without a mask are left out,
-    which is said in a line. Raises DataError where there is none with a mask, or a file is missing.
+    which is said in a line; `key` is the setting that gives `root`.
+
+    Raises DataError where there is none with a mask, or a file is missing.
     """
     if not root.is_dir():
-        raise DataError(f"data.root={root} is no folder; give the one that holds images/ and masks/")
+        raise DataError(f"{key}={root} is no folder; give the one that holds images/ and masks/")
     for name in ("images", "masks"):
         if not (root / name).is_dir():
-            raise DataError(
-                f"data.root={root} has no folder {name}/: it must hold images/ and masks/, LABELS.csv if you like"
-            )
+            raise DataError(f"{key}={root} has no folder {name}/: it must hold images/ and masks/, LABELS.csv if you like")
     by_csv = (root / LABELS).is_file()
     found = _list_by_csv(root, mask_column, class_column, class_name) if by_csv else _list_by_stem(root, class_name)
     masked = [line for line in found if line[1]]
@@ -92,10 +94,12 @@ def read_masks(
     return masks
 
 
-def open_fitting_mask(root: Path, image: str, mask: str, threshold: float | None) -> Image.Image:
+def open_fitting_mask(
+    root: Path, image: str, mask: str, threshold: float | None, key: str = "data.threshold"
+) -> Image.Image:
     """`open_mask`; raises DataError where it does not have the size of its picture."""
     with _report_unreadable(root, mask):
-        opened = open_mask(root / mask, threshold)
+        opened = open_mask(root / mask, threshold, key)
     with _report_unreadable(root, image):
         expected = read_upright_size(root / image)
     if opened.size != expected:
@@ -116,11 +120,12 @@ def _report_unreadable(root: Path, name: str) -> Iterator[None]:
         raise DataError(f"{root}: {name} can't be read: {reason}") from error
 
 
-def open_mask(file: Path, threshold: float | None) -> Image.Image:
+def open_mask(file: Path, threshold: float | None, key: str = "data.threshold") -> Image.Image:
     """Upright, 8-bit grey: 255 where the object is, else 0.
 
     Without a `threshold` a mask must hold zeros and one other value, which is the object; with one, brighter pixels (in
-    the file's own values, the brightest channel's) are the object. Raises DataError for other values, or no object.
+    the file's own values, the brightest channel's) are the object; `key` is the setting that gives it. Raises DataError for
+    other values, or no object.
     """
     with Image.open(file, formats=list_formats()) as opened:
         upright = ImageOps.exif_transpose(opened)
@@ -131,11 +136,11 @@ def open_mask(file: Path, threshold: float | None) -> Image.Image:
     if threshold is None and len(others := np.unique(values[values != 0])) > 1:
         raise DataError(
             f"{file} is no binary mask: beside 0 it holds {len(others)} values, from {others[0]:g} to {others[-1]:g}; give "
-            "data.threshold=127 (or another) to take what is brighter as the object"
+            f"{key}=127 (or another) to take what is brighter as the object"
         )
     mask = values > (threshold or 0)
     if not mask.any():
-        brighter = "" if threshold is None else f": nothing is brighter than data.threshold={threshold:g}"
+        brighter = "" if threshold is None else f": nothing is brighter than {key}={threshold:g}"
         raise DataError(f"{file} is an empty mask{brighter}; mark the object in it or take it out")
     return Image.fromarray(mask.astype(np.uint8) * 255)
 

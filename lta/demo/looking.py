@@ -14,6 +14,7 @@ from lta.apply.sources import Attended, choose_levels, make_mask
 from lta.demo.limits import Limits, decode_image, make_preview
 from lta.demo.networks import Network, merge_levels
 from lta.demo.visits import Given, Visit
+from lta.effects.attention_mask import HIGH, LOW
 from lta.effects.transparency import apply_effect, check, choose_suffix
 from lta.inference.windows import Seen, check_scales, run_at_scales
 from lta.pictures.find import name_out
@@ -39,13 +40,14 @@ class Workshop(NamedTuple):
 
     networks: tuple[Network, ...]
     effects: Mapping[str, partial]
-    scales: Sequence[int]
+    scales: Sequence[int] | None
     most: Limits
     folder: Path
 
     def check(self, attention: Mapping[str, Any]) -> None:
         """Raises ValueError where what the page begins with can't be, tried on a picture of nothing."""
-        check_scales("attention.scales", self.scales)
+        if self.scales is not None:
+            check_scales("attention.scales", self.scales)
         choose_levels(attention["levels"], merge_levels(self.networks), "this network")
         nothing = Picture(None, torch.zeros(3, 8, 8, dtype=torch.uint8), None, None, "PNG", ())
         make_mask({"": torch.ones(8, 8)}, nothing, {**attention, "levels": None})
@@ -105,7 +107,10 @@ class Workshop(NamedTuple):
         if not levels:
             network = self.networks[number]
             raise ValueError(f"choose a level: {network.name} has {', '.join(network.levels)}")
-        return make_mask(seen.maps, picture, {**asked.attention, "levels": levels})
+        attention = {**asked.attention, "levels": levels}
+        if (attention["low"], attention["high"]) == (LOW, HIGH):  # left as they were
+            attention |= {"low": None, "high": None}
+        return make_mask(seen.maps, picture, attention, seen.ends)
 
     def _apply_effect(self, picture: Picture, attended: Attended, asked: Asked) -> UInt8[Tensor, "channels rows columns"]:
         effect = self.effects[asked.effect]

@@ -14,8 +14,12 @@ WORKING = 4_000_000
 """Pixels: edges of larger pictures are followed on a smaller copy, whose pixel is 2.4 of a photograph's of 24 megapixels."""
 
 
+LOW, HIGH = 0.5, 0.95
+"""Quantiles of a map, where nothing else is asked for."""
+
+
 def stretch_values(
-    values: Float[Tensor, "rows columns"], low: float = 0.5, high: float = 0.95
+    values: Float[Tensor, "rows columns"], low: float = LOW, high: float = HIGH
 ) -> tuple[Float[Tensor, "rows columns"], bool]:
     """0 up to the quantile `low` of the values, 1 from the quantile `high`, and straight between; and whether it says
     anything: of values that are all alike, or alike from `low` to `high`, it is 1 everywhere.
@@ -30,6 +34,17 @@ def stretch_values(
         )
     ends = torch.quantile(values.flatten().double(), torch.tensor([low, high], dtype=torch.float64))
     start, end = ends.tolist()
+    if end - start <= 1e-6 * abs(end):
+        return torch.ones_like(values), False
+    return ((values.double() - start) / (end - start)).clamp_(0, 1).float(), True
+
+
+def stretch_range(
+    values: Float[Tensor, "rows columns"], ends: tuple[float, float]
+) -> tuple[Float[Tensor, "rows columns"], bool]:
+    """The same where `ends` are shares of the values' range, from their least (0) to their greatest (1): how much of the
+    picture is attended is then for the map to say."""
+    start, end = (float(values.min() + share * (values.max() - values.min())) for share in ends)
     if end - start <= 1e-6 * abs(end):
         return torch.ones_like(values), False
     return ((values.double() - start) / (end - start)).clamp_(0, 1).float(), True

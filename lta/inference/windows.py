@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from lta.data.decoding import fit_to_size
+from lta.data.decoding import choose_size, fit_to_size
 from lta.measures.pixel_maps import density
 from lta.measures.placement import find_placements
 from lta.protocols import TrainedClassifier, takes_queries
@@ -29,27 +29,34 @@ BATCH = 64
 class Seen(NamedTuple):
     """`maps` by level, shallow to deep, scaled to mean 1, in the picture's own proportions; `queries` (the global vectors g,
     by the level that each is made from) are those of the whole picture; `probabilities` are what `predict` says of it. All
-    on the CPU."""
+    on the CPU. `ends`: of a map taught by masks, where the object begins and where it is whole, as shares of a map's range.
+    """
 
     maps: dict[str, Float[Tensor, "rows columns"]]
     probabilities: Float[Tensor, " classes"]
     queries: dict[str, Float[Tensor, "1 _"]]
+    ends: tuple[float, float] | None = None
 
 
 def run_at_scales(
     classifier: TrainedClassifier,
     picture: UInt8[Tensor, "3 height width"],
-    scales: Sequence[int] = (1,),
+    scales: Sequence[int] | None = (1,),
     queries: Mapping[str, Float[Tensor, "1 _"]] | None = None,
 ) -> Seen:
-    """The network's maps of `picture`; whatever it sees is squeezed to the size that it was trained on. Only for the classes
-    it sees what it was trained on and `predict` shows it: the middle, with its proportions kept.
+    """The network's maps of `picture`. A backbone that takes pictures of any proportions sees it in its own, the shorter
+    side as long as in training; for others it is squeezed to the size that they were trained on. Only for the classes it
+    sees what it was trained on and `predict` shows it: the middle, with its proportions kept.
+
+    `scales` None: 1 for such a backbone, whose maps are fine, 1 and 2 for others.
 
     At scale 1 it sees the whole; at scale n windows of an nth of the width and of the height, 2n-1 in a row, each half over
     the next. Where windows overlap their maps are mixed, each with most weight in its middle; of several scales the mean is
     taken. `queries` stand in for its own, in every window. Raises ValueError where `scales` are not whole numbers from 1 to
     8, each once.
     """
+    if scales is None:
+        scales = (1, 2) if _find_step(classifier) is None else (1,)
     check_scales("scales", scales)
     image = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
     found = {scale: _run_at_scale(classifier, image, scale, queries or {}) for scale in {1, *scales}}
@@ -75,7 +82,7 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
     cells = (max(1, round(image.height * shrink)), max(1, round(image.width * shrink)))
     windows, size = _place_windows(scale, cells)
     rows, columns = image.height / cells[0], image.width / cells[1]  # pixels in a cell
-    height, width = classifier.hparams["image_size"]
+    height, width = _choose_seen_size(classifier, image)
     seen = [
         image.resize(
             (width, height),
@@ -91,7 +98,24 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
         attn = torch.cat([output.attn[level].cpu() for output in outputs])
         maps[level] = _mix_maps(density(attn, size, placements.get(level)), windows, cells)
     of_first = {source: g[:1].cpu() for source, g in outputs[0].global_feats.items()}
-    return Seen(maps, outputs[0].logits[0].float().softmax(0).cpu(), of_first)
+    ends = getattr(classifier.network, "ends", None)
+    return Seen(
+        maps,
+        outputs[0].logits[0].float().softmax(0).cpu(),
+        of_first,
+        None if ends is None else (float(ends[0]), float(ends[1])),
+    )
+
+
+def _find_step(classifier: TrainedClassifier) -> int | None:
+    """What the sides of its pictures are multiples of; None where they have one size."""
+    return getattr(getattr(classifier.network, "trunk", None), "size_step", None)
+
+
+def _choose_seen_size(classifier: TrainedClassifier, image: Image.Image) -> tuple[int, int]:
+    """(height, width) at which it sees `image`, or a window of it."""
+    size, step = classifier.hparams["image_size"], _find_step(classifier)
+    return (size[0], size[1]) if step is None else choose_size((image.height, image.width), min(size), step)
 
 
 @torch.inference_mode()

@@ -62,6 +62,7 @@ def test_a_file_without_settings(tmp_path):
         ("apply", "levels", ": did you mean attention.levels?"),
         ("apply", "effect.crop.keeep", ": did you mean effect.crop.keep?"),
         ("predict", "treshold", ": did you mean threshold?"),
+        ("teach", "maks", ": did you mean masks?"),
         ("export", "fromat", ": did you mean format?"),
         ("export", "epochs", ""),
         ("demo", "prot", ": did you mean port?"),
