@@ -50,6 +50,7 @@ def find_commands() -> dict[str, str]:
 
 
 def render_overview(commands: dict[str, str]) -> str:
+    """What `lta` alone prints: how it is called, and a line for each command."""
     import lta
 
     width = max(map(len, commands)) + 2

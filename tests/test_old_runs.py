@@ -86,7 +86,7 @@ def test_a_run_is_known_again_by_its_command(runs, capsys):
     told = read_json(runs / "finished_wandb" / "run.json")["starts"][0]["command"][3:]
     ended = lta_run(capsys, [*told, "resume=auto"])
     assert ended.status == 0, ended.err
-    assert "this run is complete: there is nothing to go on with" in ended.out
+    assert "this run is complete: there is nothing to resume" in ended.out
     assert_refused(lta_run(capsys, [*told, "resume=auto", "recipe.lr=0.1"]), "recipe.lr is 0.16 there, 0.1 here")
 
 

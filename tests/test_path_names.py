@@ -56,7 +56,7 @@ def test_the_recorded_command_does_the_same_again(place):
     _, _, module, *arguments = shlex.split(shlex.join(starts[0]["command"]))
     ended = lta(module.removeprefix("lta."), *arguments, cwd=place)
     assert "already holds a run" in ended.stderr
-    again = shlex.split(ended.stderr.partition("go on with it by ")[2])[0].removesuffix(",")
+    again = shlex.split(ended.stderr.partition("resume it with ")[2])[0].removesuffix(",")
     ended = lta("run", again, cwd=place)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "this run is complete" in ended.stdout

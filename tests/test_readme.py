@@ -57,3 +57,13 @@ def test_the_readme_shows_the_first_of_it():
 def test_the_first_page(elsewhere, capsys):
     run_blocks(list_blocks(START, "python"))
     assert re.fullmatch(r"\['digit \d'\] dict_keys\(\['A', 'B', 'C'\]\)\n", capsys.readouterr().out)
+
+
+def test_the_page_on_predicting_a_folder(elsewhere):
+    (block,) = list_blocks((ROOT / "docs/predict.md").read_text(), "python")
+    untrained_run(elsewhere / "RUN")
+    (elsewhere / "photographs").rename("photos")
+    pytest.importorskip("pandas")
+    names = run_blocks([block])
+    assert len(names["found"].labels) == len(names["found"].to_pandas()) == 2
+    assert len((elsewhere / "predictions.csv").read_text().splitlines()) == 3

@@ -99,7 +99,7 @@ def test_a_stopped_sweep_leaves_nothing_running_and_goes_on(tmp_path):
     assert len(children) == 2
     running.send_signal(signal.SIGTERM)
     assert running.wait(timeout=30) == 143
-    assert running.stderr.splitlines() == ["stopped by SIGTERM; 0 of 2 jobs done; the same command goes on"]
+    assert running.stderr.splitlines() == ["stopped by SIGTERM; 0 of 2 jobs done; repeat the command to continue"]
     listed = ["ps", "-o", "pid=", "-p", ",".join(map(str, children))]
     left = subprocess.run(listed, capture_output=True, text=True).stdout.split()
     assert left == []

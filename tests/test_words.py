@@ -39,7 +39,7 @@ def test_the_readme_is_one_page():
     text = README.read_text()
     assert len(text.splitlines()) <= 200
     assert len(text.encode()) <= 14_000
-    first_screen = text[: text.index("## Five commands")]
+    first_screen = text[: text.index("## Main commands")]
     assert "](docs/front.webp)" in first_screen
     assert "pip install -e ." in first_screen
     assert "lta run experiment=quickstart" in first_screen

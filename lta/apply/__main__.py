@@ -17,6 +17,7 @@ SOURCES = ("checkpoint", "segmentation", "mask")
 
 
 def apply(composed: DictConfig) -> None:
+    """Runs `lta apply`: writes the effects on the pictures. Raises ValueError for settings that make no sense together."""
     cfg = plain(settings_of("apply", composed))
     if [cfg[source] for source in SOURCES].count(None) != len(SOURCES) - 1:
         raise ValueError("give one of checkpoint=RUN, whose attention is used, segmentation=CLASS (as person) and mask=FILE")

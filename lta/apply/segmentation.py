@@ -42,7 +42,7 @@ def from_segmentation(name: str, segmenter: str, device: torch.device, attention
         ) from error
     except (RuntimeError, EOFError, UnpicklingError) as error:
         file = weights.url.rsplit("/", 1)[1]
-        raise ValueError(f"segmenter={segmenter}: {file} in {place} is not whole: remove it") from error
+        raise ValueError(f"segmenter={segmenter}: {file} in {place} is incomplete: remove it") from error
 
     @torch.inference_mode()
     def compute_attention(picture: Picture) -> Attended:

@@ -102,7 +102,7 @@ def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
 def choose_levels(asked: Any, there: Sequence[str], whose: str) -> list[str]:
     """One, several, "all", or None for the deepest. Raises ValueError where the network has no maps, or not those."""
     if not there:
-        raise ValueError(f"{whose} is of a network without attention maps")
+        raise ValueError(f"{whose} has a network without attention maps")
     named = {None: [there[-1]], "all": list(there)}
     levels = named[asked] if asked is None or asked == "all" else [asked] if isinstance(asked, str) else list(asked)
     for level in levels:

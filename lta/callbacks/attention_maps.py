@@ -184,4 +184,5 @@ class AttentionMaps(pl.Callback):
 
 
 def caption(example: Example) -> str:
+    """What stands below a picture in W&B: label, prediction and its probability in percent."""
     return f"{example.label}: predicted {example.predicted}, {100 * example.confidence:.0f} %"

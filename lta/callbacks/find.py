@@ -7,4 +7,5 @@ Kind = TypeVar("Kind")
 
 
 def find_callbacks(trainer: Any, kind: type[Kind]) -> Iterator[Kind]:
+    """The trainer's callbacks of one class, in their order."""
     return (callback for callback in trainer.callbacks if isinstance(callback, kind))

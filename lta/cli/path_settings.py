@@ -59,6 +59,7 @@ def is_quoted(text: str) -> bool:
 
 
 def is_list(text: str) -> bool:
+    """Whether a setting's value is written as a list, in brackets."""
     return len(text) > 1 and text[0] == "[" and text[-1] == "]"
 
 

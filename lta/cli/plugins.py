@@ -57,10 +57,12 @@ def use_config_dirs(folders: Sequence[str | Path]) -> None:
 
 
 def config_dirs() -> list[Path]:
+    """The folders of this command's `-cd`."""
     return [root.path for root in _config_dirs]
 
 
 def root_of(folder: str | Path) -> ConfRoot:
+    """The root that `-cd folder` adds; its files may name code of any package."""
     path = Path(folder).expanduser().absolute()
     return ConfRoot(f"-cd {path}", path)
 
@@ -82,6 +84,7 @@ def check_distinct_choices(roots: Sequence[ConfRoot]) -> None:
 
 
 def installed_roots() -> tuple[ConfRoot, ...]:
+    """The roots of installed packages with an entry point in the group `lta.conf`."""
     return _installed()[0]
 
 

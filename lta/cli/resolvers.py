@@ -67,11 +67,13 @@ def find_existing_run(resume: str) -> str:
     if directory.is_file():
         run = directory.parent.parent if directory.parent.name == "checkpoints" else "RUN"
         whole = shlex.quote(f"resume={run}")
-        raise RunError(f"resume={resume} is a file: {whole}, the run's directory, goes on from its last checkpoint")
+        raise RunError(
+            f"resume={resume} is a file. Give the run's directory, which continues from its last checkpoint: {whole}"
+        )
     if not directory.is_dir():
         raise RunError(f"resume={resume}: there is no such directory")
     if not (directory / "config.yaml").is_file():
-        raise RunError(f"resume={resume} is no run directory: it has no config.yaml")
+        raise RunError(f"resume={resume} is not a run directory: it has no config.yaml")
     return str(directory)
 
 

@@ -75,12 +75,12 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     find_existing_run(cfg.resume)
     asked = [override for override in HydraConfig.get().overrides.task if not override.startswith(("resume=", "trust="))]
     if find_run_directory().resolve() != Path(cfg.resume).resolve():
-        raise RunError(f"resume={cfg.resume} goes on in its own directory, one run at a time: no -m and no hydra.run.dir")
+        raise RunError(f"resume={cfg.resume} continues in its own directory, one run at a time: no -m and no hydra.run.dir")
     refused = [override for override in asked if not override.lstrip("+").startswith(RESUME_MAY_CHANGE)]
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
-            f"(allowed beside it: trainer=..., trainer.*=..., trust=..., recipe.epochs=..., {', '.join(sorted(PLACES))})"
+            f"(also allowed: trainer=..., trainer.*=..., trust=..., recipe.epochs=..., {', '.join(sorted(PLACES))})"
         )
     path = Path(cfg.resume) / "config.yaml"
     before = read_whole_config(path)
@@ -103,11 +103,11 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     if found := find_difference({"trainer": before["trainer"]}, {"trainer": plain(saved.trainer)}):
         key, there, here = found
         raise RunError(
-            f"{key} is {there} in {cfg.resume}, {here} here: a run may go on elsewhere, but not as another experiment"
+            f"{key} is {there} in {cfg.resume}, {here} here: a run may continue elsewhere, but not as another experiment"
         )
     had, asked_for = before["recipe"].get("epochs"), OmegaConf.select(saved, "recipe.epochs")
     if had != asked_for and not (isinstance(asked_for, int) and asked_for > had):
-        raise RunError(f"recipe.epochs={asked_for}: the run in {cfg.resume} is of {had} epochs, and only more can be given")
+        raise RunError(f"recipe.epochs={asked_for}: the run in {cfg.resume} has {had} epochs; give more than that")
     saved.resume = escape(cfg.resume)
     return saved
 
@@ -129,7 +129,7 @@ def _resume_or_begin(cfg: DictConfig) -> DictConfig:
     hydra_config = HydraConfig.get()
     directory = find_run_directory()
     if hydra_config.mode == RunMode.RUN and not is_directory_given():
-        raise RunError("resume=auto goes on in a directory that stays the same: give hydra.run.dir=...")
+        raise RunError("resume=auto needs a directory that stays the same: give hydra.run.dir=...")
     path = directory / "config.yaml"
     begun = path.is_file()
     if begun and (found := find_difference(read_config(path), plain(cfg))):

@@ -41,6 +41,7 @@ def parse_settings(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def dashboard(arguments: Sequence[str]) -> None:
+    """Runs `lta dashboard`: prints or saves the view. Raises RunError for settings that it does not have."""
     if {"--help", "-h"} & set(arguments):
         print((CONF / "dashboard_help.txt").read_text().rstrip())
         return

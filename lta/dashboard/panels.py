@@ -57,6 +57,8 @@ Panel = Curves | Bars | Images | Table | Coordinates | Differences
 
 
 class Section(NamedTuple):
+    """A section of the dashboard: its heading, its panels, and whether it is unfolded at first."""
+
     name: str
     panels: tuple[Panel, ...]
     is_open: bool = False

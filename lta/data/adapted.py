@@ -50,7 +50,7 @@ def adapt(module: Any, settings: Mapping[str, Any], seed: int = 0) -> ImageData:
         given = [f"data.{name}" for name in settings if not name.startswith("_")]
         by_class = str(settings.get("_target_")).endswith(f".{_name(module)}")  # and not by a function, which may take them
         if given and by_class and type(module).__init__ is pl.LightningDataModule.__init__:  # that takes whatever there is
-            raise DataError(f"{', '.join(given)}: {_name(module)} has no __init__, and would take no notice")
+            raise DataError(f"{', '.join(given)}: {_name(module)} has no __init__, and would ignore it")
         return AdaptedModule(module, settings.get("batch_size"), seed)
     raise DataError(f"data._target_ makes a {_name(module)}: it must be a LightningDataModule, or lta's own ImageData")
 
@@ -180,7 +180,7 @@ class AdaptedModule(ImageData):
             low, high = pixels.min(), pixels.max()
             if not (low >= 0 and high <= 1):  # NaN is neither
                 found = f"images from {low:.3g} to {high:.3g} ({which})"
-                raise self._error(f"{found}: floats must lie from 0 to 1, and lta normalises by preprocess=")
+                raise self._error(f"{found}: floats must be from 0 to 1, and lta normalises by preprocess=")
             pixels = np.rint(pixels.astype(np.float64) * 255).astype(np.uint8)
         if pixels.dtype != np.uint8:
             raise self._error(f"images of {pixels.dtype} ({which}): lta takes uint8, or floats from 0 to 1")
@@ -190,7 +190,7 @@ class AdaptedModule(ImageData):
         single = isinstance(label, (Tensor, np.ndarray, np.generic)) and np.prod(label.shape) == 1
         value = label.item() if single else label
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self._error(f"labels that are no whole numbers: {which} is a {_describe(label)}")
+            raise self._error(f"labels that are not whole numbers: {which} is a {_describe(label)}")
         if not 0 <= value < classes:
             raise self._error(f"labels out of range: {which} is {value}, and there are {classes} class names")
         return value

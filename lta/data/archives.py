@@ -27,6 +27,8 @@ TIMEOUT = 20
 
 
 class OfficialFile(NamedTuple):
+    """A file as its authors publish it, with its MD5 in hexadecimal."""
+
     name: str
     url: str
     md5: str
@@ -95,6 +97,7 @@ def _refuse(packed: Packed, root: Path, may_download: bool) -> NoReturn:
 
 
 def suggest_placing_files(folder: Path, *files: OfficialFile) -> str:
+    """The end of an error message: where to download the files from, and where to put them."""
     put = " and ".join(f"{file.url} at {folder / file.name}" for file in files)
     return f"put {put}, or give data.root= or LTA_DATA_ROOT the folder {'it is' if len(files) == 1 else 'they are'} in"
 

@@ -122,6 +122,7 @@ class GatherDataset(Dataset):
 
 
 def batch_loader(split: Split, batches: EpochBatches | SameBatches, pin_memory: bool = False) -> DataLoader:
+    """A loader of the batches that `batches` draws from `split`, gathered in this process."""
     # A generator of its own: each new iterator would otherwise draw from torch's global one, which dropout reads.
     own = torch.Generator()
     return DataLoader(

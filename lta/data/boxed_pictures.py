@@ -31,7 +31,7 @@ def list_boxed_images(root: Path, class_column: str | None, class_name: str) -> 
     """What BOXES.csv says, in its order: columns `image`, `x0`, `y0`, `x1`, `y1` and `class_column` (None: all are of
     `class_name`). Raises DataError for what is missing or no box, naming the row."""
     if not root.is_dir():
-        raise DataError(f"data.root={root} is no folder; give the one that holds images/ and {BOXES}")
+        raise DataError(f"data.root={root} is not a folder; give the one that holds images/ and {BOXES}")
     if not (root / "images").is_dir() or not (root / BOXES).is_file():
         missing = "folder images/" if not (root / "images").is_dir() else f"file {BOXES}"
         raise DataError(f"data.root={root} has no {missing}: it must hold images/ and {BOXES} (image,{','.join(SIDES)})")
@@ -105,7 +105,7 @@ def _read_box(where: str, line: Mapping[str, str]) -> list[float]:
         except ValueError:
             value = float("nan")
         if not isfinite(value):
-            raise DataError(f"{where}: {side} is {line[side] or 'empty'}, which is no number")
+            raise DataError(f"{where}: {side} is {line[side] or 'empty'}, which is not a number")
         box.append(value)
     if box[0] >= box[2] or box[1] >= box[3]:
         raise DataError(f"{where}: x0 must be below x1 and y0 below y1, and they are {', '.join(f'{v:g}' for v in box)}")

@@ -89,10 +89,12 @@ def read_stamp(file: str) -> tuple[int, ...]:
 
 
 def make_digest(content: bytes | memoryview) -> bytes:
+    """BLAKE2b of 16 bytes."""
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def to_token(digest: bytes) -> int:
+    """The first 8 bytes of a digest as one signed integer, big-endian."""
     return int.from_bytes(digest[:8], "big", signed=True)
 
 

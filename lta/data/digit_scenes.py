@@ -91,6 +91,8 @@ def make_scenes(split: str, size: int, seed: int = 0, sources: np.ndarray | None
 
 
 class Digits(NamedTuple):
+    """scikit-learn's digits: strokes and labels, and which of them belong to each split."""
+
     strokes: np.ndarray  # (1797, 8, 8), 0 to 1
     labels: np.ndarray
     members: dict[str, np.ndarray]

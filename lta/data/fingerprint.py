@@ -37,6 +37,7 @@ def make_content_ids(images: UInt8[np.ndarray, "pictures height width 3"]) -> In
 
 
 def name_token(name: str) -> int:
+    """A file's name as one integer, the same on all systems and in each Unicode form."""
     plain = unicodedata.normalize("NFC", name.replace(os.sep, "/"))
     return to_token(make_digest(plain.encode(errors="surrogateescape")))
 
@@ -140,7 +141,7 @@ def check_unchanged(written: Any, data: Splits) -> str:
     change = compare_fingerprints(before, now)
     if said := change.describe(getattr(data, "file_names", ())):
         raise DataError(
-            f"the pictures are not those that the run was begun with: {said}; put them back as they were, or begin a new run"
+            f"the pictures are not those that the run was begun with: {said}; put them back as they were, or start a new run"
         )
     return ""
 

@@ -37,6 +37,8 @@ FAR = 4
 
 
 class Decoded(NamedTuple):
+    """The pictures of a folder, decoded to one size."""
+
     images: np.ndarray
     """uint8 (files kept, height, width, 3); read-only and memory-mapped where it lies in the cache."""
     kept: np.ndarray
@@ -174,13 +176,13 @@ def _read_cache(path: Path, files: int, size: tuple[int, int]) -> Decoded | None
             file.seek(images.offset + images.nbytes)
             kept, grey, digest = (np.load(file) for _ in range(3))
     except Exception as error:  # numpy parses the header as Python
-        log.warning("%s can't be used and is made anew (%s)", path, describe_error(error))
+        log.warning("%s can't be used and is made again (%s)", path, describe_error(error))
         return None
     decoded = Decoded(np.asarray(images), kept, grey)
     if images.dtype != np.uint8 or images.shape != (kept.sum(), *size, 3) or kept.shape != (files,) or grey.shape != (3,):
-        log.warning("%s can't be used and is made anew (unexpected contents)", path)
+        log.warning("%s can't be used and is made again (unexpected contents)", path)
     elif digest.tobytes() != _digest_decoded(decoded):
-        log.warning("%s is damaged, as its digest shows, and is made anew", path)
+        log.warning("%s is damaged, as its digest shows, and is made again", path)
     else:
         return decoded
     return None

@@ -47,8 +47,8 @@ def list_images(root: Path, part: str = "", nested: bool = True) -> Listing:
         )
     if {"images", "masks"} <= set(class_names):
         raise DataError(
-            f"{folder} holds images/ and masks/, which are no classes: python -m lta.evaluate data=mask_folder takes such a "
-            "folder; to train on its pictures, give each class a folder of its own"
+            f"{folder} holds images/ and masks/, which are not classes: python -m lta.evaluate data=mask_folder reads "
+            "such a folder; to train on its pictures, give each class a folder of its own"
         )
     names: list[str] = []
     labels: list[int] = []
@@ -180,7 +180,7 @@ def _tell_left_out(folder: Path, names: Sequence[str]) -> None:
     if odd:
         kinds = Counter(os.path.splitext(name)[1].lower() or "no ending" for name in odd)
         listed = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(5))
-        log.info("%s: ignoring %d files that are no pictures by their extension (%s)", folder, len(odd), listed)
+        log.info("%s: ignoring %d files that are not pictures by their extension (%s)", folder, len(odd), listed)
 
 
 def _describe_unread(names: Iterable[str]) -> str:

@@ -43,7 +43,7 @@ def list_masked_images(
     Raises DataError where there is none with a mask, or a file is missing.
     """
     if not root.is_dir():
-        raise DataError(f"{key}={root} is no folder; give the one that holds images/ and masks/")
+        raise DataError(f"{key}={root} is not a folder; give the one that holds images/ and masks/")
     for name in ("images", "masks"):
         if not (root / name).is_dir():
             raise DataError(f"{key}={root} has no folder {name}/: it must hold images/ and masks/, LABELS.csv if you like")
@@ -135,7 +135,7 @@ def open_mask(file: Path, threshold: float | None, key: str = "data.threshold") 
     values = values.max(2) if values.ndim == 3 else values
     if threshold is None and len(others := np.unique(values[values != 0])) > 1:
         raise DataError(
-            f"{file} is no binary mask: beside 0 it holds {len(others)} values, from {others[0]:g} to {others[-1]:g}; give "
+            f"{file} is not a binary mask: besides 0 it holds {len(others)} values, from {others[0]:g} to {others[-1]:g}; give "
             f"{key}=127 (or another) to take what is brighter as the object"
         )
     mask = values > (threshold or 0)

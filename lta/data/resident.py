@@ -54,5 +54,5 @@ def _is_there(path: Path, images: np.ndarray) -> bool:
     except (OSError, ValueError, EOFError):
         there = False
     if not there:
-        log.warning("%s is damaged and is made anew", path)
+        log.warning("%s is damaged and is made again", path)
     return there

@@ -28,9 +28,7 @@ def stratified_split(labels: np.ndarray, held_out: int, seed: int) -> tuple[np.n
     or leaves nothing to train on.
     """
     if not 0 <= held_out < len(labels):
-        raise ValueError(
-            f"data.val_size={held_out} must lie between 0 and {len(labels) - 1}: there are {len(labels)} images"
-        )
+        raise ValueError(f"data.val_size={held_out} must be between 0 and {len(labels) - 1}: there are {len(labels)} images")
     rng = np.random.default_rng(seed)
     classes, counts = np.unique(labels, return_counts=True)
     shares = counts * held_out / len(labels)

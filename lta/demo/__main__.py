@@ -22,6 +22,7 @@ SWEEP = 60.0
 
 
 def demo(composed: DictConfig) -> None:
+    """Runs `lta demo` until it is stopped."""
     cfg = plain(settings_of("demo", composed))
     try:
         serve(cfg)
@@ -32,6 +33,7 @@ def demo(composed: DictConfig) -> None:
 
 
 def serve(cfg: dict[str, Any]) -> None:
+    """Serves the page until a signal comes. Raises ValueError for settings that can't be, or a port that is taken."""
     # Imported here: `--help` and `--cfg job` need none of it.
     import webbrowser
     from threading import Event

@@ -14,6 +14,8 @@ AS_IT_IS = "as the picture"
 
 
 class Number(NamedTuple):
+    """A slider from `low` to `high`."""
+
     label: str
     low: float
     high: float
@@ -31,17 +33,23 @@ class Choice(NamedTuple):
 
 
 class Several(NamedTuple):
+    """Any number of the choices."""
+
     label: str
     choices: tuple[str, ...]
     info: str = ""
 
 
 class Switch(NamedTuple):
+    """On or off."""
+
     label: str
     info: str = ""
 
 
 class Colour(NamedTuple):
+    """A colour."""
+
     label: str
 
 

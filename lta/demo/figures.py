@@ -47,6 +47,7 @@ def render_input(one: Given, small: bool = False) -> str:
 
 
 def render_gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> str:
+    """HTML of a button with a thumbnail for each example."""
     buttons = []
     for number, (example, file) in enumerate(examples):
         with Image.open(file) as image:
@@ -92,14 +93,17 @@ def render_output(network: Network, one: Given, by: Seen, asked: str) -> str:
 
 
 def render_notes(said: Sequence[str]) -> str:
+    """HTML of a paragraph for each note."""
     return "".join(f"<p>{escape_text(one)}</p>" for one in said)
 
 
 def render_problem(said: Any) -> str:
+    """HTML of an error message."""
     return f'<p class="lta-problem" role="alert">{escape_text(said)}</p>'
 
 
 def render_heading(network: Network) -> str:
+    """HTML of a network's name and what it is."""
     return f'<h2 class="lta-network">{escape_text(network.name)}</h2><p class="lta-about">{escape_text(network.about)}</p>'
 
 

@@ -66,7 +66,7 @@ def _load_network(checkpoint: str, name: str, which: str, device: torch.device) 
     classifier = load(checkpoint, which).to(device)
     network = classifier.network
     if not network.levels:
-        raise ValueError(f"checkpoint={checkpoint} is of a network without attention maps")
+        raise ValueError(f"checkpoint={checkpoint} has a network without attention maps")
     acting = network.acting_levels if takes_queries(network) else ()
     about = _describe_network(checkpoint, which, classifier)
     return Network(name, classifier, network.levels, acting, about, find_grey_range(classifier.hparams))

@@ -17,6 +17,7 @@ PRESSED = """element.addEventListener("click", (event) => {
 
 
 def make_widget(control: Control, value: Any, visible: bool = True) -> Any:
+    """Gradio's widget for a control of `lta.demo.controls`, with its first value."""
     shared = {"label": control.label, "value": value, "interactive": True, "visible": visible}
     if isinstance(control, Colour):
         return gr.ColorPicker(**shared)

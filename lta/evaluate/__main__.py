@@ -16,6 +16,7 @@ from lta.instantiate import build_each, plain
 
 
 def evaluate(composed: DictConfig) -> None:
+    """Runs `lta evaluate`. Raises ValueError for settings that can't be, or if no network can be evaluated."""
     cfg = settings_of("evaluate", composed)
     # Imported here: `--help` and `--cfg job` need none of it.
     import torch
@@ -44,7 +45,7 @@ def evaluate(composed: DictConfig) -> None:
                 session.send_answers(results)
             answered = answered or bool(results)
     if not answered:
-        raise ValueError(f"checkpoint={settings['checkpoint']}: none of {len(found)} networks can be asked this")
+        raise ValueError(f"checkpoint={settings['checkpoint']}: none of {len(found)} networks can be evaluated this way")
 
 
 if __name__ == "__main__":

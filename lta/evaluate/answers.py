@@ -217,6 +217,7 @@ def answer_all(
 
 
 def print_left_out(name: str, network: Network, error: ValueError) -> None:
+    """Says, on the first process only, which evaluator skips a network and why."""
     if ranks.is_first():
         print(f"left out: {name} of {network.directory}: {error}", flush=True)
 

@@ -53,7 +53,7 @@ class Evaluator(ABC):
 def check_attention(name: str, classifier: TrainedClassifier) -> None:
     """Raises NotAsked where the network has no maps."""
     if not classifier.network.levels:
-        raise NotApplicable(f"evaluator={name} asks for attention, and this network has none: it has no maps")
+        raise NotApplicable(f"evaluator={name} needs attention maps, and this network has none")
 
 
 def check_masks(name: str, data: Splits) -> None:

@@ -153,14 +153,14 @@ def find_resume_checkpoint(directory: Path) -> Checkpoint | None:
         if _count_epochs(directory) > 1:  # the first one's row is written before its checkpoint
             raise ValueError(
                 f"{directory} has trained {_count_epochs(directory)} epochs and keeps no {last.name} to go on from "
-                "(callbacks.last_checkpoint=null?): begin again in another directory"
+                "(callbacks.last_checkpoint=null?): start again in another directory"
             )
         return None
     except BrokenCheckpoint as error:
         if not previous.is_file():
             raise
         content = read_checkpoint(previous)
-        log.warning("%s; going on from %s, an epoch earlier", error, previous.name)
+        log.warning("%s; continuing from %s, one epoch earlier", error, previous.name)
         if ranks.is_first():
             os.replace(last, last.with_name(last.name + ".broken"))
         return Checkpoint(previous, content)
@@ -214,14 +214,15 @@ def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, A
         content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
         whole = has_its_tensors(content) if isinstance(content, dict) else None
     except (*UNREADABLE, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise BrokenCheckpoint(f"{path} is no readable checkpoint: {_first_line(error)}") from error
+        raise BrokenCheckpoint(f"{path} is not a readable checkpoint: {_first_line(error)}") from error
     if damaged or whole is False:
         raise BrokenCheckpoint(
-            f"{path} is no readable checkpoint: its {damaged or 'weights'} {'is' if damaged else 'are'} not what was written"
+            f"{path} is not a readable checkpoint: its {damaged or 'weights'} "
+            f"{'is' if damaged else 'are'} not what was written"
         )
     hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(hparams, dict) or "config" not in hparams:
-        raise ValueError(f"{path} is no checkpoint of lta: it carries no configuration")
+        raise ValueError(f"{path} is not a checkpoint of lta: it carries no configuration")
     if (found := hparams.get("format", 1)) != FORMAT:
         raise ValueError(f"{path} was written by another version of lta (format {found}; this one reads format {FORMAT})")
     if whole is None:
@@ -230,7 +231,7 @@ def read_checkpoint(path: str | Path, trust: Trust | None = None) -> dict[str, A
     hparams["config"] = accept_config(hparams["config"], path, trust)
     for name, weights in content["state_dict"].items():
         if weights.is_floating_point() and not weights.isfinite().all():
-            raise ValueError(f"{path} holds weights that are no finite numbers ({name}): its training has diverged")
+            raise ValueError(f"{path} holds weights that are not finite numbers ({name}): its training has diverged")
     return content
 
 
@@ -245,7 +246,7 @@ def _check_rest(content: dict[str, Any], path: Path) -> None:
         "epoch": type(content.get("epoch")) is int,
     }
     if wrong := [key for key, is_right in known.items() if not is_right]:
-        raise ValueError(f"{path} is no checkpoint of lta: its {wrong[0]} is not of the kind that lta writes")
+        raise ValueError(f"{path} is not a checkpoint of lta: its {wrong[0]} is not of the kind that lta writes")
 
 
 def _find_cause(error: BaseException) -> BaseException:

@@ -53,10 +53,10 @@ def init_weights(classifier: Classifier, path: Path) -> Taken:
             continue
         if name not in theirs or name not in own:
             where = "this network" if name in own else "that one"
-            raise ValueError(f"init_from={path} is of another network: {name} is in {where} alone")
+            raise ValueError(f"init_from={path} belongs to another network: {name} is in {where} alone")
         if own[name].shape != theirs[name].shape:
             one, other = (tuple(tensors[name].shape) for tensors in (theirs, own))
-            raise ValueError(f"init_from={path} is of another network: {name} is {one} there, {other} here")
+            raise ValueError(f"init_from={path} belongs to another network: {name} is {one} there, {other} here")
     network.load_state_dict({**own, **{name: tensor for name, tensor in theirs.items() if name not in left}})
     taken = Taken(str(path), content["epoch"], len(own) - len(left), left)
     classes = f"; the classes are others, so that {', '.join(left)} begin anew" if left else ""

@@ -38,7 +38,7 @@ def resolve_query(
     deaf = [level for level in levels if level not in network.acting_levels]
     if len(deaf) == len(levels):
         raise ValueError(
-            f"attention.query={query}: {whose} has maps that provably take no notice of the query (levels "
+            f"attention.query={query}: {whose} has maps that provably ignore the query (levels "
             f"{', '.join(levels)}: it adds the same to all of a picture's scores, or nothing)"
         )
     if str(query) in map(str, classifier.class_names):  # a class named 3 comes from a command line as a number

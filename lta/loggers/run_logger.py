@@ -105,7 +105,7 @@ class RunLogger(WandbLogger):
         try:
             return call_within(CALL, partial(read_logged_rows, self.earlier, self.experiment))
         except Exception as error:  # of a service or server that is gone: training does not wait for it
-            log.warning("W&B: what this run holds can't be told (%s): no earlier epoch is sent again", reason(error))
+            log.warning("W&B: cannot read what this run holds (%s): no earlier epoch is sent again", reason(error))
             return None
 
     @rank_zero_only

@@ -160,7 +160,7 @@ def start_run(asked: str, arguments: dict[str, Any], finish_timeout: int, key: s
             abandon()
             if asked == "offline":
                 raise ValueError(f"{key}=offline: {why}") from error
-    log.warning("W&B: off (%s); what is on disk is complete without it", why)
+    log.warning("W&B: off (%s); the files on disk are complete without it", why)
     return _init("disabled", {}, finish_timeout)
 
 

@@ -77,6 +77,7 @@ def find_packaged(package: str = PACKAGE) -> Path:
 
 
 def compute_digest(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -37,6 +37,7 @@ UNREAD = {
 
 
 def is_hidden(name: str) -> bool:
+    """Whether a name belongs to a hidden file, or to one that a system or NAS leaves in folders."""
     return name.startswith(".") or name.casefold() in SYSTEM
 
 

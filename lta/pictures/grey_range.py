@@ -13,6 +13,7 @@ def find_grey_range(hparams: Mapping[str, Any]) -> Range | None:
 
 
 def parse_range(given: Sequence[float] | None) -> Range | None:
+    """(lowest, highest) as floats, or None. Raises ValueError for anything else."""
     if given is None:
         return None
     numbers = [] if isinstance(given, (str, int, float)) else [*given]

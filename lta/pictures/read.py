@@ -97,7 +97,7 @@ def _open_stream(source: Any) -> Any:
         if os.path.isdir(source):
             raise UnusablePicture("is a folder, not a picture")
         if not os.path.isfile(source):  # a pipe would be waited for, and /dev/zero never ends
-            raise UnusablePicture("is no regular file")
+            raise UnusablePicture("is not a regular file")
         return open(source, "rb")
     return BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else nullcontext(source)
 

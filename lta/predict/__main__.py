@@ -15,6 +15,7 @@ from lta.instantiate import plain
 
 
 def predict(composed: DictConfig) -> None:
+    """Runs `lta predict`: writes the answers. Raises ValueError for settings that make no sense together."""
     cfg = plain(settings_of("predict", composed))
     # Imported here: `--help` and `--cfg job` need none of it.
     import time

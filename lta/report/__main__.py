@@ -28,6 +28,7 @@ EPILOG = "A place is a run directory, or a folder with runs below it, such as a 
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line's settings; ends the process where they can't be."""
     parser = argparse.ArgumentParser(prog="python -m lta.report", description=__doc__, epilog=EPILOG)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html, .md and .json (default: here)")
@@ -46,6 +47,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `lta report`; the exit status."""
     command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         asked = parse(arguments)

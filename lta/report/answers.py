@@ -30,6 +30,7 @@ class Table(NamedTuple):
 
 
 def build_tables(groups: Sequence[Group]) -> list[Table]:
+    """A table for each evaluator, data set and settings that some run has answered."""
     asked = {
         (name, _data(run, answer), _key(answer)): None
         for group in groups

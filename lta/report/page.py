@@ -81,6 +81,7 @@ class Drawn(NamedTuple):
 
 
 def render_html(made: Report) -> str:
+    """The report as one HTML page with its charts and pictures inside."""
     charts, forests = {}, {}
     for data in made.data_sets:
         of = made.groups_of(data)
@@ -95,6 +96,7 @@ def render_html(made: Report) -> str:
 
 
 def render_markdown(made: Report) -> str:
+    """The report's tables as Markdown."""
     return _render("report.md.j2", made, autoescape=False)
 
 

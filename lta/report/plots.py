@@ -61,6 +61,8 @@ class Chart(NamedTuple):
 
 
 class Drawing(NamedTuple):
+    """A chart with its title, its axes' labels, and the drawing as SVG."""
+
     title: str
     x_label: str
     y_label: str

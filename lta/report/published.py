@@ -55,6 +55,7 @@ def _read() -> Mapping[str, Any]:
 
 
 def read_paper() -> Mapping[str, str]:
+    """The paper: title, authors and where it is, as `published.yaml` has it."""
     return _read()["paper"]
 
 
@@ -64,6 +65,7 @@ def list_rows() -> list[Names]:
 
 
 def find_published(names: Names) -> Published:
+    """All published figures of a network on a data set: the paper's, those that the authors recorded, and others'."""
     figures = [
         Figure(float(one["error"]), one["trust"], one.get("source", "no source"))
         for one in _read()["figures"]

@@ -55,6 +55,7 @@ def student_t(degrees: int) -> float:
 
 
 def summarise_values(values: Sequence[float]) -> Summary:
+    """Mean and sample standard deviation, with 95 % intervals of the mean and of one further value (Student's t)."""
     n, mean = len(values), fsum(values) / len(values)
     if n < 2:
         return Summary(mean, None, n, None, None)

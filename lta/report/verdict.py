@@ -32,11 +32,14 @@ BLOCKING = ("coding", "test_images", "model.width", "model.normaliser", "model.p
 
 
 class Verdict(NamedTuple):
+    """The verdict in words, and the reason."""
+
     words: str
     why: str
 
 
 def judge_reproduction(summary: Summary, published: Published, deviations: Sequence[Deviation]) -> Verdict:
+    """Whether our error reproduces the published one, by the rule that the page prints."""
     if not published.gates:
         unchecked = [str(figure) for figure in published.paper] + [f"{figure} by others" for figure in published.others]
         return Verdict("not comparable", f"no checked figure ({', '.join(unchecked) or 'none published'})")

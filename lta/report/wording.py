@@ -94,10 +94,12 @@ PARTS: Mapping[str, Mapping[str, str]] = {
 
 
 def select_patterns(evaluator: str) -> Mapping[str, str]:
+    """Which columns of an evaluator's table come first: by pattern of their names, the words to show."""
     return FIRST.get(evaluator, ANY)
 
 
 def matches_pattern(name: str, pattern: str) -> bool:
+    """Whether a figure's name fits a pattern."""
     return _match_parts(name, pattern) is not None
 
 

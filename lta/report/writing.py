@@ -16,7 +16,8 @@ def check_place(folder: Path, names: Iterable[str]) -> None:
     there = [name for name in names if (folder / name).exists()]
     if there and not _holds_report(folder / "report.json"):
         raise ValueError(
-            f"{folder / there[0]} is there, without a report's report.json beside it: move it away or choose another --out"
+            f"{folder / there[0]} already exists, without a report's report.json next to it: "
+            "move it away or choose another --out"
         )
 
 

@@ -20,6 +20,7 @@ from lta.runtime.signals import add_hint
 
 
 def run(composed: DictConfig) -> None:
+    """Runs `lta run`: begins a run, resumes it, or says that it is complete."""
     directory = find_run_directory()
     with (
         run_directory.lock_directory(directory, own=not is_directory_given()),
@@ -29,11 +30,11 @@ def run(composed: DictConfig) -> None:
         finished = run_directory.read_finished_results(directory) if cfg.resume else None
         if finished and not run_directory.is_prolonged(directory, cfg.recipe.get("epochs")):
             if why := run_directory.describe_divergence(finished):
-                raise ValueError(f"resume={cfg.resume}: {why}; there is nothing to go on with")
+                raise ValueError(f"resume={cfg.resume}: {why}; there is nothing to resume")
             from lta.run import summary
 
             text = summary.render_text(finished, directory, build_each(cfg.default_evaluators))
-            print(text, "\n\nthis run is complete: there is nothing to go on with", sep="")
+            print(text, "\n\nthis run is complete: there is nothing to resume", sep="")
         else:
             from lta.run.train import train
 

@@ -21,4 +21,5 @@ def use_weights(path: str | Path | None) -> Iterator[None]:
 
 
 def given_weights() -> Path | None:
+    """The file that this command's `weights=` names."""
     return _given[0] if _given else None

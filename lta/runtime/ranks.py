@@ -23,6 +23,7 @@ def find_rank(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
 
 
 def is_first() -> bool:
+    """Whether this is the first process of the run."""
     return find_rank() == (0, 0)
 
 

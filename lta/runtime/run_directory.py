@@ -87,6 +87,7 @@ def lock_directory(directory: Path, own: bool = False) -> Iterator[None]:
 
 
 def is_being_run(directory: Path) -> bool:
+    """Whether a process holds the directory's lock now."""
     from filelock import FileLock, Timeout  # see `lock_directory`
 
     if not (lock := directory / ".lock").exists():
@@ -131,7 +132,7 @@ def begin(
     if not resumed:
         if (directory / "config.yaml").exists():
             raise ValueError(
-                f"{directory} already holds a run: go on with it by {shlex.quote(f'resume={directory}')}, or choose another "
+                f"{directory} already holds a run: resume it with {shlex.quote(f'resume={directory}')}, or choose another "
                 "hydra.run.dir"
             )
         write_text(directory / "config.yaml", yaml.safe_dump(config, sort_keys=False))
@@ -229,7 +230,7 @@ def find_checkpoint(directory: Path, which: str) -> Path:
             log.warning("%s: %s; this is what was trained before", directory, why)
         return path
     if not (directory / "config.yaml").is_file():
-        raise ValueError(f"{directory} is no run directory: it has no config.yaml")
+        raise ValueError(f"{directory} is not a run directory: it has no config.yaml")
     before = path.with_name(PREVIOUS.get(path.name, path.name))
     if before.is_file():
         raise ValueError(f"{directory} has no {which} checkpoint; {before} is that of the epoch before it")

@@ -118,7 +118,7 @@ def run_jobs(
                 one.process.wait()
     if received:
         done = sum(job.status in ("done", "skipped") for job in jobs)
-        raise Stopped(received[0][0], f"{done} of {len(jobs)} jobs done; the same command goes on")
+        raise Stopped(received[0][0], f"{done} of {len(jobs)} jobs done; repeat the command to continue")
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def settle(jobs: Sequence[Job], code: str) -> None:
         now = ", ".join(sorted({job.version for job in others}))
         raise ValueError(
             f"{len(others)} of the {len(jobs)} jobs were finished by other code ({versions}; now it is {now}): "
-            "hydra.launcher.code=any takes them as they are, rerun moves them aside and runs them anew"
+            "hydra.launcher.code=any takes them as they are, rerun moves them aside and runs them again"
         )
     if code == "rerun":
         for job in others:

@@ -63,6 +63,7 @@ def visible_gpus(environment: Mapping[str, str]) -> list[str]:
 
 
 def visible_cores() -> list[int]:
+    """The CPU cores that this process may use, by number."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

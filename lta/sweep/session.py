@@ -21,6 +21,7 @@ NAMED = 10
 
 
 def check_options(slots: Any, code: Any, objective: Any) -> None:
+    """Raises ValueError for a launcher's settings that can't be."""
     if slots != "auto" and (isinstance(slots, bool) or not isinstance(slots, int) or slots < 1):
         raise ValueError(f"hydra.launcher.slots={slots} must be auto or a whole number, at least 1")
     checks.require_choice("hydra.launcher.code", code, records.CODES)
@@ -75,6 +76,7 @@ def run_sweep(
 
 
 def read_metrics(job: Job) -> dict[str, float | None]:
+    """A finished job's errors, by key; None where it has none."""
     return {key: records.find_metric(_read_results(job), key) for key in ("val/error", "test/error")}
 
 

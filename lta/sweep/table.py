@@ -90,6 +90,7 @@ def _compute_spread(values: Sequence[float]) -> dict[str, float | None] | None:
 
 
 def save(summary: dict[str, Any]) -> None:
+    """Writes sweep.json and sweep.csv into the sweep's directory."""
     directory = Path(summary["directory"])
     write_json(directory / "sweep.json", summary)
     keys = list(summary["groups"][0]["overrides"]) if summary["groups"] else []
@@ -103,6 +104,7 @@ def save(summary: dict[str, Any]) -> None:
 
 
 def render_text(summary: dict[str, Any]) -> str:
+    """The summary as it is printed."""
     directory = Path(summary["directory"])
     groups, lines = summary["groups"], ["", "== sweep: mean ± standard deviation over the runs of a group"]
     if groups:
@@ -140,5 +142,6 @@ def render_failures(jobs: Sequence[Job]) -> str:
 
 
 def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Each row as one line, its cells padded to the widest of their column."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -28,6 +28,7 @@ def require_members(given: object, contract: type) -> None:
 
 @contextmanager
 def draw_the_same() -> Iterator[None]:
+    """Within it torch's random numbers on the CPU begin from seed 0; afterwards they go on as before."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         yield
@@ -47,6 +48,7 @@ def are_alike(one: Tensor, other: Tensor) -> bool:
 
 
 def check_logits(given: object, logits: Tensor, loss_logits: Sequence[Tensor], num_classes: int, batch: int) -> None:
+    """Fails where the logits are not finite or not of the shape (batch, num_classes)."""
     require(isinstance(loss_logits, tuple) and len(loss_logits) > 0, given, "loss_logits must be a tuple, as (logits,)")
     for name, values in [("logits", logits), *(("loss_logits", values) for values in loss_logits)]:
         shape = tuple(values.shape)
@@ -55,6 +57,7 @@ def check_logits(given: object, logits: Tensor, loss_logits: Sequence[Tensor], n
 
 
 def check_classifiers(given: object, classifiers: Iterable[nn.Module], num_classes: int) -> None:
+    """Fails where `classifiers` is empty or names anything but linear layers with an output for each class."""
     require(len(list(classifiers)) > 0, given, "classifiers is empty: it names the linear layers that put out the classes")
     for layer in classifiers:
         fits = isinstance(layer, nn.Linear) and layer.out_features == num_classes
@@ -62,6 +65,7 @@ def check_classifiers(given: object, classifiers: Iterable[nn.Module], num_class
 
 
 def compute_loss(loss_logits: Sequence[Tensor]) -> Tensor:
+    """The sum of the cross-entropies of all logits, with labels 0, 1, 2, ..."""
     labels = torch.arange(BATCH)
     return torch.stack([nn.functional.cross_entropy(logits, labels % logits.shape[1]) for logits in loss_logits]).sum()
 

@@ -174,9 +174,9 @@ def _read_file(path: Path, count: int) -> np.ndarray | None:
         if len(array) == count and digest == found.digest():
             return array
     except Exception as error:  # numpy parses the header as Python
-        log.warning("%s can't be used and is made anew (%s)", path, error)
+        log.warning("%s can't be used and is made again (%s)", path, error)
         return None
-    log.warning("%s is damaged, as its digest shows, and is made anew", path)
+    log.warning("%s is damaged, as its digest shows, and is made again", path)
     return None
 
 

@@ -42,6 +42,7 @@ class WholeFiles(TorchCheckpointIO):
 
 
 def add_digest(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The checkpoint with a digest of its tensors."""
     return {**checkpoint, DIGEST: digest_tensors(checkpoint)}
 
 

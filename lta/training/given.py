@@ -133,7 +133,7 @@ def _convert_array(array: np.ndarray, number: int) -> UInt8[np.ndarray, "picture
     if array.ndim == 2:
         return _convert_to_uint8(array[None, ..., None], said)
     if array.ndim not in (3, 4) or array.shape[-1] not in MODES:
-        raise ValueError(f"{said} is no picture: arrays are (H, W) or (H, W, C), several (N, H, W, C), C = 1, 3 or 4")
+        raise ValueError(f"{said} is not a picture: arrays are (H, W) or (H, W, C), several (N, H, W, C), C = 1, 3 or 4")
     if array.shape[-3] in MODES:  # (3, 32, 3): nobody's picture has three rows
         raise ValueError(f"{said} could have its channels first or last: give a PIL image or a tensor (3, H, W)")
     return _convert_to_uint8(array[None] if array.ndim == 3 else array, said)
@@ -142,7 +142,7 @@ def _convert_array(array: np.ndarray, number: int) -> UInt8[np.ndarray, "picture
 def _convert_tensor(tensor: Tensor, number: int) -> UInt8[np.ndarray, "pictures height width channels"]:
     said = f"picture {number}, a tensor of the shape {tuple(tensor.shape)},"
     if tensor.ndim not in (3, 4) or tensor.shape[-3] != 3:
-        raise ValueError(f"{said} is no picture: tensors are (3, H, W), several (N, 3, H, W)")
+        raise ValueError(f"{said} is not a picture: tensors are (3, H, W), several (N, 3, H, W)")
     if tensor.shape[-1] in MODES:
         raise ValueError(f"{said} could have its channels first or last: give a PIL image or an array (H, W, 3)")
     tensor = tensor.detach().cpu()
@@ -161,7 +161,7 @@ def _convert_to_uint8(array: np.ndarray, said: str) -> UInt8[np.ndarray, "pictur
     low, high = array.min(), array.max()
     if not (low >= 0 and high <= 1):  # NaN is neither
         found = "NaN" if np.isnan(low) else f"values from {low:g} to {high:g}"
-        raise ValueError(f"{said} holds {found}: floats must lie from 0 to 1; bytes from 0 to 255 are given as uint8")
+        raise ValueError(f"{said} holds {found}: floats must be from 0 to 1; bytes from 0 to 255 are given as uint8")
     return np.rint(array * array.dtype.type(255)).astype(np.uint8)
 
 

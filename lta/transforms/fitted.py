@@ -64,7 +64,7 @@ def _read_state(path: Path) -> State | None:
         return None
     except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         reason = str(getattr(error, "strerror", None) or error).partition("\n")[0]
-        log.warning("%s can't be used and is made anew (%s)", path, reason)
+        log.warning("%s can't be used and is made again (%s)", path, reason)
         return None
 
 

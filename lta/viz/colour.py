@@ -32,7 +32,7 @@ def overlay(
     takes, as every uniform map, the colour of the maximum.
     """
     if not 0 <= strength <= 1:
-        raise ValueError(f"strength={strength} must lie between 0 (picture alone) and 1 (map alone)")
+        raise ValueError(f"strength={strength} must be between 0 (picture alone) and 1 (map alone)")
     table = np.rint(strength * colour_table(colours)).astype(np.uint8)
     shade = np.rint(upsample(normalise_map(attn, highest) * 255, image.shape[:2], upsampling, placement)).astype(np.uint8)
     return table.take(shade, axis=0) + backdrop(image, 1 - strength)[..., None]
@@ -71,6 +71,7 @@ def upsample(
 
 @lru_cache(None)
 def colour_table(colours: str) -> UInt8[np.ndarray, "256 3"]:
+    """The 256 colours of a name in `COLOURS`. Raises ValueError for others."""
     if colours not in COLOURS:
         raise ValueError(f"colours={colours} is unknown; choose one of {', '.join(COLOURS)}")
     return colormaps[colours](np.arange(256), bytes=True)[:, :3]

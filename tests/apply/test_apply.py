@@ -140,10 +140,11 @@ def test_nothing_is_written_over_unasked(capsys, flower):
     ended = blurred("effect=autoblur")
     assert (ended.status, ended.err) == (
         1,
-        "error: effects/flower_autoblur.png is there: overwrite=true replaces what is there, out=FOLDER writes elsewhere\n",
+        "error: effects/flower_autoblur.png already exists: "
+        "overwrite=true replaces existing files, out=FOLDER writes elsewhere\n",
     )
     Path("effects/flower_sheet.png").write_text("mine too")
-    assert "flower_autoblur.png is there, with 1 more of the results: " in blurred("effect=autoblur,cutout").err
+    assert "flower_autoblur.png already exists, with 1 more of the results: " in blurred("effect=autoblur,cutout").err
     assert [file.read_text() for file in sorted(Path("effects").iterdir())] == ["mine", "mine too"]
     assert blurred("effect=cutout").status == 0, "one effect makes no sheet"
     assert blurred("effect=autoblur,cutout", "overwrite=true").status == 0

@@ -65,7 +65,7 @@ def test_without_a_network_or_with_a_spoilt_file_one_line_says_what_to_do(home, 
     ):
         source()
     (home / get_model_weights(LRASPP).DEFAULT.url.rsplit("/", 1)[1]).write_bytes(b"half a file")
-    with pytest.raises(ValueError, match=r"segmenter=lraspp.*: lraspp.*pth in .* is not whole: remove it"):
+    with pytest.raises(ValueError, match=r"segmenter=lraspp.*: lraspp.*pth in .* is incomplete: remove it"):
         source()
 
 

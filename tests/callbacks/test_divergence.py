@@ -68,7 +68,7 @@ def test_every_command_says_so(runs, capsys, caplog):
     lost = runs / "lost"
     ended = lta_run(capsys, [f"resume={lost}"])
     assert ended.status == 1
-    assert f"{LOST}; there is nothing to go on with" in ended.err
+    assert f"{LOST}; there is nothing to resume" in ended.err
     ended = lta_run(
         capsys,
         [f"checkpoint={lost}", "evaluator=classification"],
@@ -111,7 +111,7 @@ def test_weights_that_are_no_numbers_are_not_loaded(runs, tmp_path):
     name = next(name for name, weights in content["state_dict"].items() if weights.is_floating_point())
     content["state_dict"][name].fill_(math.nan)
     torch.save(add_digest(content), tmp_path / "lost.ckpt")
-    with pytest.raises(ValueError, match=r"holds weights that are no finite numbers \(.*\): its training has diverged"):
+    with pytest.raises(ValueError, match=r"holds weights that are not finite numbers \(.*\): its training has diverged"):
         load(tmp_path / "lost.ckpt")
 
 

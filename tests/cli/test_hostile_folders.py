@@ -424,7 +424,7 @@ def test_other_weights_than_were_written_are_noticed(inside, caplog):
     content["state_dict"][name] = weight + 1
     torch.save(content, "sent.ckpt")
     with pytest.raises(
-        BrokenCheckpoint, match=r"sent\.ckpt is no readable checkpoint: its weights are not what was written"
+        BrokenCheckpoint, match=r"sent\.ckpt is not a readable checkpoint: its weights are not what was written"
     ):
         read_checkpoint("sent.ckpt")
     del content[DIGEST]

@@ -102,8 +102,8 @@ WRONG = [
     (["callbacks.attention_maps.upsampling=cubic"], "callbacks.attention_maps.upsampling=cubic is unknown"),
     (["logger=wandb", "logger.wandb.mode=sometimes"], "logger.wandb.mode=sometimes is unknown; choose one of auto, online"),
     (["data=image_folder"], "data.root must be given"),
-    (["data=mask_folder"], "data=mask_folder has no training images, only some to look at: train on another data set"),
-    (["data=composites", "data.root=pictures"], "data=composites has no training images, only some to look at"),
+    (["data=mask_folder"], "data=mask_folder has no training images, only some for evaluation: train on another data set"),
+    (["data=composites", "data.root=pictures"], "data=composites has no training images, only some for evaluation"),
 ]
 
 WRONG_WITH_THE_FAMILY = [

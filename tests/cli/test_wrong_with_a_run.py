@@ -31,7 +31,7 @@ def run(finished, tmp_path):
 
 def test_a_second_run_in_the_same_directory(capsys, run):
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    says = f"{run} already holds a run: go on with it by resume={run}, or"
+    says = f"{run} already holds a run: resume it with resume={run}, or"
     assert_refused(lta_run(capsys, [*TINY, f"hydra.run.dir={run}"]), says)
     after = {path: path.read_bytes() for path in before}
     log = run / "run.log"  # Hydra opens it before the run is asked
@@ -46,18 +46,18 @@ def test_resume_of_nothing(capsys, tmp_path):
 
 def test_resume_of_a_checkpoint(capsys, run):
     file = f"{run}/checkpoints/last.ckpt"
-    assert_refused(lta_run(capsys, [f"resume={file}"]), f"error: resume={file} is a file: resume={run}, the run's dir")
+    assert_refused(lta_run(capsys, [f"resume={file}"]), f"error: resume={file} is a file. Give the run's directory")
 
 
 def test_resume_of_a_folder_that_is_no_run(capsys, tmp_path):
     (tmp_path / "pictures").mkdir()
-    assert_refused(lta_run(capsys, ["resume=pictures"]), "resume=pictures is no run directory: it has no config.yaml")
+    assert_refused(lta_run(capsys, ["resume=pictures"]), "resume=pictures is not a run directory: it has no config.yaml")
     assert not list((tmp_path / "pictures").iterdir())
 
 
 def test_resume_in_another_directory(capsys, run, tmp_path):
     ended = lta_run(capsys, [f"resume={run}", f"hydra.run.dir={tmp_path}/other"])
-    assert_refused(ended, f"resume={run} goes on in its own directory")
+    assert_refused(ended, f"resume={run} continues in its own directory")
 
 
 def test_resume_with_another_configuration(capsys, run):
@@ -84,7 +84,7 @@ def test_resume_from_a_broken_checkpoint(capsys, run):
     (run / "results.json").unlink()
     path = run / "checkpoints" / "last.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
-    assert_refused(lta_run(capsys, [f"resume={run}"]), f"{path} is no readable checkpoint")
+    assert_refused(lta_run(capsys, [f"resume={run}"]), f"{path} is not a readable checkpoint")
     assert path.stat().st_size == 1000
 
 
@@ -102,10 +102,10 @@ def test_load_names_what_is_wrong(run, tmp_path):
     with pytest.raises(ValueError, match="there is no"):
         load(tmp_path / "nothing.ckpt")
     (tmp_path / "text.ckpt").write_text("no checkpoint")
-    with pytest.raises(ValueError, match=r"text.ckpt is no readable checkpoint"):
+    with pytest.raises(ValueError, match=r"text.ckpt is not a readable checkpoint"):
         load(tmp_path / "text.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
-    with pytest.raises(ValueError, match=r"foreign.ckpt is no checkpoint of lta"):
+    with pytest.raises(ValueError, match=r"foreign.ckpt is not a checkpoint of lta"):
         load(tmp_path / "foreign.ckpt")
     with pytest.raises(ValueError, match="which=first is unknown"):
         load(run, which="first")

@@ -176,7 +176,7 @@ class OfficialFiles:
     def test_a_val_size_above_the_images_is_refused(self, official, root):
         official.put(root)
         images = len(official.ready(root).train.labels)
-        with pytest.raises(ValueError, match=rf"data\.val_size={images} must lie between 0 and {images - 1}"):
+        with pytest.raises(ValueError, match=rf"data\.val_size={images} must be between 0 and {images - 1}"):
             official.ready(root, val_size=images)
 
     # Damage

@@ -100,9 +100,9 @@ def test_without_classes(root):
     ("rows", "says"),
     [
         ("a.png,cat,20,10,20,30\n", "row 2: x0 must be below x1 and y0 below y1, and they are 20, 10, 20, 30"),
-        ("a.png,cat,20,10,40,x\n", "row 2: y1 is x, which is no number"),
-        ("a.png,cat,20,10,nan,30\n", "row 2: x1 is nan, which is no number"),
-        ("a.png,cat,20,10\n", "row 2: x1 is empty, which is no number"),
+        ("a.png,cat,20,10,40,x\n", "row 2: y1 is x, which is not a number"),
+        ("a.png,cat,20,10,nan,30\n", "row 2: x1 is nan, which is not a number"),
+        ("a.png,cat,20,10\n", "row 2: x1 is empty, which is not a number"),
         (",cat,20,10,40,30\n", "row 2 has no image"),
         ("a.png,,20,10,40,30\n", "row 2 has no class"),
         ("a.png\n", "row 2 has no class"),
@@ -121,6 +121,6 @@ def test_wrong_folders(root, tmp_path):
     assert "needs image,x0,y0,x1,y1 and has image, x" in refused(root, "a.png,1\n", "image,x\n")
     (root / "BOXES.csv").unlink()
     assert "has no file BOXES.csv: it must hold images/ and BOXES.csv" in refused(root)
-    assert "is no folder" in refused(root / "none")
+    assert "is not a folder" in refused(root / "none")
     with pytest.raises(DataError, match=r"data.root must be given: the folder that holds images/ and BOXES.csv"):
         BoxFolder(image_size=8).read()

@@ -202,7 +202,7 @@ def test_one_flipped_bit_of_the_cached_array_is_noticed(root, cache, caplog, pla
     content[-1 if place == "last" else min(int(start + place * expected.nbytes), end - 1)] ^= 4
     path.write_bytes(content)
     assert np.array_equal(read_images(root, NAMES, SIZE, cache).images, expected)
-    assert "is damaged, as its digest shows, and is made anew" in caplog.text
+    assert "is damaged, as its digest shows, and is made again" in caplog.text
     caplog.clear()
     assert np.array_equal(read_images(root, NAMES, SIZE, cache).images, expected)
     assert not caplog.text

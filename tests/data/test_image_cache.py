@@ -231,7 +231,7 @@ def test_a_damaged_cache_file_is_reported_and_made_anew(root, names, cache, capl
     others = {"half": whole[: len(whole) // 2], "empty": b"", "other": b"no array at all"}
     path.write_bytes(others.get(damage, bytes(flipped)))
     assert np.array_equal(read_images(root, names, SIZE, cache).images, expected)
-    assert "made anew" in caplog.text
+    assert "made again" in caplog.text
     assert path.read_bytes() == whole
 
 

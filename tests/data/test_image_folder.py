@@ -268,7 +268,7 @@ def test_only_one_class(root):
 def test_pictures_with_masks_are_no_classes(root):
     add(root / "images", 10)
     add(root / "masks", 10)
-    assert f"{root} holds images/ and masks/, which are no classes: python -m lta.evaluate data=mask" in refused(root)
+    assert f"{root} holds images/ and masks/, which are not classes: python -m lta.evaluate data=mask" in refused(root)
 
 
 def test_classes_without_pictures_are_named(one_folder):

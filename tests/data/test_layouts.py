@@ -158,7 +158,7 @@ READ = [
     (split_by_valid, "cat dog", 24, ""),
     (nas_folders, "cat dog", 8, ""),
     (nas_in_parts, "cat dog", 16, ""),
-    (jpeg_endings, "cat dog", 13, "ignoring 1 files that are no pictures by their extension (no ending 1)"),
+    (jpeg_endings, "cat dog", 13, "ignoring 1 files that are not pictures by their extension (no ending 1)"),
     (linked_class, "cat dog", 8, ""),
     (linked_below, "cat dog", 12, ""),
     (linked_pictures, "cat dog", 8, ""),

@@ -122,7 +122,7 @@ def test_a_threshold_makes_soft_masks_binary(root):
     soft[10:30, 20:40], soft[10:30, 40:50] = 200, 100
     Image.fromarray(soft).save(root / "masks" / "a.png")
     said = refused(root)
-    assert "a.png is no binary mask: beside 0 it holds 2 values, from 100 to 200; give data.threshold=127" in said
+    assert "a.png is not a binary mask: besides 0 it holds 2 values, from 100 to 200; give data.threshold=127" in said
     low, high = (int((module(root, threshold=threshold).test.roles[0] == 2).sum()) for threshold in (50, 127))
     assert (low, high) == (4 * 6, 4 * 4)  # 30 and 20 of the 40 columns that the cut leaves, 5 in a pixel
     assert "nothing is brighter than data.threshold=200" in refused(root, threshold=200)
@@ -138,7 +138,7 @@ def test_pictures_that_are_turned_by_exif_fit_masks_that_are_upright(root):
 
 
 def test_wrong_folders_are_named(root, tmp_path):
-    assert "is no folder" in refused(tmp_path / "nowhere")
+    assert "is not a folder" in refused(tmp_path / "nowhere")
     assert "data.root must be given" in refused("")
     (root / "masks" / "a.png").rename(root / "masks" / "c.png")
     (root / "masks" / "b.png").rename(root / "masks" / "d.png")

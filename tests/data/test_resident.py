@@ -50,7 +50,7 @@ def test_a_damaged_file_is_named_and_made_anew(tmp_path, caplog, spoilt):
     whole = file.read_bytes()
     file.write_bytes(spoilt(whole))
     assert np.array_equal(share_images(IMAGES, "x", tmp_path), IMAGES)
-    assert f"{file} is damaged and is made anew" in caplog.text
+    assert f"{file} is damaged and is made again" in caplog.text
     assert file.read_bytes() == whole
 
 

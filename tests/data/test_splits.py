@@ -46,7 +46,7 @@ def test_images_of_a_class_are_drawn_and_not_taken_from_one_end():
 
 @pytest.mark.parametrize("held_out", [-1, 160, 1000])
 def test_an_impossible_count_is_refused_in_one_line(held_out):
-    with pytest.raises(ValueError, match=f"{held_out} must lie between 0 and 159") as error:
+    with pytest.raises(ValueError, match=f"{held_out} must be between 0 and 159") as error:
         stratified_split(UNEVEN, held_out, seed=0)
     assert "\n" not in str(error.value)
 

@@ -120,7 +120,7 @@ def test_what_can_be_wrong_ends_in_one_line(run, capsys, arguments, says):
     [
         ("nothing", "error: checkpoint=nothing: there is no such file or run directory"),
         ("nothing*", "error: checkpoint=nothing*: no run directory or .ckpt file has such a name"),
-        (".", "error: . is no run directory: it has no config.yaml"),
+        (".", "error: . is not a run directory: it has no config.yaml"),
     ],
 )
 def test_a_checkpoint_that_is_not_there(tmp_path, capsys, monkeypatch, checkpoint, says):
@@ -173,7 +173,7 @@ def test_of_a_pattern_what_a_network_cannot_be_asked_is_left_out(tmp_path, capsy
     assert ended.err.startswith("error: evaluator=localisation: this network has no maps")
     ended = asked(capsys, f"checkpoint={tmp_path}/a*", *asks[1:], "evaluator=localisation")
     assert ended.status == 1
-    assert ended.err.endswith("none of 1 networks can be asked this\n")
+    assert ended.err.endswith("none of 1 networks can be evaluated this way\n")
 
 
 def test_of_a_pattern_networks_that_do_not_know_the_classes_are_left_out(tmp_path, capsys):
@@ -247,7 +247,7 @@ def test_a_run_may_ask_at_its_end(tmp_path, capsys):
 def test_what_cant_be_asked_is_said_before_the_training(tmp_path, capsys):
     ended = lta_run(capsys, [*TINY, "model=vgg_late", f"hydra.run.dir={tmp_path / 'run'}", "evaluator=roles"])
     assert ended.status == 1
-    assert ended.err == "error: evaluator=roles asks for attention, and this network has none: it has no maps\n"
+    assert ended.err == "error: evaluator=roles needs attention maps, and this network has none\n"
     assert not (tmp_path / "run" / "checkpoints").exists()
     assert not (tmp_path / "run" / "config.yaml").exists()
 
@@ -292,4 +292,4 @@ def test_help_names_every_evaluator(capsys):
     from lta.cli.plugins import CONF
 
     assert f"evaluator: {', '.join(sorted(path.stem for path in (CONF / 'evaluator').glob('*.yaml')))}\n" in ended.out
-    assert ended.out.count("-m lta.evaluate checkpoint=") == 5, "the usage line and four examples"
+    assert ended.out.count("-m lta.evaluate checkpoint=") == 6, "the usage line and five examples"

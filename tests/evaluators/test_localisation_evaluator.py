@@ -210,7 +210,7 @@ def test_maps_that_are_no_numbers_are_refused():
     stub.forward = lambda images: NetworkOutput(
         torch.zeros(len(images), 2), (), {"A": torch.full((len(images), 4, 4), torch.nan)}, {}, {}, {}
     )
-    with pytest.raises(ValueError, match="maps of A hold values that are no numbers"):
+    with pytest.raises(ValueError, match="maps of A hold values that are not numbers"):
         Localisation(explanations=[]).run(stub, made_data(20))
 
 

@@ -287,7 +287,7 @@ def test_what_can_not_be_asked_is_said_in_one_line():
             asked(only_test(part), A=MAIN)
     with pytest.raises(ValueError, match="this network has none"):
         asked(only_test(split))
-    with pytest.raises(ValueError, match="maps of A hold values that are no numbers"):
+    with pytest.raises(ValueError, match="maps of A hold values that are not numbers"):
         asked(only_test(split), A=lambda roles: torch.full(roles.shape, torch.nan))
     with pytest.raises(ValueError, match=r"evaluator\.roles\.margin=-1 must be"):
         Roles(margin=-1)

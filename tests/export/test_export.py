@@ -45,11 +45,14 @@ def test_without_the_libraries(capsys, tmp_path, monkeypatch):
     [
         ([], "checkpoint must be given"),
         (["checkpoint=nowhere"], "there is no checkpoint nowhere"),
-        (["checkpoint=run", "which=best"], "run is no run directory: it has no config.yaml"),
+        (["checkpoint=run", "which=best"], "run is not a run directory: it has no config.yaml"),
         (["checkpoint=run", "format=onx"], "format=onx is unknown; choose one of onnx, torch_export"),
         (["checkpoint=run", "out=net.pt2"], "out=net.pt2 must end in .onnx with format=onnx"),
         (["checkpoint=run", "out=folder.onnx"], "out=folder.onnx is a folder"),
-        (["checkpoint=run", "out=mine.onnx"], "mine.onnx is there: overwrite=true replaces what is there, out=FILE writes"),
+        (
+            ["checkpoint=run", "out=mine.onnx"],
+            "mine.onnx already exists: overwrite=true replaces existing files, out=FILE writes",
+        ),
         (["checkpoint=run", "overwrite=1"], "overwrite=1 must be true or false"),
         (["checkpoint=run", "device=cpu"], "there is no setting device"),
         (["checkpoint=run", "+device=cpu"], "lta.export does not read device; it reads checkpoint, which, format, out"),

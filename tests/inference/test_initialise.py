@@ -55,9 +55,9 @@ def test_a_run_that_goes_on_has_its_own_weights(before, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (["model=vgg_att2"], "is of another network: "),
-        (["model.width=0.125"], "is of another network: "),
-        (["compat=dp"], "is of another network: "),
+        (["model=vgg_att2"], "belongs to another network: "),
+        (["model.width=0.125"], "belongs to another network: "),
+        (["compat=dp"], "belongs to another network: "),
     ],
 )
 def test_another_network_is_refused_before_anything_is_written(before, tmp_path, capsys, settings, says):

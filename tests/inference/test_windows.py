@@ -128,7 +128,7 @@ def test_a_class_is_asked_for_by_the_mean_query_of_its_test_pictures(network):
 
 def test_a_query_that_changes_nothing_or_is_nowhere_is_refused(network, tmp_path):
     deaf = load(untrained_run(tmp_path / "run", "compat=pc", names="{}"))
-    with pytest.raises(ValueError, match=r"query=3: RUN has maps that provably take no notice of the query \(levels B, C:"):
+    with pytest.raises(ValueError, match=r"query=3: RUN has maps that provably ignore the query \(levels B, C:"):
         resolve_query(deaf, "BC", 3, "RUN")
     with pytest.raises(ValueError, match=r"query=tower is neither a file nor a class of the network: 0, 1, .*, 9$"):
         resolve_query(network, "ABC", "tower", "RUN")

@@ -301,7 +301,7 @@ def test_what_is_no_picture(tmp_path):
     assert refused(tmp_path / "c.eps") == f"{tmp_path}/c.eps: is of the format EPS, which is not read"
     assert refused(tmp_path) == f"{tmp_path}: is a folder, not a picture"
     assert refused(tmp_path / "d.jpg") == f"{tmp_path}/d.jpg: there is no such file"
-    assert refused("/dev/zero") == "/dev/zero: is no regular file"
+    assert refused("/dev/zero") == "/dev/zero: is not a regular file"
     assert refused(b"") == "the picture: is empty"
 
 

@@ -127,7 +127,9 @@ def test_unsure_ones_are_drawn_and_what_was_drawn_before_is_gone(capsys, photos,
     shares = {row["file"]: float(row["probability"]) for row in read_rows("out/predictions.csv")}
     between = (sorted(shares.values())[1] + sorted(shares.values())[2]) / 2
     again = [f"checkpoint={run}", *good, "overlays=unsure", f"threshold={between}", "out=out"]
-    assert_refused(lta_predict(capsys, *again), "out/predictions.csv is there, with 2 more of the results: overwrite=true")
+    assert_refused(
+        lta_predict(capsys, *again), "out/predictions.csv already exists, with 2 more of the results: overwrite=true"
+    )
     ended = lta_predict(capsys, *again, "overwrite=true", "sheet=0")
     assert ended.status == 0, ended.err
     assert "unsure 2" in ended.out
@@ -150,7 +152,7 @@ def test_its_own_drawings_in_the_pictures_folder_are_no_pictures(capsys, photos,
 def test_a_network_without_maps(capsys, photos, without_maps):
     arguments = [f"checkpoint={without_maps}", "images=photos/a.jpg"]
     assert_refused(
-        lta_predict(capsys, *arguments, "overlays=all"), "late is of a network without attention maps; overlays=none"
+        lta_predict(capsys, *arguments, "overlays=all"), "late has a network without attention maps; overlays=none"
     )
     assert_refused(lta_predict(capsys, *arguments, "levels=A"), "levels=A: ")
     ended = lta_predict(capsys, *arguments)

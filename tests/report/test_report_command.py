@@ -89,7 +89,7 @@ def test_a_file_of_somebody_else_stays(tmp_path, beside):
     (line,) = ended.stderr.splitlines()
     assert (ended.returncode, line) == (
         1,
-        "error: report.md is there, without a report's report.json beside it: move it away or choose another --out",
+        "error: report.md already exists, without a report's report.json next to it: move it away or choose another --out",
     )
     assert (tmp_path / "report.md").read_text() == "# What I think\n"
     assert not (tmp_path / "report.html").exists()

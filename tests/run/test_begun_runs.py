@@ -124,7 +124,7 @@ def test_a_run_keeps_its_precision_on_a_machine_that_would_choose_another(capsys
 def test_what_is_known_of_a_runs_precision(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "config.yaml").write_text("trainer: {precision: 32-true}\n")
-    assert run_directory.find_saved_precision(tmp_path) is None, "there is nothing to go on with"
+    assert run_directory.find_saved_precision(tmp_path) is None, "there is nothing to resume"
     (tmp_path / "checkpoints" / "previous.ckpt").touch()
     assert run_directory.find_saved_precision(tmp_path) == "32-true"
     (tmp_path / "config.yaml").write_text("trainer: {precision: auto}\n")
@@ -146,7 +146,7 @@ def test_what_is_computed_stays_the_runs_own_wherever_it_goes_on(capsys, tmp_pat
     for asked in ("+trainer.limit_train_batches=1", "trainer=cpu +trainer.limit_train_batches=1"):
         refused = lta_run(capsys, [f"resume={run}", *asked.split()])
         assert refused.status == 1
-        assert f"trainer.limit_train_batches is 2 in {run}, 1 here: a run may go on elsewhere, but not as" in refused.err
+        assert f"trainer.limit_train_batches is 2 in {run}, 1 here: a run may continue elsewhere, but not as" in refused.err
     more = lta_run(capsys, [f"resume={run}", "trainer=cpu", "+trainer.accumulate_grad_batches=4"])
     assert f"trainer.accumulate_grad_batches is nothing in {run}, 4 here" in more.err
     assert lta_run(capsys, [f"resume={run}", "trainer=cpu"]).status == 0
@@ -191,7 +191,7 @@ def test_auto_needs_a_directory_that_stays(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ended = lta_run(capsys, [*TINY, "resume=auto"])
     assert ended.status == 1
-    assert "resume=auto goes on in a directory that stays the same: give hydra.run.dir=" in ended.err
+    assert "resume=auto needs a directory that stays the same: give hydra.run.dir=" in ended.err
 
 
 def test_every_start_records_the_code(capsys, tmp_path):

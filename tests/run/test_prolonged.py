@@ -15,7 +15,7 @@ def test_it_becomes_the_run_that_it_would_have_been(tmp_path, capsys):
     run, whole = tmp_path / "run", tmp_path / "whole"
     train(*SETTINGS, "recipe.epochs=2", f"hydra.run.dir={run}")
     train(*SETTINGS, "recipe.epochs=3", f"hydra.run.dir={whole}")
-    assert_refused(lta_run(capsys, [f"resume={run}", "recipe.epochs=1"]), "is of 2 epochs, and only more can be given")
+    assert_refused(lta_run(capsys, [f"resume={run}", "recipe.epochs=1"]), "has 2 epochs; give more than that")
     assert "this run is complete" in train(f"resume={run}", "recipe.epochs=2")
     said = train(f"resume={run}", "recipe.epochs=3")
     assert "epoch 3/3" in said

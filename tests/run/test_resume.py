@@ -90,8 +90,8 @@ def test_a_spoilt_last_checkpoint_is_set_aside(saved, caplog, spoil):
     spoil(last)
     spoilt = last.read_bytes()
     assert find_resume_checkpoint(saved).path == last.with_name("previous.ckpt")
-    assert "last.ckpt is no readable checkpoint" in caplog.text
-    assert "going on from previous.ckpt, an epoch earlier" in caplog.text
+    assert "last.ckpt is not a readable checkpoint" in caplog.text
+    assert "continuing from previous.ckpt, one epoch earlier" in caplog.text
     assert last.with_name("last.ckpt.broken").read_bytes() == spoilt
     assert find_resume_checkpoint(saved).path == last.with_name("previous.ckpt"), "also after the next cut"
     WholeFiles(run_directory.PREVIOUS).save_checkpoint(checkpoint(1), last)
@@ -107,7 +107,7 @@ def test_cut_off_between_the_two_renamings(saved):
 def test_both_spoilt_is_said(saved):
     for name in ("last.ckpt", "previous.ckpt"):
         cut(saved / "checkpoints" / name)
-    with pytest.raises(ValueError, match=r"previous\.ckpt is no readable checkpoint"):
+    with pytest.raises(ValueError, match=r"previous\.ckpt is not a readable checkpoint"):
         find_resume_checkpoint(saved)
     assert (saved / "checkpoints" / "last.ckpt").is_file(), "nothing is moved where nothing can take its place"
 
@@ -183,7 +183,7 @@ def test_a_run_goes_on_from_a_spoilt_checkpoint_to_the_same_weights(tmp_path):
     train(*program)
     (tmp_path / "spoilt" / "results.json").unlink()
     cut(tmp_path / "spoilt" / "checkpoints" / "last.ckpt")
-    assert "going on from previous.ckpt" in train(*program)
+    assert "continuing from previous.ckpt" in train(*program)
     same_weights(tmp_path / "whole", tmp_path / "spoilt")
     assert [row["epoch"] for row in rows(tmp_path / "spoilt")] == ["0", "1", "2"]
 

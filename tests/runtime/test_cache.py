@@ -174,10 +174,10 @@ def test_a_damaged_file_is_reported_and_made_anew(kind, cache, caplog, damage):
     else:
         path.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "other": b"x" * 99, "bit": flipped}[damage])
     assert same(state(kind, cache), expected)
-    assert "made anew" in caplog.text
+    assert "made again" in caplog.text
     if damage != "folder":
         assert same(state(kind, cache), expected)
-        assert caplog.text.count("made anew") == 1
+        assert caplog.text.count("made again") == 1
 
 
 class Attack:
@@ -193,7 +193,7 @@ def test_nothing_but_tensors_is_unpickled(kind, cache, caplog, tmp_path, monkeyp
     torch.save({"mean": Attack()}, content)
     path.write_bytes(hashlib.sha256(content.getvalue()).digest() + content.getvalue())
     assert same(state(kind, cache), expected)
-    assert "made anew" in caplog.text
+    assert "made again" in caplog.text
     assert not (tmp_path / "attacked").exists()
 
 

@@ -33,7 +33,7 @@ class Pretended:
                 assert complete(job)
             changed(job)
         if self.stopped:
-            raise Stopped(15, "0 of 2 jobs done; the same command goes on")
+            raise Stopped(15, "0 of 2 jobs done; repeat the command to continue")
 
     def started(self, call: int = -1) -> list[str]:
         return [job.name for job in self.calls[call]["jobs"]]

@@ -171,7 +171,7 @@ def test_a_signal_reaches_every_process_of_every_running_job(tmp_path, number):
     out, _ = running.communicate(timeout=15)
     assert running.returncode == 128 + number
     assert time.monotonic() - begin < 5
-    assert f"stopped by {names[number]}; 1 of 4 jobs done; the same command goes on" in out
+    assert f"stopped by {names[number]}; 1 of 4 jobs done; repeat the command to continue" in out
     assert "['done', 'stopped', 'stopped', 'waiting'] ['', 'status 5', 'status 5', '']" in out
     assert (tmp_path / "told").read_text() == "told\ntold\n"
     assert gone(tmp_path / "a.pid")

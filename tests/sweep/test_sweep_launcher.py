@@ -93,7 +93,7 @@ def test_a_stopped_sweep_says_so_and_ends_with_its_status(capsys, pretended):
     pretended.stopped = True
     ended = lta_run(capsys, ["-m", "model=vgg", "seed=0,1"])
     assert ended.status == 143
-    assert ended.err.splitlines() == ["stopped by SIGTERM; 0 of 2 jobs done; the same command goes on"]
+    assert ended.err.splitlines() == ["stopped by SIGTERM; 0 of 2 jobs done; repeat the command to continue"]
 
 
 @pytest.mark.parametrize(

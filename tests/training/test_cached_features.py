@@ -143,7 +143,7 @@ def test_a_damaged_file_is_noticed_and_made_anew(classifier, data, calls, tmp_pa
     calls.clear()
     found = compute_features(classifier, data, tmp_path, with_mirrored=False)
     assert calls == [9], "of the one that is damaged"
-    assert "made anew" in caplog.text
+    assert "made again" in caplog.text
     assert torch.equal(found.take("test", torch.arange(9), None, device).levels["B"], expected)
     assert path.read_bytes() == whole
 

@@ -14,6 +14,7 @@ LISTED = 0.25
 
 
 def text(figures: Mapping[str, Any], images: str) -> list[str]:
+    """The figures as lines for the screen; `images` says how many there were."""
     orders = figures["orders"]
     sharp, blurred = figures["error_sharp"], figures["error_wholly_blurred"]
     areas = figures["areas"]

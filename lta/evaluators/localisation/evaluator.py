@@ -214,8 +214,9 @@ def choose_explained_images(half: Bool[np.ndarray, " images"], count: int | None
 
 
 def check_numbers(maps: Mapping[str, Tensor]) -> None:
+    """Raises ValueError where a map holds NaN or infinity."""
     for name, values in maps.items():
         if not bool(torch.isfinite(values).all()):
             raise ValueError(
-                f"evaluator=localisation: maps of {name} hold values that are no numbers: has training diverged?"
+                f"evaluator=localisation: maps of {name} hold values that are not numbers: has training diverged?"
             )

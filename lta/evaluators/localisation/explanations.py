@@ -28,6 +28,7 @@ PIXELS = 2**16
 
 
 def has_explanation_libraries() -> bool:
+    """Whether captum and grad-cam are installed."""
     return all(find_spec(library) for library in ("captum", "pytorch_grad_cam"))
 
 

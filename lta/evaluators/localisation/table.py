@@ -91,6 +91,7 @@ def _compare_with_untrained(found: Mapping[str, Any], names: Mapping[str, str], 
 
 
 def display_name(name: str, one: Mapping[str, Any]) -> str:
+    """A map's name as it is shown, with its size if it has one of its own."""
     if one["kind"] == "explanation":
         return EXPLANATIONS[name]
     if one["kind"] == "untrained":

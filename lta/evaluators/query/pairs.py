@@ -34,6 +34,7 @@ class Donors(NamedTuple):
 
 
 def has_pairs(split: Split) -> bool:
+    """Whether the split's pictures hold a second object with a label of its own."""
     return split.side_labels is not None and split.roles is not None
 
 

@@ -45,6 +45,7 @@ def _iter_estimates(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, str,
 
 
 def lines(figures: Mapping[str, Any], images: int) -> list[str]:
+    """The figures as lines for the screen; `images` is how many there were."""
     levels = figures["levels"]
     there = {level: about for level, about in levels.items() if about["query"] is not None}
     text = []

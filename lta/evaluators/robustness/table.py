@@ -45,6 +45,7 @@ def compare_attacks(asked: AttackResults, attack: str, other: str, eps: float) -
 
 
 def summarise_attacks(asked: AttackResults) -> dict[str, Any]:
+    """The figures of all attacks, with intervals, as JSON-ready data."""
     attacks: dict[str, Any] = {}
     for (attack, eps), shown in asked.seen.items():
         if attack not in ATTACKS:
@@ -70,6 +71,7 @@ def summarise_attacks(asked: AttackResults) -> dict[str, Any]:
 
 
 def rows_of(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row of the CSV for each attack and eps."""
     rows = []
     levels = list(figures["attacks"]["fgsm"][_find_last_eps(figures)].get("moved", {}))
     for attack, by_eps in figures["attacks"].items():
@@ -88,6 +90,7 @@ def rows_of(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def lines_of(figures: Mapping[str, Any], asked: AttackResults) -> list[str]:
+    """The figures as lines for the screen."""
     attacks = figures["attacks"]
     shown = [attack for attack in ATTACKS if attack in attacks and attack != "uniform"]
     counts = {attack: attacks[attack]["0"]["error"]["n"] for attack in shown}

@@ -63,7 +63,7 @@ class Roles(Evaluator):
         for level, of_level in found["levels"].items():
             if np.isnan(of_level["density"]["main"]["value"]):
                 raise NotApplicable(
-                    f"evaluator=roles: maps of {level} hold values that are no numbers: has training diverged?"
+                    f"evaluator=roles: maps of {level} hold values that are not numbers: has training diverged?"
                 )
         figures = {"rules": {"prefers": PREFERS, "apart": APART}} | found
         return Result(figures, table.rows(found), table.lines(found), {"density": table.plot_densities(found)})

@@ -178,7 +178,7 @@ def test_an_impossible_argument_is_refused(argument, value):
 
 def test_a_val_size_above_the_images_is_refused(batches_at, root):
     batches_at()
-    with pytest.raises(ValueError, match="val_size=100 must lie between 0 and 99"):
+    with pytest.raises(ValueError, match="val_size=100 must be between 0 and 99"):
         module(root, val_size=100)
 
 
