@@ -1,0 +1,1 @@
+"""`lta dashboard`: the W&B view of a project, made from code."""

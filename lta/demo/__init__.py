@@ -1,0 +1,1 @@
+"""`lta demo`: a page in the browser to try a trained network on pictures."""

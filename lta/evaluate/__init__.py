@@ -1,0 +1,1 @@
+"""`lta evaluate`: evaluators run on trained networks, and their answers written into the runs."""

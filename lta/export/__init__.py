@@ -1,0 +1,1 @@
+"""`lta export`: a trained network as one file that runs without lta."""

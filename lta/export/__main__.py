@@ -17,6 +17,7 @@ from lta.instantiate import plain
 
 
 def export(composed: DictConfig) -> None:
+    """Runs `lta export`: writes the file. Raises ValueError for impossible settings."""
     cfg = plain(settings_of("export", composed))
     # Imported here: `--help` and `--cfg job` need none of it.
     from lta import checks

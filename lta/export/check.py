@@ -11,6 +11,7 @@ Run = Callable[[UInt8[Tensor, "batch 3 height width"]], Mapping[str, Tensor]]
 
 
 def load_with_onnxruntime(content: bytes) -> Run:
+    """A function that runs the ONNX file: pictures to outputs by name."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -26,6 +27,7 @@ def load_with_onnxruntime(content: bytes) -> Run:
 
 
 def load_with_torch(content: bytes) -> Run:
+    """A function that runs the torch.export file: pictures to outputs by name."""
     return torch.export.load(io.BytesIO(content)).module()
 
 

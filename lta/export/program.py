@@ -155,6 +155,7 @@ class _VectorsAsColumns(TorchFunctionMode):
 
 
 def to_onnx(traced: Traced, outputs: Sequence[str], facts: Mapping[str, Any]) -> bytes:
+    """The traced network as bytes of an ONNX file; `facts` become its metadata."""
     import onnx
 
     written = torch.onnx.export(
@@ -176,6 +177,7 @@ def to_onnx(traced: Traced, outputs: Sequence[str], facts: Mapping[str, Any]) ->
 
 
 def to_torch_export(traced: Traced, facts: Mapping[str, Any]) -> bytes:
+    """The traced network as bytes of a torch.export file; `facts` become an extra file in it."""
     content = io.BytesIO()
     torch.export.save(traced.program, content, extra_files={ABOUT: json.dumps(facts)})
     return content.getvalue()

@@ -1,0 +1,1 @@
+"""`lta predict`: a trained network's answers for a folder of pictures."""

@@ -28,7 +28,6 @@ EPILOG = "A place is a run directory, or a folder with runs below it, such as a 
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line's settings; ends the process where they can't be."""
     parser = argparse.ArgumentParser(prog="python -m lta.report", description=__doc__, epilog=EPILOG)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html, .md and .json (default: here)")

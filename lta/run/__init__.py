@@ -1,0 +1,1 @@
+"""`lta run`: trains a network, tests it, and summarises the run."""

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def train(cfg: DictConfig, directory: Path) -> None:
+    """Trains and tests the network of `cfg` in `directory`, or resumes it. Raises ValueError for impossible settings."""
     # Imported here: `--help` and `--cfg job` need none of it.
     import pytorch_lightning as pl
     import torch

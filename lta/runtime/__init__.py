@@ -1,0 +1,1 @@
+"""The process and what it writes: run directories, files, locks, signals, ranks. No torch."""

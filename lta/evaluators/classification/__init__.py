@@ -1,3 +1,5 @@
+"""`evaluator=classification`: errors, confusion matrix, calibration."""
+
 from lta.evaluators.classification.evaluator import Classification
 
 __all__ = ["Classification"]
