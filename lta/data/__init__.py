@@ -14,6 +14,7 @@ from lta.data.evaluation_data import EvaluationData, FolderToLookAt
 from lta.data.image_folder import ImageFolder
 from lta.data.mask_folder import MaskFolder
 from lta.data.rows import Rows
+from lta.data.scaled import Scaled
 from lta.data.stl10 import STL10
 from lta.data.svhn import SVHN
 
@@ -34,6 +35,7 @@ __all__ = [
     "ImageFolder",
     "MaskFolder",
     "Rows",
+    "Scaled",
     "Split",
     "adapt",
 ]
