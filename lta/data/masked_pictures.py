@@ -135,8 +135,8 @@ def open_mask(file: Path, threshold: float | None, key: str = "data.threshold") 
     values = values.max(2) if values.ndim == 3 else values
     if threshold is None and len(others := np.unique(values[values != 0])) > 1:
         raise DataError(
-            f"{file} is not a binary mask: besides 0 it holds {len(others)} values, from {others[0]:g} to {others[-1]:g}; give "
-            f"{key}=127 (or another) to take what is brighter as the object"
+            f"{file} is not a binary mask: besides 0 it holds {len(others)} values, from {others[0]:g} to {others[-1]:g}; "
+            f"give {key}=127 (or another) to take what is brighter as the object"
         )
     mask = values > (threshold or 0)
     if not mask.any():

@@ -57,7 +57,7 @@ def test_folders_that_are_not_there(tmp_path):
     put(tmp_path / "p", "a.png")
     with pytest.raises(DataError, match=r"masks=.*nowhere does not exist"):
         find_pairs(tmp_path / "nowhere", tmp_path / "p")
-    with pytest.raises(DataError, match=r"masks=.*nowhere is no folder"):
+    with pytest.raises(DataError, match=r"masks=.*nowhere is not a folder"):
         find_pairs(tmp_path / "nowhere", None)
     with pytest.raises(DataError, match=r"masks=.*p has no folder images/"):
         find_pairs(tmp_path / "p", None)
