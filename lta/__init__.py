@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["load"]
+__all__ = ["autoblur", "load", "mask_of"]
 __version__ = "0.2.0.dev0"
 
 
@@ -16,4 +16,8 @@ def __getattr__(name: str) -> Any:
         from lta.inference.checkpoint import load
 
         return load
+    if name in ("autoblur", "mask_of"):
+        from lta.apply import direct
+
+        return getattr(direct, name)
     raise AttributeError(f"module 'lta' has no attribute {name!r}")

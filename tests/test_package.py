@@ -22,7 +22,7 @@ PLAIN = {"layers", "models", "transforms", "viz", "measures", "effects", "pictur
 """Plain PyTorch or NumPy: no lightning, hydra or wandb, so that anyone can lift them out."""
 
 MAY_IMPORT = {
-    "__init__": {"inference"},
+    "__init__": {"apply", "inference"},
     "checks": set(),
     "instantiate": set(),
     "protocols": {"layers", "models"},

@@ -13,6 +13,7 @@ from lta.inference.windows import check_scales, run_at_scales
 from lta.measures.pixel_maps import COMBINATIONS, combine
 from lta.pictures.grey_range import Range, find_grey_range
 from lta.pictures.read import Picture, UnusablePicture, read_image
+from lta.protocols import TrainedClassifier
 
 EDGES = 0.05
 """Of a network's maps, whose cells are that large and larger."""
@@ -33,28 +34,38 @@ class Source(NamedTuple):
 
 
 def from_network(checkpoint: str, which: str, device: torch.device, attention: Mapping[str, Any]) -> Source:
-    """The maps of a trained network, as `lta.inference.windows.run_at_scales` has them.
+    """The maps of a trained network, see `from_classifier`."""
+    # Imported here: a mask needs no network.
+    from lta.inference.checkpoint import load
+
+    _check_scales(attention["scales"])
+    return from_classifier(load(checkpoint, which).to(device), attention, f"checkpoint={checkpoint}")
+
+
+def from_classifier(classifier: TrainedClassifier, attention: Mapping[str, Any], whose: str) -> Source:
+    """Maps as `lta.inference.windows.run_at_scales` has them; `whose` names the network in messages.
 
     Raises ValueError where it makes no maps, none of the levels asked for, or none that takes notice of a query asked for.
     """
-    # Imported here: a mask needs no network.
-    from lta.inference.checkpoint import load
     from lta.inference.query import resolve_query
 
-    if attention["scales"] is not None:
-        check_scales("attention.scales", attention["scales"])
-    classifier = load(checkpoint, which).to(device)
-    levels = choose_levels(attention["levels"], classifier.network.levels, f"checkpoint={checkpoint}")
-    queries, of_query = resolve_query(classifier, levels, attention["query"], f"checkpoint={checkpoint}")
+    _check_scales(attention["scales"])
+    levels = choose_levels(attention["levels"], classifier.network.levels, whose)
+    queries, of_query = resolve_query(classifier, levels, attention["query"], whose)
 
     def compute_attention(picture: Picture) -> Attended:
         seen = run_at_scales(classifier, picture.on_white, attention["scales"], queries)
         share, index = seen.probabilities.max(0)
         mask, said = make_mask(seen.maps, picture, {**attention, "levels": levels}, seen.ends)
-        named = f"seen as {classifier.class_names[index]} ({100 * share:.0f} %)"
+        named = f"seen as {classifier.class_names[int(index)]} ({100 * share:.0f} %)"
         return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
 
     return Source(compute_attention, find_grey_range(classifier.hparams))
+
+
+def _check_scales(scales: Any) -> None:
+    if scales is not None:
+        check_scales("attention.scales", scales)
 
 
 def make_mask(
