@@ -1,6 +1,6 @@
 """The scorer of a map, fitted to masks: logistic regression whose weights are held back, by how much the masks decide."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,9 @@ from lta.teach.lessons import Lesson
 
 FOLDS = 10
 """Into how many parts the masks fall of which each is left out once."""
+
+WORSE = 0.5
+"""Standard errors by which a ridge may be worse than the best one."""
 
 STEPS = 200
 """Of L-BFGS, at most."""
@@ -52,8 +55,9 @@ class Fit(NamedTuple):
 
 
 def fit_to_masks(given: Sequence[Described], ridges: Sequence[float], seed: int = 0) -> Fit:
-    """Of `ridges` the one is taken whose maps of left out masks have the highest mean IoU at one common threshold; of a
-    single mask, the largest but one, as nothing tells them apart."""
+    """Of `ridges` the largest is taken whose maps of left out masks are not clearly worse than those of the best one: by
+    less than half a standard error of the mean IoU, at one common threshold each. So few masks hold the scorer back more. Of
+    a single mask it is the largest but one, as nothing tells them apart."""
     masks = sorted({one.of for one in given})
     upright = {one.of: one for one in reversed(given)}  # a mirror image comes after its picture
     length = np.stack([_find_ious(upright[of].features[0], upright[of]) for of in masks])
@@ -70,9 +74,19 @@ def fit_to_masks(given: Sequence[Described], ridges: Sequence[float], seed: int 
             scorer = fit_scorer([one for one in given if one.of not in fold], ridge)
             ious |= {of: _find_ious(scorer.score(upright[of].features).sigmoid(), upright[of]) for of in fold}
         found[ridge] = np.stack([ious[of] for of in masks])
-    best = max(found, key=lambda ridge: found[ridge].mean(0).max())
+    best = _choose_ridge(found)
     threshold = float(THRESHOLDS[found[best].mean(0).argmax()])
     return Fit(fit_scorer(given, best), best, threshold, _leave_out(found[best]), _leave_out(length))
+
+
+def _choose_ridge(found: Mapping[float, Float[np.ndarray, "masks thresholds"]]) -> float:
+    at_best = {ridge: iou[:, iou.mean(0).argmax()] for ridge, iou in found.items()}
+    best = max(at_best, key=lambda ridge: at_best[ridge].mean())
+    for ridge in sorted(at_best, reverse=True):
+        lost = at_best[best] - at_best[ridge]
+        if lost.mean() <= WORSE * lost.std(ddof=1) / np.sqrt(len(lost)):
+            return ridge
+    return best
 
 
 def fit_scorer(given: Sequence[Described], ridge: float) -> Scorer:
