@@ -108,7 +108,10 @@ class ByName(Protocol[T_co]):
 
 
 class Loss(Protocol):
-    """What a network is taught by. It has no weights that are trained: no recipe would."""
+    """What a network is taught by. It has no weights that are trained: no recipe would.
+
+    Need not be there: `fit_classes(labels, class_names)`, called before training with those of all training images.
+    """
 
     def __call__(self, output: NetworkOutput, labels: Tensor, /) -> Tensor:
         """`labels` int64 (batch,); returns a scalar of float32, smaller where the output is better."""

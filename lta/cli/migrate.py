@@ -29,6 +29,7 @@ FILES = {"verify": "changed"}
 AIR = {"widths": [64, 256, 256], "depth": 2, "residual": False, "activation": "gelu"}
 PARTS = {
     **{f"lta.models.air_family.{name}": AIR for name in ("air", "air_gap", "air_attention")},
+    "lta.training.losses.CrossEntropy": {"class_weights": None, "focal": 0.0},
     "lta.data.cifar.CIFAR": {**FILES, "image_size": 32},
     "lta.data.svhn.SVHN": {"image_size": 32},
     "lta.data.cub200.CUB200": FILES,
@@ -40,9 +41,13 @@ PARTS = {
         "nested": True,
         "grey_range": None,
         "on_shared": "allow",
+        "balanced": False,
     },
 }
 """Settings of models and data sets that there were not always, by what they belong to, with what was done before."""
+
+EVALUATORS = {"classification": {"examples": 16}}
+"""The same of evaluators, by name."""
 
 MUON = {"muon_rounds": 5, "muon_bfloat16": False}
 """The same of a recipe that trains with Muon."""
@@ -61,10 +66,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def migrate_config(config: dict[str, Any]) -> dict[str, Any]:
     """A run's resolved configuration as today's version would have composed it from the same command; `config` is kept."""
-    whole = {**ADDED, **_migrate_targets(config)}
-    for part in ("model", "data"):
+    whole = _add_loss({**ADDED, **_migrate_targets(config)})
+    for part in ("model", "data", "loss"):
         whole = _add_settings(whole, part)
-    return _add_divergence_stop(_add_loss(_add_muon(whole)))
+    return _add_divergence_stop(_add_muon(_add_evaluators_settings(whole)))
 
 
 def _add_settings(config: dict[str, Any], part: str) -> dict[str, Any]:
@@ -73,6 +78,14 @@ def _add_settings(config: dict[str, Any], part: str) -> dict[str, Any]:
     if not isinstance(node, dict) or not isinstance(target, str):
         return config
     return {**config, part: {**PARTS.get(target, {}), **node}}
+
+
+def _add_evaluators_settings(config: dict[str, Any]) -> dict[str, Any]:
+    asked = config.get("evaluator")
+    if not isinstance(asked, dict):
+        return config
+    known = {name: node for name, node in asked.items() if name in EVALUATORS and isinstance(node, dict)}
+    return {**config, "evaluator": {**asked, **{name: {**EVALUATORS[name], **node} for name, node in known.items()}}}
 
 
 def _add_muon(config: dict[str, Any]) -> dict[str, Any]:

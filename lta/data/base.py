@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from lta import checks
 from lta.data.batches import EpochBatches, SameBatches, Split, batch_loader
+from lta.data.imbalance import add_counts, warn_of_imbalance
 from lta.data.splits import balanced_choice
 from lta.runtime.cache import make_machine_lock
 
@@ -27,8 +28,8 @@ class ImageData(pl.LightningDataModule, ABC):
     """Subclasses implement `load`. After `setup`, `train`, `val`, `test` are `Split`s and `class_names` is known.
 
     `batch_size` counts the images of a step over all processes. `eval_batch_size` is used for validation and test.
-    `seed` decides the order of the training images. `coding` says what files of a published data set were read:
-    "official", or what stands for them; None where there is no such thing.
+    `seed` decides the order of the training images; with `balanced` each epoch has as many of each class. `coding` says
+    what files of a published data set were read: "official", or what stands for them; None where there is no such thing.
 
     After each epoch of training the splits in `watched` are evaluated, in their order. The first is the one whose maps
     are looked at: val, or `train_sample` where there is none. With `test_each_epoch` (the authors' habit) the test set
@@ -39,11 +40,12 @@ class ImageData(pl.LightningDataModule, ABC):
     val: Split | None
     test: Split
 
-    def __init__(self, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0):
+    def __init__(self, batch_size: int = 128, eval_batch_size: int = 500, seed: int = 0, balanced: bool = False):
         super().__init__()
+        checks.require_flag("data.balanced", balanced)
         checks.require_whole_number("data.batch_size", batch_size, least=1)
         checks.require_whole_number("data.eval_batch_size", eval_batch_size, least=1)
-        self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.batch_size, self.eval_batch_size, self.seed, self.balanced = batch_size, eval_batch_size, seed, balanced
         self.class_names: tuple[str, ...] = ()
         self.coding: str | None = None
         self.test_each_epoch = False
@@ -74,10 +76,15 @@ class ImageData(pl.LightningDataModule, ABC):
         for loader in (self.train_dataloader, self.val_dataloader, self.test_dataloader):
             loader()
         log.info("data: %s", self.describe())
+        if said := warn_of_imbalance(self.train.labels, self.class_names):
+            log.warning("data: %s", said)
 
     def describe(self) -> str:
-        """Classes, pictures of each split, their size and coding, in one line."""
+        """Classes, with their training pictures where they are few and not alike, pictures of each split, their size and
+        coding, in one line."""
         names = self.class_names
+        if self.is_read and len(names) <= NAMED:
+            names = add_counts(self.train.labels, names)
         named = ", ".join(names if len(names) <= NAMED else (*names[: NAMED - 2], "...", names[-1]))
         splits = {"training": self.train, "validation": self.val, "test": self.test}
         counts = ", ".join(f"{0 if split is None else len(split.labels):,} {name}" for name, split in splits.items())
@@ -133,7 +140,8 @@ class ImageData(pl.LightningDataModule, ABC):
             raise ValueError(
                 f"{name} has {images} for {world_size} processes, each of which needs one: take fewer trainer.devices"
             )
-        batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size)
+        balanced = split.labels if shuffle and self.balanced else None
+        batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size, balanced)
         overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue] set when it is made
         return batch_loader(split, SameBatches(batches) if overfits else batches, pin_memory=self._is_on_gpu())
 

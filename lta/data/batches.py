@@ -56,15 +56,29 @@ class EpochBatches(Sampler[np.ndarray]):
 
     Shuffling depends on seed and epoch alone, so that a resumed run sees the batches it would have seen. Training
     (`shuffle`) drops the last partial batch; otherwise every image comes exactly once over all processes.
+
+    With `balanced`, the labels of all images, a shuffled epoch has as many images, evenly many of each class: of a large
+    class some are left out, those of a small one come several times, and none comes a second time before all others of its
+    class have come.
     """
 
-    def __init__(self, size: int, batch_size: int, shuffle: bool, seed: int = 0, rank: int = 0, world_size: int = 1):
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        shuffle: bool,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        balanced: np.ndarray | None = None,
+    ):
         if batch_size < 1 or batch_size % world_size:
             raise ValueError(f"data.batch_size={batch_size} must be a positive multiple of the {world_size} processes")
         if shuffle and size < batch_size:
             raise ValueError(f"data.batch_size={batch_size} is more than the {size} training images; make it smaller")
         self.size, self.batch_size, self.shuffle, self.seed = size, batch_size, shuffle, seed
         self.rank, self.world_size = rank, world_size
+        self.places = None if balanced is None else [np.flatnonzero(balanced == label) for label in np.unique(balanced)]
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -82,13 +96,24 @@ class EpochBatches(Sampler[np.ndarray]):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         if self.shuffle:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
+            order = self._shuffle(np.random.default_rng((self.seed, self.epoch)))
             for start in range(0, len(self) * self.batch_size, self.batch_size):
                 yield order[start + self.rank : start + self.batch_size : self.world_size]
         else:
             mine = np.arange(self.rank, self.size, self.world_size)
             per_process = self.batch_size // self.world_size
             yield from (mine[start : start + per_process] for start in range(0, len(mine), per_process))
+
+    def _shuffle(self, rng: np.random.Generator) -> np.ndarray:
+        if self.places is None:
+            return rng.permutation(self.size)
+        shares = np.full(len(self.places), self.size // len(self.places))
+        shares[rng.permutation(len(shares))[: self.size % len(shares)]] += 1  # what is over goes to other classes each time
+        drawn = [
+            np.concatenate([rng.permutation(places) for _ in range(-(-share // len(places)))] or [places[:0]])[:share]
+            for places, share in zip(self.places, shares, strict=True)
+        ]
+        return rng.permutation(np.concatenate(drawn))
 
 
 class SameBatches(SequentialSampler):

@@ -66,8 +66,9 @@ class ImageFolder(ImageData):
         batch_size: int = 128,
         eval_batch_size: int = 500,
         seed: int = 0,
+        balanced: bool = False,
     ):
-        super().__init__(batch_size, eval_batch_size, seed)
+        super().__init__(batch_size, eval_batch_size, seed, balanced)
         self.root = Path(root).expanduser().absolute()
         self.size = parse_image_size(image_size)
         checks.require_choice("data.split", split, HOW)

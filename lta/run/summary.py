@@ -117,9 +117,10 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
     test = results["test"]
     lines = ["", "== summary"]
     top5 = f", top-5 {test['error_top5']:.2f} %" if "error_top5" in test else ""
+    balanced = _describe_balanced(test)
     lines.append(
-        f"test error      {test['error']:.2f} %{top5}  ({results['test_images']:,} images, {results['test_checkpoint']} "
-        f"checkpoint, of epoch {results['tested_epochs']} of {results['epochs']}"
+        f"test error      {test['error']:.2f} %{balanced}{top5}  ({results['test_images']:,} images, "
+        f"{results['test_checkpoint']} checkpoint, of epoch {results['tested_epochs']} of {results['epochs']}"
         + (f" in {format_duration(results['seconds'])})" if results["seconds"] else ")")
     )
     if results.get("training_flops"):  # runs of before don't know it
@@ -142,6 +143,12 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
             lines += ["", *summarised]
     lines += ["", *_list_paths(directory, results["test_checkpoint"])]
     return "\n".join(lines)
+
+
+def _describe_balanced(test: dict[str, Any]) -> str:
+    """Where it is another: test classes of one size make it the same. Runs of before don't know it."""
+    found = test.get("balanced_error")
+    return f", balanced {found:.2f} %" if found is not None and abs(found - test["error"]) >= 0.005 else ""
 
 
 def _describe_query(results: dict[str, Any]) -> list[str]:

@@ -81,6 +81,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
     possible = answers.select_possible(defaults, classifier, data)
     defaults = {name: evaluators.get(name, evaluator) for name, evaluator in possible.items()}
     classifier.fit_input(data.train.images)
+    if (fit_classes := getattr(loss, "fit_classes", None)) is not None:
+        fit_classes(data.train.labels, data.class_names)
     resumed_from = None
     if checkpoint := find_resume_checkpoint(directory):
         check_belongs(checkpoint, plain(cfg), data.class_names)

@@ -20,7 +20,7 @@ from lta.training.batch_statistics import average_running_statistics
 from lta.training.cached_features import CachedFeatures, choose_mirrored, give_features
 from lta.training.gradients import average_at_junctions
 from lta.training.losses import check_loss
-from lta.training.metrics import ErrorRate, MeanLoss
+from lta.training.metrics import BalancedError, ErrorRate, MeanLoss
 from lta.training.predict import predict
 from lta.training.prediction import Prediction
 from lta.training.recipes import Recipe
@@ -43,7 +43,8 @@ class Classifier(pl.LightningModule):
     `loss` is what training makes small, a number made of the network's output and the labels `(batch,)`.
 
     Metrics: `train/loss`, and for the splits train, val and test `<split>/error` in percent (in training of the
-    augmented images, as seen; of mixed ones by the label of the larger share), top-5 errors where there are more than 20
+    augmented images, as seen; of mixed ones by the label of the larger share), for val and test `balanced_error`, the mean
+    of the classes' errors, top-5 errors where there are more than 20
     classes, `val/loss`, `test/loss` (cross-entropies of the logits, whatever `loss` is). They go to
     `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch. The splits that the data
     module watches in training give `val/...` and, where asked for, `test_each_epoch/...`.
@@ -84,7 +85,8 @@ class Classifier(pl.LightningModule):
         self.features: CachedFeatures | None = None
         self.class_names = tuple(class_names)
         self.seed = seed
-        errors = {"error": ErrorRate()} | ({"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {})
+        errors = {"error": ErrorRate(), "balanced_error": BalancedError(len(class_names))}
+        errors |= {"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {}
         self.trained_for: list[tuple[nn.Parameter, float]] = []
         """What is trained for so many epochs only: afterwards its gradient is not computed."""
         self.train_loss = MeanLoss()

@@ -29,6 +29,30 @@ class ErrorRate(Metric):
         return 100 * self.wrong / self.seen
 
 
+class BalancedError(Metric):
+    """The mean of the classes' errors in percent, over the classes that have images: each class counts as much as any
+    other."""
+
+    full_state_update = False
+    higher_is_better = False
+    right: Tensor
+    seen: Tensor
+
+    def __init__(self, classes: int):
+        super().__init__()
+        for name in ("right", "seen"):
+            self.add_state(name, torch.zeros(classes, dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> None:
+        self.seen.scatter_add_(0, labels, torch.ones_like(labels))
+        self.right.scatter_add_(0, labels, (logits.argmax(1) == labels).long())
+
+    def compute(self) -> Tensor:
+        there = self.seen > 0
+        errors = torch.where(there, 1 - self.right / self.seen.clamp(min=1), 0.0)
+        return 100 * errors.sum() / there.sum()
+
+
 class MeanLoss(Metric):
     """The mean over images of losses that are means over a batch of `images`. One that is no number makes it no number.
 
