@@ -111,6 +111,7 @@ class Loss(Protocol):
     """What a network is taught by. It has no weights that are trained: no recipe would.
 
     Need not be there: `fit_classes(labels, class_names)`, called before training with those of all training images.
+    Need not be there: `of_masks`, a `lta.training.mask_loss.MaskLoss`, by which maps are taught too.
     """
 
     def __call__(self, output: NetworkOutput, labels: Tensor, /) -> Tensor:
@@ -149,7 +150,10 @@ class Network(Protocol):
 
 
 class Scores(Protocol):
-    """Of a compatibility function: whether its scores depend on the query at all."""
+    """Of a compatibility function: whether its scores depend on the query at all.
+
+    Need not be there: `learned`, whether training is to make the scores better; taken to be so where it is not said.
+    """
 
     @property
     def reads_query(self) -> bool: ...
@@ -280,7 +284,7 @@ class Split(Protocol):
     `roles` uint8 (n, height, width): 0 background, 1 side object, 2 main object. `sources` int64 (n,): images that share one
     are not independent. `side_labels` int64 (n,): the side object's class, -1 where there is none.
 
-    Need not be there: `boxes` float32 (n, most, 4), see `lta.data.batches.Split`.
+    Need not be there: `boxes` float32 (n, most, 4), and `masks` of some of the pictures, see `lta.data.batches.Split`.
     """
 
     @property

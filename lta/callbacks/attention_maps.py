@@ -13,6 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from lta import checks
+from lta.callbacks.found_objects import find_shown_masks
 from lta.measures.map_statistics import total_variation
 from lta.measures.placement import Placement, find_placements
 from lta.protocols import Network, get_splits
@@ -50,7 +51,8 @@ class AttentionMaps(pl.Callback):
     `<directory>/attention/epoch_0003.png` (`directory` is the trainer's root directory unless given) and logs
     `attention/<level>/change`: the share of attention that moved since the panel before, 0 to 1, mean over the pictures.
     `drawn` hands the panel to EpochSend, which shows it to W&B and TensorBoard in the epoch's row. Without a validation
-    set training pictures are drawn.
+    set training pictures are drawn. Where masks teach the maps, or the data set has masks of some pictures, their outlines
+    are drawn too.
 
     The network sees the pictures in evaluation mode, in the trainer's precision, each process its share; neither
     random numbers nor any state of the network change. The maps before are kept in checkpoints, so that a resumed run
@@ -125,6 +127,7 @@ class AttentionMaps(pl.Callback):
         if trainer.is_global_zero:
             names = get_splits(trainer).class_names
             pictures = self._split.take(self._index.numpy())
+            masks = find_shown_masks(pl_module, pictures)
             examples = [
                 Example(
                     image=pictures.images[i],
@@ -132,6 +135,7 @@ class AttentionMaps(pl.Callback):
                     label=names[int(pictures.labels[i])],
                     predicted=names[int(predicted[i])],
                     confidence=confidence[i].item(),
+                    mask=None if masks is None else masks.get(i),
                     placements=self._placements,
                 )
                 for i in range(len(self._index))

@@ -11,7 +11,8 @@ from lta.protocols import get_splits
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """`<default_root_dir>/checkpoints/<filename>.ckpt`: after every epoch, or, with `monitor`, of its lowest value.
+    """`<default_root_dir>/checkpoints/<filename>.ckpt`: after every epoch, or, with `monitor`, of its lowest value; of
+    val/iou, val/pointing and val/energy, which say how well maps find objects, of the highest.
 
     Written at the very end of an epoch, so that a resumed run starts with the next one. Two of them are used rather
     than Lightning's `save_last`, which writes only when the best one improves. Does nothing where `monitor` is a value
@@ -26,7 +27,7 @@ class RunCheckpoint(ModelCheckpoint):
         super().__init__(
             filename=filename,
             monitor=monitor,
-            mode="min",
+            mode="max" if re.match("val/(iou|pointing|energy)", monitor or "") else "min",
             save_top_k=1,
             save_on_train_epoch_end=True,
             auto_insert_metric_name=False,

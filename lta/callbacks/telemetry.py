@@ -3,6 +3,7 @@
 from itertools import combinations
 from typing import Any, cast
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Float
@@ -10,9 +11,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lta import checks
+from lta.callbacks.found_objects import FoundObjects, find_shown_masks
 from lta.measures.map_statistics import agreement, centre_bias, entropy, peak
+from lta.measures.placement import find_placements
 from lta.models.output import NetworkOutput
-from lta.protocols import Network
+from lta.protocols import Network, get_splits
 
 
 class AttentionTelemetry(pl.Callback):
@@ -28,6 +31,9 @@ class AttentionTelemetry(pl.Callback):
     epoch: 0 (up to rounding) says that the query is inert. It is read just before the step: averaged over processes,
     accumulated over batches, unscaled where precision needs a scale (infinite where that scale overflowed and the step is
     left out), not yet clipped, without weight decay. Not logged for networks without a global branch.
+
+    Where masks teach the maps, or the data set has masks of some pictures, also how well maps find the validation pictures'
+    objects (see `FoundObjects`).
     """
 
     def __init__(self, grad_every: int = 20):
@@ -37,6 +43,7 @@ class AttentionTelemetry(pl.Callback):
         self._step = 0
         self._names: tuple[str, ...] = ()
         self._sums = torch.zeros(0)  # over images, in the order of the names, then the number of images
+        self._found: FoundObjects | None = None
 
     # The validation set's maps.
 
@@ -46,6 +53,7 @@ class AttentionTelemetry(pl.Callback):
         # Double precision where there is one: thousands of images are added up.
         dtype = torch.float32 if pl_module.device.type == "mps" else torch.float64
         self._sums = torch.zeros(len(self._names) + 1, dtype=dtype, device=pl_module.device)
+        self._found = find_objects(trainer, pl_module) if self._names and not trainer.sanity_checking else None
 
     def on_validation_batch_end(
         self,
@@ -62,6 +70,8 @@ class AttentionTelemetry(pl.Callback):
             values = torch.stack(list(columns.values()))
             self._sums[:-1] += values.to(self._sums.dtype).sum(1)
             self._sums[-1] += values.shape[1]
+            if self._found is not None:
+                self._found.add(batch[2], outputs.attn)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or not self._names:
@@ -69,6 +79,9 @@ class AttentionTelemetry(pl.Callback):
         *sums, count = trainer.strategy.reduce(self._sums, reduce_op="sum")
         means = {name: (total / count).float() for name, total in zip(self._names, sums, strict=True)}
         pl_module.log_dict(means, logger=False)
+        if self._found is not None:
+            sums = self._found.sums.to(self._sums)
+            pl_module.log_dict(self._found.summarise(trainer.strategy.reduce(sums, reduce_op="sum").cpu()), logger=False)
 
     # The query's gradient.
 
@@ -84,6 +97,22 @@ class AttentionTelemetry(pl.Callback):
                 key = f"attention/query_grad_norm/{level}"
                 pl_module.log(key, norm, on_step=False, on_epoch=True, batch_size=1, logger=False)
         self._step += 1
+
+
+def find_objects(trainer: pl.Trainer, pl_module: pl.LightningModule) -> FoundObjects | None:
+    """What is to be found in the validation set; None where maps are not taught by masks and it has none of its own, and
+    where it has masks of fewer than two pictures, or than two groups that are not independent."""
+    if getattr(trainer, "datamodule", None) is None or (val := get_splits(trainer).val) is None:
+        return None
+    if (masks := find_shown_masks(pl_module, val)) is None:
+        return None
+    known = masks.known
+    if len(known if val.sources is None else np.unique(val.sources[known])) < 2:
+        return None
+    network = cast("Network", pl_module.network)
+    height, width = val.images.shape[1:3]
+    pixels = masks.pixels[masks.rows[known]]
+    return FoundObjects(val, pixels, known, tuple(network.levels), find_placements(network, (height, width)))
 
 
 def statistics(attn: dict[str, Float[Tensor, "batch _ _"]]) -> dict[str, Float[Tensor, " batch"]]:

@@ -29,7 +29,14 @@ FILES = {"verify": "changed"}
 AIR = {"widths": [64, 256, 256], "depth": 2, "residual": False, "activation": "gelu"}
 PARTS = {
     **{f"lta.models.air_family.{name}": AIR for name in ("air", "air_gap", "air_attention")},
-    "lta.training.losses.CrossEntropy": {"class_weights": None, "focal": 0.0},
+    "lta.training.losses.CrossEntropy": {
+        "class_weights": None,
+        "focal": 0.0,
+        "mask": 0,
+        "mask_kind": "bce",
+        "mask_levels": None,
+        "mask_count": None,
+    },
     "lta.data.cifar.CIFAR": {**FILES, "image_size": 32},
     "lta.data.svhn.SVHN": {"image_size": 32},
     "lta.data.cub200.CUB200": FILES,
@@ -42,6 +49,7 @@ PARTS = {
         "grey_range": None,
         "on_shared": "allow",
         "balanced": False,
+        "masks": "auto",
     },
 }
 """Settings of models and data sets that there were not always, by what they belong to, with what was done before."""

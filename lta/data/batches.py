@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
+from lta.data.known_masks import KnownMasks
 from lta.data.rows import Rows
 from lta.data.scaled import Scaled
 
@@ -22,6 +23,7 @@ class Split(NamedTuple):
     independent). Where the side object is a whole one of known class: `side_labels` int64 (n,), -1 where there is none.
     Where boxes of the objects are known: `boxes` float32 (n, most, 4), left, top, right and bottom in pixels of the image (0
     is its edge), NaN where an image has fewer than the most.
+    Where some of the images have a mask of their object: `masks`.
     Where it is known which pictures these are: `ids` int64 (n, 2), a number for the name and one for the content.
     """
 
@@ -32,6 +34,7 @@ class Split(NamedTuple):
     side_labels: np.ndarray | None = None
     ids: np.ndarray | None = None
     boxes: np.ndarray | None = None
+    masks: KnownMasks | None = None
 
     def take(self, index: np.ndarray) -> "Split":
         return self._replace(images=self.images[index], **self._select(index))
@@ -44,11 +47,13 @@ class Split(NamedTuple):
         """The same with pictures of `size` (height, width), where it knows nothing of places in them."""
         assert self.roles is None
         assert self.boxes is None
+        assert self.masks is None
         return self if self.images.shape[1:3] == size else self._replace(images=Scaled(self.images, size))
 
-    def _select(self, index: np.ndarray) -> dict[str, np.ndarray]:
+    def _select(self, index: np.ndarray) -> dict[str, Any]:
         """What is known of those images, but the images."""
-        return {name: part[index] for name, part in self._asdict().items() if part is not None and name != "images"}
+        known = {name: part for name, part in self._asdict().items() if part is not None and name != "images"}
+        return {name: part.select(index) if isinstance(part, KnownMasks) else part[index] for name, part in known.items()}
 
 
 class EpochBatches(Sampler[np.ndarray]):

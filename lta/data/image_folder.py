@@ -14,6 +14,7 @@ from lta.data.contents import VERIFY, digest_files
 from lta.data.cut import HOW, Cut
 from lta.data.errors import DataError
 from lta.data.fingerprint import make_ids
+from lta.data.folder_masks import Mask, find_mask_folder, match_masks, read_known_masks
 from lta.data.image_cache import read_images
 from lta.data.listing import Listing, check_same_classes, list_images, list_subfolders
 from lta.data.network_size import OWN
@@ -41,7 +42,8 @@ class ImageFolder(ImageData):
     `image_size`: a number or [height, width], None: 32; pictures of other sizes are scaled by their shortest side and cut in
     the centre. `grey_range`, [lowest, highest]: what 16-bit grey is shown from and to (None: 0 to 65535). `cache`,
     `on_broken`: see `lta.data.image_cache`; `verify`, "changed" or "full": `lta.data.contents`. `on_shared`: pictures of
-    test that are in another part too, byte for byte: "error" or "allow".
+    test that are in another part too, byte for byte: "error" or "allow". `masks`: a folder with masks of some of the
+    pictures, which is then no class; "auto" is `root/masks` where there is one (see `lta.data.folder_masks`).
 
     Subfolders of a class belong to it, links are followed, and JPEGs need no ending. Unless `nested`, a folder without
     pictures of its own is no class. Names that begin with a dot, a system's folders, and files that are no pictures by their
@@ -62,6 +64,7 @@ class ImageFolder(ImageData):
         on_broken: str = "error",
         on_shared: str = "allow",
         verify: str = "changed",
+        masks: str | None = "auto",
         cache: Cache = None,
         batch_size: int = 128,
         eval_batch_size: int = 500,
@@ -82,7 +85,10 @@ class ImageFolder(ImageData):
             raise ValueError(f"data.on_broken={on_broken} must be one of error, skip")
         self.no_test, self.nested, self.grey_range = no_test, nested, parse_range(grey_range)
         self.cache, self.on_broken, self.on_shared, self.verify = cache, on_broken, on_shared, verify
+        self.masks = masks
         self.file_names: list[str] = []
+        self._mask_folder: Path | None = None
+        self._mask_of: dict[str, Mask] = {}
 
     def prepare_data(self) -> None:
         """On one process a node: what is decoded here, the others find in the cache."""
@@ -93,6 +99,8 @@ class ImageFolder(ImageData):
             problem = "is not a folder" if self.root.exists() else "does not exist"
             raise DataError(f"data.root={self.root} {problem}; give the folder that holds train/ and test/, or classes")
         folders = list_subfolders(self.root)
+        self._mask_folder = find_mask_folder(self.root, self.masks, folders)
+        folders = [name for name in folders if name not in self._no_classes]
         is_split = set(folders) & SPLIT_NAMES and (set(folders) <= SPLIT_NAMES or list_subfolders(self.root / "train"))
         class_names, splits = self._load_split_folders(folders) if is_split else self._load_one_folder()
         ways_on = "take them out of one" + ("" if self.cutting.how == "hash" or is_split else ", give data.split=hash")
@@ -119,6 +127,7 @@ class ImageFolder(ImageData):
         class_names = listings["train"].class_names
         for part, listing in listings.items():
             check_same_classes(self.root, class_names, places[part], listing.class_names)
+        self._match_masks([name for listing in listings.values() for name in listing.names])
         splits = {part: self._read(listing) for part, listing in listings.items()}
         train, names = splits.pop("train")
         to_cut = [part for part in ("test", "val") if part not in splits]
@@ -128,10 +137,22 @@ class ImageFolder(ImageData):
         return class_names, {**cut, **{part: split for part, (split, _) in splits.items()}}
 
     def _load_one_folder(self) -> tuple[tuple[str, ...], dict[str, Split]]:
-        listing = list_images(self.root, nested=self.nested)
+        listing = list_images(self.root, nested=self.nested, no_classes=self._no_classes)
+        self._match_masks(listing.names)
         whole, names = self._read(listing)
         cut = self.cutting.cut(whole, _names_in_classes(names, ""), listing.class_names, ("test", "val"))
         return listing.class_names, cut
+
+    @property
+    def _no_classes(self) -> tuple[str, ...]:
+        """The name of the folder of masks, where it lies beside the classes."""
+        folder = self._mask_folder
+        return (folder.name,) if folder is not None and folder.parent == self.root else ()
+
+    def _match_masks(self, names: Sequence[str]) -> None:
+        if self._mask_folder is not None:
+            self._mask_of = match_masks(self.root, self._mask_folder, names)
+            log.info("%s: masks of %d of %d pictures", self._mask_folder, len(self._mask_of), len(names))
 
     def _read(self, listing: Listing) -> tuple[Split, list[str]]:
         """And the names of the pictures that could be read."""
@@ -152,7 +173,8 @@ class ImageFolder(ImageData):
             lost = ", ".join(listing.class_names[label] for label in np.flatnonzero(counts == 0))
             raise DataError(f"{self.root}: no readable picture is left of {lost}; repair the files or remove the class")
         self.file_names += names
-        return Split(images, labels, ids=make_ids(names, contents.tokens[kept])), names
+        masks = read_known_masks(self.root, names, self._mask_of, self.size)
+        return Split(images, labels, ids=make_ids(names, contents.tokens[kept]), masks=masks), names
 
 
 def _names_in_classes(names: Sequence[str], part: str) -> list[str]:

@@ -5,7 +5,7 @@ import logging
 import os
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,11 +34,14 @@ class Listing(NamedTuple):
     labels: Int64[np.ndarray, " files"]
 
 
-def list_images(root: Path, part: str = "", nested: bool = True) -> Listing:
-    """All pictures in `root/part/<class>/` and below. Raises DataError for fewer than two classes, one without pictures,
-    what can't be read, and, where classes are not `nested`, for one whose only content is folders."""
+def list_images(root: Path, part: str = "", nested: bool = True, no_classes: Collection[str] = ()) -> Listing:
+    """All pictures in `root/part/<class>/` and below; folders named in `no_classes` are none.
+
+    Raises DataError for fewer than two classes, one without pictures, what can't be read, and, where classes are not
+    `nested`, for one whose only content is folders.
+    """
     folder = root / part
-    class_names = list_subfolders(folder)
+    class_names = [name for name in list_subfolders(folder) if name not in no_classes]
     if len(class_names) < 2:
         found = f"only one class, {class_names[0]}" if class_names else "no class folders"
         raise DataError(

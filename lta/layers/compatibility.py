@@ -23,6 +23,8 @@ class Compatibility(nn.Module, ABC):
     """Whether score = f(local) + h(query). A softmax over positions cancels h: the query is then inert."""
     reads_query: ClassVar[bool] = True
     """Whether the score depends on the query at all. Where it does not, the query is inert under any normaliser."""
+    learned: ClassVar[bool] = True
+    """Whether training is to make scores better: False for the controls."""
 
     def forward(
         self, local_feat: Float[Tensor, "batch channels height width"], global_feat: Float[Tensor, "batch channels"] | None
@@ -94,6 +96,7 @@ class Uniform(Compatibility):
 
     separable = True
     reads_query = False
+    learned = False
 
     def __init__(self, channels: int):
         super().__init__()
@@ -113,6 +116,7 @@ class Frozen(Compatibility):
     """
 
     separable = True
+    learned = False
 
     def __init__(self, channels: int, scale: float = 2.0):
         super().__init__()

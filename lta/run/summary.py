@@ -20,6 +20,7 @@ from lta.run import test_predictions
 from lta.runtime.console import format_duration
 from lta.training.classifier import Classifier
 from lta.training.flops import count_step_flops, describe_flops
+from lta.training.mask_loss import find_mask_loss, list_learned_levels
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +80,31 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
         "pruned_levels": list(asked.pruned_levels if asked else ()),
         "query_read": asked is not None and any(unit.compat.reads_query for unit in asked.attention.values()),
         "inert_parameters": asked.inert_parameters if asked else 0,
-        "unconstrained_levels": list_unconstrained_levels(network),
+        "unconstrained_levels": [
+            level for level in list_unconstrained_levels(network) if level not in _list_taught(classifier)
+        ],
+        "taught_by": _list_teachers(classifier),
         "coding": getattr(data, "coding", None),
         "test_each_epoch": data.test_each_epoch,
         "average_gradients": classifier.recipe.average_gradients,
     }
+
+
+def _list_taught(classifier: Classifier) -> tuple[str, ...]:
+    """Levels that masks teach."""
+    return () if classifier.masks is None else classifier.masks.levels
+
+
+def _list_teachers(classifier: Classifier) -> dict[str, Any] | None:
+    """What the maps of the network have learned from: labels, and where they did, masks. None where no map learns."""
+    if not list_learned_levels(classifier.network):
+        return None
+    if classifier.masks is None:
+        return {"labels": True, "masks": 0}
+    of_masks = find_mask_loss(classifier.loss)
+    assert of_masks is not None
+    about = {"levels": list(classifier.masks.levels), "kind": of_masks.kind, "weight": of_masks.weight}
+    return {"labels": True, "masks": classifier.masks.count, **about}
 
 
 def list_unconstrained_levels(network: Network) -> list[str]:
@@ -91,8 +112,7 @@ def list_unconstrained_levels(network: Network) -> list[str]:
     seen to miss it (docs/backbones.md). [] of a network of another kind, of one level or without learned maps."""
     if not takes_queries(network) or not hasattr(getattr(network, "trunk", None), "compute_levels"):
         return []
-    learned = any(unit.compat.reads_query for unit in network.attention.values())  # uniform and frozen scores don't
-    return list(network.levels) if learned and len(network.levels) > 1 else []
+    return list(network.levels) if list_learned_levels(network) and len(network.levels) > 1 else []
 
 
 def _count_flops(trainer: pl.Trainer, classifier: Classifier, data: Splits) -> dict[str, Any]:
@@ -132,6 +152,8 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
         lines.append("test set        looked at after each epoch (test_each_epoch/error); nothing was chosen by it")
     if results["average_gradients"]:
         lines.append("gradient        averaged at junctions, as the authors' code does: not the gradient of the loss")
+    if taught := results.get("taught_by"):  # runs of before don't say it
+        lines.append(f"maps            taught by {describe_teachers(taught)}")
     lines += _describe_query(results)
     if unconstrained := results.get("unconstrained_levels"):  # runs of before don't say it
         lines.append(
@@ -149,6 +171,15 @@ def _describe_balanced(test: dict[str, Any]) -> str:
     """Where it is another: test classes of one size make it the same. Runs of before don't know it."""
     found = test.get("balanced_error")
     return f", balanced {found:.2f} %" if found is not None and abs(found - test["error"]) >= 0.005 else ""
+
+
+def describe_teachers(taught: Mapping[str, Any]) -> str:
+    """In words: "labels", or "labels and 8 masks (at B, C)"."""
+    if not taught["masks"]:
+        return "labels"
+    masks = f"{taught['masks']:,} mask{'s' * (taught['masks'] > 1)}"
+    how = f"loss.mask={taught['weight']:g}, {taught['kind']}"
+    return f"labels and {masks} (at {', '.join(taught['levels'])}; {how})"
 
 
 def _describe_query(results: dict[str, Any]) -> list[str]:

@@ -37,6 +37,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.training import cached_features
     from lta.training.classifier import Classifier
     from lta.training.losses import check_loss
+    from lta.training.mask_loss import check_mask_loss, find_mask_loss
     from lta.training.trainer import end_processes, has_run_out_of_time
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
@@ -53,6 +54,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         raise ValueError(f"recipe.epochs={recipe.epochs} with resume={cfg.resume}: {why}; {begin}")
     with torch.device("meta"):
         network = build(cfg.model)(num_classes=10)
+    check_mask_loss(loss, network, build(cfg.get("augment")) if find_mask_loss(loss) else None)
     input_size, computes_once = find_input_size(network), cached_features.computes_once(network)
     with_mirrored = computes_once and cached_features.check_augment(build(cfg.get("augment")))
     kept = KeptAnswers()
@@ -83,6 +85,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     classifier.fit_input(data.train.images)
     if (fit_classes := getattr(loss, "fit_classes", None)) is not None:
         fit_classes(data.train.labels, data.class_names)
+    classifier.take_masks(data.train)
     resumed_from = None
     if checkpoint := find_resume_checkpoint(directory):
         check_belongs(checkpoint, plain(cfg), data.class_names)

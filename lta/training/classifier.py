@@ -15,15 +15,17 @@ from torchmetrics import MetricCollection
 
 from lta.models.measured import copy_measured, fit_measured
 from lta.models.output import NetworkOutput
-from lta.protocols import Loss, Network, Preprocess, get_splits, list_missing
+from lta.protocols import Loss, Network, Preprocess, Split, get_splits, list_missing
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.cached_features import CachedFeatures, choose_mirrored, give_features
 from lta.training.gradients import average_at_junctions
 from lta.training.losses import check_loss
-from lta.training.metrics import BalancedError, ErrorRate, MeanLoss
+from lta.training.mask_loss import check_mask_loss, find_mask_loss
+from lta.training.metrics import BalancedError, ErrorRate, MeanLoss, MeanOfSums
 from lta.training.predict import predict
 from lta.training.prediction import Prediction
 from lta.training.recipes import Recipe
+from lta.training.teaching_masks import TeachingMasks, carry_masks, choose_teaching_masks
 
 PART = 100
 """Training pictures that parts of a network are measured on at once: patches in double precision take 32 times the memory of
@@ -41,6 +43,9 @@ class Classifier(pl.LightningModule):
     """`preprocess` turns uint8 pictures into what `network` sees, `augment` changes them in training only: what `preprocess`
     has made of them, or with `acts_on_pixels` the pictures themselves; with `mixes`, its `mix` then mixes those of a batch.
     `loss` is what training makes small, a number made of the network's output and the labels `(batch,)`.
+
+    Where `loss` teaches by masks too, `take_masks` gives it those of the training pictures. Then `train/mask_loss` is the
+    mean over the pictures that have one, without the weight.
 
     Metrics: `train/loss`, and for the splits train, val and test `<split>/error` in percent (in training of the
     augmented images, as seen; of mixed ones by the label of the larger share), for val and test `balanced_error`, the mean
@@ -80,7 +85,9 @@ class Classifier(pl.LightningModule):
         self._ddp_params_and_buffers_to_ignore = [f"preprocess.{name}" for name, _ in preprocess.named_buffers()]
         self.recipe = recipe
         check_loss(loss, recipe)
+        check_mask_loss(loss, network, augment)
         self.loss = loss
+        self.masks: TeachingMasks | None = None
         average_at_junctions(network, recipe.average_gradients)
         self.features: CachedFeatures | None = None
         self.class_names = tuple(class_names)
@@ -91,6 +98,7 @@ class Classifier(pl.LightningModule):
         """What is trained for so many epochs only: afterwards its gradient is not computed."""
         self.train_loss = MeanLoss()
         self.train_error = ErrorRate()
+        self.train_mask_loss = MeanOfSums()
         self.val_metrics = MetricCollection({"loss": MeanLoss(), **errors}, prefix="val/")
         self.test_each_epoch_metrics = self.val_metrics.clone(prefix="test_each_epoch/")
         self.test_metrics = self.val_metrics.clone(prefix="test/")
@@ -113,6 +121,11 @@ class Classifier(pl.LightningModule):
                 yield self._preprocess_array(images[part])
 
         fit_measured(self.network, batches)
+
+    def take_masks(self, train: Split) -> None:
+        """Those of the training pictures, where `loss` teaches by masks. Raises DataError where there are none."""
+        if (of_masks := find_mask_loss(self.loss)) is not None:
+            self.masks = choose_teaching_masks(of_masks, self.network, train)
 
     @torch.no_grad()
     def _preprocess_array(self, images: np.ndarray) -> Float[Tensor, "n 3 height width"]:
@@ -177,14 +190,19 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         images, labels, numbers = batch
         self._tell_pictures(numbers)
+        masks, known = (None, None) if self.masks is None else self.masks.take(numbers, images.device)
         share = 1.0
         if self.features is None:
-            seen, share = self._augment(images)
+            seen, masks, share = self._augment(images, masks)
             output = self._network_in_training(seen)
         else:
             mirrored = choose_mirrored(self.augment, len(labels), numbers.device)
             output = self._run_on_features("train", images, numbers, mirrored)
+            if masks is not None and mirrored is not None:
+                masks = torch.where(mirrored.to(masks.device).view(-1, 1, 1), masks.flip(2), masks)
         loss = self._compute_loss(output, labels, share)
+        if masks is not None and known is not None:
+            loss = loss + self._compute_mask_loss(output, masks, known)
         self.train_loss.update(loss.detach(), len(labels))
         self.train_error.update(output.logits.detach(), labels if share >= 0.5 else labels.roll(1))
         return loss
@@ -193,15 +211,34 @@ class Classifier(pl.LightningModule):
     def _acts_on_pixels(self) -> bool:
         return getattr(self.augment, "acts_on_pixels", False)
 
-    def _augment(self, images: Tensor) -> tuple[Tensor, float]:
-        """What the network is shown, and how much of each picture is its own: the rest is of the one before it."""
-        changed = self.preprocess(self.augment(images)) if self._acts_on_pixels else self.augment(self.preprocess(images))
-        return cast("Any", self.augment).mix(changed) if getattr(self.augment, "mixes", False) else (changed, 1.0)
+    def _augment(self, images: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None, float]:
+        """What the network is shown, the masks as their pictures were changed, and how much of each picture is its own: the
+        rest is of the one before it."""
+        changed = images if self._acts_on_pixels else self.preprocess(images)
+        if masks is None:
+            changed = self.augment(changed)
+        else:
+            changed, masks = carry_masks(self.augment, changed, masks)
+        changed = self.preprocess(changed) if self._acts_on_pixels else changed
+        mixed, share = cast("Any", self.augment).mix(changed) if getattr(self.augment, "mixes", False) else (changed, 1.0)
+        return mixed, masks, share
 
     def _compute_loss(self, output: NetworkOutput, labels: Tensor, share: float) -> Tensor:
         """Of mixed pictures that of both labels by their shares, which is the cross-entropy with a mixed label."""
         loss = self.loss(output, labels)
         return loss if share == 1 else share * loss + (1 - share) * self.loss(output, labels.roll(1))
+
+    def _compute_mask_loss(self, output: NetworkOutput, masks: Tensor, known: Tensor) -> Tensor:
+        """Over several processes: their mean is that of all masked pictures of the step."""
+        of_masks = find_mask_loss(self.loss)
+        assert of_masks is not None
+        assert self.masks is not None
+        total = of_masks(output.scores, output.attn, self.masks.cover(masks, output.attn), known)
+        count = known.sum().to(total.dtype)
+        self.train_mask_loss.update(total.detach(), count)
+        if self._trainer is not None and self.trainer.world_size > 1:
+            count = self.trainer.strategy.reduce(count, reduce_op="mean")
+        return of_masks.weight * total / torch.where(count > 0, count, 1)
 
     def _run_on_features(self, split: str, images: Tensor, numbers: Tensor, mirrored: Tensor | None = None) -> NetworkOutput:
         assert self.features is not None
@@ -221,7 +258,8 @@ class Classifier(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._agree_on_statistics()  # again, where no validation has come before
-        self._publish({"train/loss": self.train_loss, "train/error": self.train_error})
+        of_masks = {} if self.masks is None else {"train/mask_loss": self.train_mask_loss}
+        self._publish({"train/loss": self.train_loss, "train/error": self.train_error, **of_masks})
 
     def on_validation_start(self) -> None:
         if self.trainer.state.fn == TrainerFn.FITTING:  # else a finished network is looked at

@@ -13,6 +13,7 @@ from lta import checks
 from lta.layers.precision import to_full_precision
 from lta.models.output import NetworkOutput
 from lta.protocols import Loss
+from lta.training.mask_loss import MaskLoss
 from lta.training.recipes import Recipe
 
 BALANCED = "balanced"
@@ -29,6 +30,8 @@ class CrossEntropy(nn.Module):
 
     A batch's loss is divided by its number of images, not by its sum of weights: several processes then follow the same
     gradient as one.
+    `mask`: the weight of what training adds to this for pictures that have a mask, with `mask_kind`, `mask_levels` and
+    `mask_count` (see `MaskLoss`); 0: nothing.
     """
 
     def __init__(
@@ -36,6 +39,10 @@ class CrossEntropy(nn.Module):
         label_smoothing: float = 0.0,
         class_weights: Any = None,
         focal: float = 0.0,
+        mask: float = 0.0,
+        mask_kind: str = "bce",
+        mask_levels: Sequence[str] | None = None,
+        mask_count: int | None = None,
     ):
         super().__init__()
         checks.require_number("recipe.label_smoothing", label_smoothing, 0, 1)
@@ -45,6 +52,13 @@ class CrossEntropy(nn.Module):
         self.label_smoothing, self.class_weights, self.focal = label_smoothing, class_weights, focal
         self.weights: Tensor | None
         self.register_buffer("weights", None, persistent=False)  # follows from the data: no part of a checkpoint
+        checks.require_number("loss.mask", mask, 0, 1e6)
+        asked = {"mask_levels": mask_levels, "mask_count": mask_count}
+        if not mask and (unread := [name for name, value in asked.items() if value is not None]):
+            raise ValueError(
+                f"loss.{unread[0]}={asked[unread[0]]} is not used with loss.mask=0: give loss.mask=1, or another"
+            )
+        self.of_masks = MaskLoss(mask, mask_kind, mask_levels, mask_count) if mask else None
 
     def fit_classes(self, labels: Int[np.ndarray, " images"], class_names: Sequence[str]) -> None:
         """Takes the weights from the training images. Raises ValueError for the weight of no class, and for no weight."""

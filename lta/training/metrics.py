@@ -76,3 +76,24 @@ class MeanLoss(Metric):
 
     def compute(self) -> Tensor:
         return self.total / self.seen
+
+
+class MeanOfSums(Metric):
+    """The mean over images of sums over some of them, perhaps none; NaN where there was none at all."""
+
+    full_state_update = False
+    higher_is_better = False
+    total: Tensor
+    seen: Tensor
+
+    def __init__(self):
+        super().__init__()
+        self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
+        self.add_state("seen", torch.zeros(()), dist_reduce_fx="sum")
+
+    def update(self, total: Float[Tensor, ""], images: Float[Tensor, ""]) -> None:
+        self.total += total
+        self.seen += images
+
+    def compute(self) -> Tensor:
+        return self.total / self.seen

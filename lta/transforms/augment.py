@@ -1,4 +1,7 @@
-"""Augmentation of a whole batch at once, on the batch's device, from torch's global generator of that device."""
+"""Augmentation of a whole batch at once, on the batch's device, from torch's global generator of that device.
+
+What moves pixels can carry masks: `carry(images, masks)` moves those of each picture as the picture itself.
+"""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -7,6 +10,7 @@ from torch import Tensor, nn
 from lta import checks
 
 Images = Float[Tensor, "batch 3 height width"]
+Masks = Float[Tensor, "batch height width"]
 
 
 class FlipCropCutout(nn.Module):
@@ -38,6 +42,20 @@ class FlipCropCutout(nn.Module):
         self._numbers = numbers
 
     def forward(self, images: Images) -> Images:
+        return self._change(images, None)[0]
+
+    def carry(self, images: Images, masks: Masks) -> tuple[Images, Masks]:
+        """`forward`, and each picture's mask mirrored and shifted as the picture was."""
+        images, masks_there = self._change(images, masks)
+        assert masks_there is not None
+        return images, masks_there
+
+    @property
+    def carries_masks(self) -> bool:
+        """Not with `cutout`: a mask would mark what is blanked."""
+        return not self.cutout
+
+    def _change(self, images: Images, masks: Masks | None) -> tuple[Images, Masks | None]:
         batch, _, height, width = images.shape
         if max(self.shift, self.cutout) >= min(height, width):
             sides = f"augment.shift={self.shift} and augment.cutout={self.cutout}"
@@ -54,12 +72,13 @@ class FlipCropCutout(nn.Module):
             # One gather of whole pixels, whose three channels lie together in channels-last storage. By one flat index: on
             # the CPU that takes a third of the time of three indices.
             first = torch.arange(0, batch * height, height, device=images.device).view(batch, 1)
-            pixels = (first + rows).unsqueeze(2) * width + columns.unsqueeze(1)
+            pixels = ((first + rows).unsqueeze(2) * width + columns.unsqueeze(1)).flatten()
             by_pixel = images.permute(0, 2, 3, 1).reshape(-1, 3)
-            images = by_pixel.index_select(0, pixels.flatten()).view(batch, height, width, 3).permute(0, 3, 1, 2)
+            images = by_pixel.index_select(0, pixels).view(batch, height, width, 3).permute(0, 3, 1, 2)
+            masks = None if masks is None else masks.reshape(-1).index_select(0, pixels).view(batch, height, width)
         if self.cutout:
             images = images * self._make_cutout_mask(batch, height, width, images.device)
-        return images
+        return images, masks
 
     @property
     def only_mirrors(self) -> bool:
@@ -98,20 +117,32 @@ class HalfFlip(nn.Module):
         checks.require_whole_number("augment.batch_shift", batch_shift)
         self.batch_shift = batch_shift
 
+    carries_masks = True
+
     def forward(self, images: Images) -> Images:
+        return self._change(images)[0]
+
+    def carry(self, images: Images, masks: Masks) -> tuple[Images, Masks]:
+        """As of FlipCropCutout."""
+        images, channel = self._change(images, masks.unsqueeze(1))
+        return images, channel.squeeze(1)
+
+    def _change(self, *parts: Tensor) -> list[Tensor]:
+        """The same to each of them, (batch, channels, height, width)."""
+        images = parts[0]
         batch, _, height, width = images.shape
         if self.batch_shift >= min(height, width):
             raise ValueError(
                 f"augment.batch_shift={self.batch_shift} must be below the pictures' {min(height, width)} pixels"
             )
-        mirrored = self.choose_mirrored(batch, images.device)
-        images = torch.where(mirrored.view(batch, 1, 1, 1), images.flip(3), images)
+        mirrored = self.choose_mirrored(batch, images.device).view(batch, 1, 1, 1)
+        changed = [torch.where(mirrored, part.flip(3), part) for part in parts]
         if self.batch_shift:
             down, right = torch.randint(-self.batch_shift, self.batch_shift + 1, (2, 1), device=images.device)
             rows = _reflect(torch.arange(height, device=images.device) + down, height)
             columns = _reflect(torch.arange(width, device=images.device) + right, width)
-            images = images.index_select(2, rows).index_select(3, columns)
-        return images
+            changed = [part.index_select(2, rows).index_select(3, columns) for part in changed]
+        return changed
 
     @property
     def only_mirrors(self) -> bool:

@@ -54,7 +54,7 @@ class PhotographAugment(nn.Module):
             checks.require_number(f"augment.{name}", alpha, 0, 100)
         from torchvision.transforms import v2  # it takes a second to import
 
-        self.crop, self.flip = crop, flip
+        self.crop, self.flip, self.operations = crop, flip, operations
         after = [v2.RandomHorizontalFlip(flip)] if flip else []
         after += [v2.ColorJitter(**jitter, hue=hue)] if any((*jitter.values(), hue)) else []
         after += [v2.RandAugment(operations, magnitude, MAGNITUDES)] if operations else []
@@ -63,15 +63,36 @@ class PhotographAugment(nn.Module):
         self._mixers = [kind(alpha=alpha) for kind, alpha in mixers if alpha]
 
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> UInt8[Tensor, "batch 3 height width"]:
+        return self._change(images, None)[0]
+
+    def carry(
+        self, images: UInt8[Tensor, "batch 3 height width"], masks: Float[Tensor, "batch height width"]
+    ) -> tuple[UInt8[Tensor, "batch 3 height width"], Float[Tensor, "batch height width"]]:
+        """`forward`, and each picture's mask cut and mirrored as the picture was."""
+        images, carried = self._change(images, masks)
+        assert carried is not None
+        return images, carried
+
+    @property
+    def carries_masks(self) -> bool:
+        """Not what mixes pictures, nor RandAugment, which also turns and shears."""
+        return not self._mixers and not self.operations
+
+    def _change(self, images: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        from torchvision import tv_tensors
         from torchvision.transforms import v2
 
         size = (images.shape[2], images.shape[3])
         crop: list[Any] = [v2.RandomResizedCrop(size, scale=(self.crop, 1.0), antialias=True)] if self.crop < 1 else []
         steps = [*crop, *self._after]
         if not steps:
-            return images
+            return images, masks
         change = v2.Compose(steps)
-        return torch.stack([change(image) for image in images])  # of a whole batch they would draw once for all
+        if masks is None:
+            return torch.stack([change(image) for image in images]), None  # of a whole batch they would draw once for all
+        pairs = [change(image, tv_tensors.Mask(mask)) for image, mask in zip(images, masks, strict=True)]
+        changed, carried = zip(*pairs, strict=True)
+        return torch.stack(changed), torch.stack([mask.as_subclass(Tensor) for mask in carried])
 
     @property
     def mixes(self) -> bool:

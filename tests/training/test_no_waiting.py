@@ -64,6 +64,10 @@ def test_no_number_is_read_in_a_step(model, capsys, tmp_path):
     assert watched(capsys, tmp_path, f"model={model}", *wider, "callbacks.telemetry.grad_every=1").read == []
 
 
+def test_none_is_read_where_masks_teach(capsys, tmp_path):
+    assert watched(capsys, tmp_path, "loss.mask=1").read == []
+
+
 def test_a_number_that_is_read_is_found(capsys, tmp_path):
     read = watched(capsys, tmp_path, f"+callbacks.reads._target_={__name__}.Reads").read
     assert read == ["aten._local_scalar_dense.default"] * 6  # all but that of the first step and the last

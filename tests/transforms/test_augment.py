@@ -122,3 +122,20 @@ def test_a_shift_without_a_mirror_by_hand():
     expected = {tuple(image[0, 0][rows[a]][:, rows[b]].flatten().tolist()) for a in rows for b in rows}
     seen = {tuple(HalfFlip(batch_shift=1)(image)[0, 0].flatten().tolist()) for _ in range(200)}
     assert seen == expected
+
+
+@pytest.mark.parametrize("augment", [FlipCropCutout(0.5, 3), FlipCropCutout(1, 0), HalfFlip(2), HalfFlip()])
+def test_masks_go_where_their_pictures_go(augment):
+    """Of pictures higher than wide, with a number in every pixel, and masks with the same numbers."""
+    images = torch.arange(6 * 8 * 11.0).view(6, 1, 11, 8).expand(6, 3, 11, 8)
+    torch.manual_seed(2)
+    moved, masks = augment.carry(images, images[:, 0])
+    assert augment.carries_masks
+    assert torch.equal(masks, moved[:, 0])
+    assert not torch.equal(moved, images)
+    torch.manual_seed(2)
+    assert torch.equal(augment(images), moved), "as without masks"
+
+
+def test_a_mask_would_mark_what_is_blanked():
+    assert not FlipCropCutout(0.5, 2, cutout=3).carries_masks

@@ -121,3 +121,24 @@ def test_wrong_settings_are_named(settings, says):
     with pytest.raises(ValueError, match=says) as error:
         PhotographAugment(**settings)
     assert "\n" not in str(error.value)
+
+
+def test_masks_go_where_their_pictures_go():
+    """Of wide pictures that are white where their mask is: what comes out is so too, but for the borders' blend."""
+    masks = torch.zeros(12, 40, 60)
+    masks[:, 8:22, 30:52] = 1
+    images = (255 * masks).to(torch.uint8).unsqueeze(1).repeat(1, 3, 1, 1)
+    augment = PhotographAugment(crop=0.35, flip=0.5)
+    torch.manual_seed(0)
+    changed, carried = augment.carry(images, masks)
+    assert augment.carries_masks
+    assert carried.shape == masks.shape
+    assert ((changed[:, 0] > 127) == (carried > 0.5)).float().mean() > 0.98
+    assert len(carried.sum((1, 2)).unique()) > 6, "each has a crop of its own"
+    torch.manual_seed(0)
+    assert torch.equal(augment(images), changed), "as without masks"
+
+
+@pytest.mark.parametrize("options", [{"mixup": 0.2}, {"cutmix": 1.0}, {"operations": 2}])
+def test_what_no_mask_can_follow_carries_none(options):
+    assert not PhotographAugment(**options).carries_masks

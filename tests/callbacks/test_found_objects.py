@@ -1,0 +1,79 @@
+"""How well maps find the validation pictures' objects, summed over batches and processes as the evaluator measures it."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from commands import TINY, lta_run
+from PIL import Image
+
+from lta.callbacks.checkpoints import RunCheckpoint
+from lta.callbacks.found_objects import FoundObjects
+from lta.data.batches import Split
+from lta.measures.localisation import cross_fit_thresholds, halves, score
+from lta.measures.pixel_maps import density
+from lta.viz.outline import COLOUR
+
+COUNT, SIDE = 11, 8
+
+
+@pytest.fixture
+def made():
+    """A split, masks of all pictures but two, maps of 4 x 4 that find some of the objects."""
+    rng = np.random.default_rng(0)
+    masks = np.zeros((COUNT, SIDE, SIDE), bool)
+    for number, mask in enumerate(masks):
+        top, left = rng.integers(0, 5, 2)
+        mask[top : top + 3, left : left + 2 + number % 2] = True
+    coarse = torch.from_numpy(masks).float().unflatten(1, (4, 2)).unflatten(3, (4, 2)).mean((2, 4))
+    maps = coarse + torch.from_numpy(rng.random((COUNT, 4, 4))).float()
+    split = Split(np.zeros((COUNT, SIDE, SIDE, 3), np.uint8), np.zeros(COUNT, np.int64))
+    known = np.array([0, 1, 3, 4, 5, 6, 7, 9, 10])
+    return split, masks, known, maps
+
+
+def test_as_the_evaluator_measures_it(made):
+    split, masks, known, maps = made
+    parts = []
+    for numbers in ([0, 1, 2, 3], [4, 5], [2, 8], [6, 7, 8, 9, 10]):  # two of them hold pictures without a mask
+        part = FoundObjects(split, masks[known], known, ("A",), {})
+        part.add(torch.tensor(numbers), {"A": maps[numbers]})
+        parts.append(part)
+    found = parts[0].summarise(torch.stack([part.sums for part in parts]).sum(0))
+    pixels, inside = density(maps[known], (SIDE, SIDE)), torch.from_numpy(masks[known])
+    expected = score(pixels, inside)
+    columns = cross_fit_thresholds(expected.iou, halves(len(known), None, 0))
+    iou = expected.iou[np.arange(len(known)), columns].mean()
+    assert found["val/iou/A"] == found["val/iou"] == pytest.approx(iou, rel=1e-6)
+    assert found["val/pointing/A"] == pytest.approx(expected.pointing.mean(), rel=1e-6)
+    assert found["val/energy/A"] == pytest.approx(expected.energy.mean(), rel=1e-6)
+
+
+def test_the_highest_level_counts(made):
+    split, masks, known, maps = made
+    found = FoundObjects(split, masks[known], known, ("A", "B"), {})
+    found.add(torch.arange(COUNT), {"A": torch.ones(COUNT, 2, 2), "B": maps})
+    measured = found.summarise(found.sums)
+    assert measured["val/iou"] == measured["val/iou/B"] > measured["val/iou/A"]
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode"), [("val/iou", "max"), ("val/energy/B", "max"), ("val/error", "min"), (None, "min")]
+)
+def test_the_best_checkpoint_is_that_of_the_highest_overlap(monitor, mode):
+    assert RunCheckpoint("best", monitor).mode == mode
+
+
+def test_a_run_watches_both_and_says_what_its_maps_were_taught_by(tmp_path, capsys):
+    given = ["loss.mask=1", "loss.mask_count=4", "loss.mask_levels=[A,B]", "callbacks.best_checkpoint.monitor=val/iou"]
+    ended = lta_run(capsys, [*TINY, *given, "test_checkpoint=best", f"hydra.run.dir={tmp_path}/run"])
+    assert ended.status == 0, ended.err
+    assert "maps            taught by labels and 4 masks (at A, B; loss.mask=1, bce)" in ended.out
+    (row,) = csv.DictReader((tmp_path / "run" / "metrics.csv").read_text().splitlines())
+    assert {"val/error", "val/iou", "val/iou/A", "val/pointing/C", "val/energy/B", "train/mask_loss"} <= set(row)
+    assert 0 < float(row["val/iou"]) < 1
+    sheet = np.asarray(Image.open(tmp_path / "run" / "attention" / "epoch_0000.png").convert("RGB"))
+    assert (sheet == COLOUR).all(2).sum() > 100, "the masks' outlines"
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["taught_by"]["masks"] == 4
