@@ -12,6 +12,7 @@ from lta.data.digit_scenes import DigitScenes
 from lta.data.errors import DataError
 from lta.data.evaluation_data import EvaluationData, FolderToLookAt
 from lta.data.image_folder import ImageFolder
+from lta.data.known_masks import KnownMasks
 from lta.data.mask_folder import MaskFolder
 from lta.data.rows import Rows
 from lta.data.scaled import Scaled
@@ -33,6 +34,7 @@ __all__ = [
     "FolderToLookAt",
     "ImageData",
     "ImageFolder",
+    "KnownMasks",
     "MaskFolder",
     "Rows",
     "Scaled",
