@@ -26,7 +26,7 @@ def count_step_flops(classifier: Classifier, batch_size: int, height: int, width
     first = next(network.parameters())
     numbers = torch.zeros(batch_size, dtype=torch.int64)
     known = None if classifier.features is None else classifier.features.take("train", numbers, None, first.device)
-    with torch.random.fork_rng(devices=[]), torch.enable_grad(), FakeTensorMode() as fake:
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), FakeTensorMode(allow_non_fake_inputs=True) as fake:
         named: list[tuple[str, torch.Tensor]] = [*network.named_parameters(), *network.named_buffers()]
         state: dict[str, torch.Tensor] = {name: fake.from_tensor(value) for name, value in named}
         names = {id(value): name for name, value in named}

@@ -1,5 +1,6 @@
 """What a training computes, counted: by hand, and without a trace."""
 
+import numpy as np
 import pytest
 import torch
 from networks import network, tiny
@@ -39,6 +40,14 @@ def test_two_layers_by_hand():
     convolution = 2 * batch * height * width * 5 * 3 * 9
     linear = 2 * batch * 5 * 3
     assert count_step_flops(classify_by(TwoLayers()), batch, height, width) == 2 * convolution + 3 * linear
+
+
+def test_a_loss_with_tensors_of_its_own_is_counted_too():
+    """The weights of classes are no part of the network: they have values where all else has shapes alone."""
+    plain, weighed = classify_by(TwoLayers()), classify_by(TwoLayers())
+    weighed.loss = CrossEntropy(class_weights="balanced")
+    weighed.loss.fit_classes(np.array([0, 0, 1, 2]), ("a", "b", "c"))
+    assert count_step_flops(weighed, 7, 6, 10) == count_step_flops(plain, 7, 6, 10)
 
 
 def test_the_compact_trunk_by_hand():
