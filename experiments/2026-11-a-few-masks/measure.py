@@ -58,7 +58,7 @@ def measure_folder(folder, options):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = plain(hydra.compose("teach", overrides=[f"masks={folder}", f"size={options.size}"]))
     listing = list_masked_images(folder, "mask", "class" if (folder / "LABELS.csv").exists() else None, "object")
-    pairs = [Pair(folder, *names) for names in zip(listing.images, listing.masks, strict=True)]
+    pairs = [Pair(folder, image, folder / mask) for image, mask in zip(listing.images, listing.masks, strict=True)]
     classifier = files.build_classifier(cfg)
     lessons = list(read_lessons(pairs, options.size, files.find_step(classifier), None))
     # Spreads of the features are measured on all pictures once, not on each draw's: no labels and no masks are in them.

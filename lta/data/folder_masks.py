@@ -42,7 +42,7 @@ def find_mask_folder(root: Path, masks: str | None, folders: Sequence[str]) -> P
     return folder
 
 
-def match_masks(root: Path, folder: Path, names: Sequence[str]) -> dict[str, Mask]:
+def match_masks(root: Path, folder: Path, names: Sequence[str], way_out: str = WAY_OUT) -> dict[str, Mask]:
     """By the picture's name (below `root`) its mask in `folder`.
 
     A mask has the path of its picture below the root, or the end of it down to the bare name, and another ending; all may
@@ -70,11 +70,11 @@ def match_masks(root: Path, folder: Path, names: Sequence[str]) -> dict[str, Mas
     for what, stem, mask in drawn:
         of = pictures.get(stem, [])
         if not of:
-            raise DataError(f"{what} is the mask of no picture below {root}: {WAY_OUT}")
+            raise DataError(f"{what} is the mask of no picture below {root}: {way_out}")
         if len(of) > 1:
             raise DataError(f"{what} may be the mask of {join_names(of)}: put it into the same folders as its picture")
         if of[0] in found:
-            raise DataError(f"{what} is a second mask of {of[0]}: {WAY_OUT}")
+            raise DataError(f"{what} is a second mask of {of[0]}: {way_out}")
         found[of[0]] = mask
     return found
 
@@ -94,7 +94,7 @@ def read_known_masks(
     pixels, rows, lost = [], np.full(len(names), -1), []
     for number, box in zip(there, boxes.tolist(), strict=True):
         name = names[number]
-        pixel_mask = np.asarray(reduce_mask(_open(root, name, masks[name]), size, box)) >= 128
+        pixel_mask = np.asarray(reduce_mask(_open_binary(root, name, masks[name]), size, box)) >= 128
         if pixel_mask.any():
             rows[number] = len(pixels)
             pixels.append(pixel_mask)
@@ -106,18 +106,25 @@ def read_known_masks(
     return KnownMasks(np.stack(pixels), rows) if pixels else None
 
 
-def _open(root: Path, name: str, mask: Mask) -> Image.Image:
-    """Of the picture's own size, 0 or 255."""
+def open_known_mask(
+    root: Path, name: str, mask: Mask, threshold: float | None = None, key: str = "data.threshold", way_out: str = WAY_OUT
+) -> Image.Image:
+    """That of the picture `name` below `root`, of its own size, 0 or 255; `threshold` as in `open_mask`, given by `key`."""
     if isinstance(mask, Path):
-        try:
-            return open_fitting_mask(root, name, str(mask), None)
-        except DataError as error:
-            said = str(error).partition("; give data.threshold")[0]
-            raise DataError(said if said == str(error) else f"{said}; save 0 and one other value") from error
+        return open_fitting_mask(root, name, str(mask.absolute()), threshold, key)
     drawn = mask(read_upright_size(root / name))
     if not drawn.getbbox():
-        raise DataError(f"the mask of {root / name} is empty: {WAY_OUT}")
+        raise DataError(f"the mask of {root / name} is empty: {way_out}")
     return drawn
+
+
+def _open_binary(root: Path, name: str, mask: Mask) -> Image.Image:
+    """The same for data that have no setting for a threshold."""
+    try:
+        return open_known_mask(root, name, mask)
+    except DataError as error:
+        said = str(error).partition("; give data.threshold")[0]
+        raise DataError(said if said == str(error) else f"{said}; save 0 and one other value") from error
 
 
 def _index_pictures(names: Sequence[str]) -> dict[str, list[str]]:

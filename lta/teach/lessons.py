@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lta import checks
 from lta.data.decoding import open_rgb, scale_in_proportion
-from lta.data.masked_pictures import open_fitting_mask, reduce_mask
+from lta.data.folder_masks import open_known_mask
+from lta.data.masked_pictures import reduce_mask
 from lta.measures.placement import Placement, overlap_weights
 from lta.teach.pairs import Pair
 
@@ -42,7 +43,7 @@ def read_lessons(pairs: Sequence[Pair], size: int, step: int, threshold: float |
     `threshold`), and one that is empty, before or after it is scaled.
     """
     for root, image, mask in pairs:
-        drawn = open_fitting_mask(root, image, mask, threshold, key="threshold")
+        drawn = open_known_mask(root, image, mask, threshold, key="threshold", way_out="take it out")
         picture = open_rgb(root / image)
         scaled = scale_in_proportion(picture, size, step)
         covered = np.asarray(reduce_mask(drawn, (scaled.height, scaled.width), (0, 0, *drawn.size)))

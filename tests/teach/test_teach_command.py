@@ -159,7 +159,7 @@ def test_evaluate_and_predict_take_it(place, taught, capsys, monkeypatch):
         (["masks=few", "size=5000"], "size=5000 must be at most 2048 pixels"),
         (["masks=few", "ridge=0"], "ridge=0 must be a number in"),
         (["masks=few", "ridge=[]"], "ridge=[] names none"),
-        (["masks=few/masks", "images=others/images"], "has no picture of its name in images=others/images"),
+        (["masks=few/masks", "images=others/images"], "is the mask of no picture below others/images: take it out"),
         (["masks=few", "model.backbone.name=vit_tiny_patch16_224", "model.backbone.weights=none"], "one size only"),
         (["masks=few", "model.backbone.train=all"], "train"),
         (["masks=few", "epochs=3"], "there is no setting epochs here"),
