@@ -77,7 +77,8 @@ STATISTICS = {
 CHOSEN = ("logger.wandb.choices.model", "logger.wandb.choices.compat")
 
 EVALUATED = {
-    "classification": (),
+    "classification": ("confusion", "calibration", "surest_mistakes", "least_sure"),
+    "kept_sharp": (),
     "localisation": ("examples", "iou_by_threshold"),
     "roles": ("density",),
     "query": ("replaced_A", "replaced_B", "replaced_C"),

@@ -156,9 +156,10 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
         lines.append(f"maps            taught by {describe_teachers(taught)}")
     lines += _describe_query(results)
     if unconstrained := results.get("unconstrained_levels"):  # runs of before don't say it
+        several = len(unconstrained) > 1
+        said = "decide the class together, so no map alone has" if several else "is not the only path to the class: it has not"
         lines.append(
-            f"maps            {', '.join(unconstrained)} decide the class together, so no map alone has to find the object "
-            "(model=backbone_att1 has a single map)"
+            f"maps            {', '.join(unconstrained)} {said} to find the object (model=backbone_att1 has a single map)"
         )
     for name, evaluator in evaluators.items():
         if results.get(name) and (summarised := evaluator.summarise(results[name])):
