@@ -156,8 +156,8 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
         lines.append(f"maps            taught by {describe_teachers(taught)}")
     lines += _describe_query(results)
     if unconstrained := results.get("unconstrained_levels"):  # runs of before don't say it
-        several = len(unconstrained) > 1
-        said = "decide the class together, so no map alone has" if several else "is not the only path to the class: it has not"
+        one = len(unconstrained) == 1
+        said = "is not the only path to the class: it has not" if one else "decide the class together, so no map alone has"
         lines.append(
             f"maps            {', '.join(unconstrained)} {said} to find the object (model=backbone_att1 has a single map)"
         )
