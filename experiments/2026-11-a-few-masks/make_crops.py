@@ -2,7 +2,7 @@
 
     python make_crops.py weizmann_horse OUT
 
-Of every second photograph (0, 2, ...) up to four crops that the horse covers by 20 to 80 %, and four without it. The masks of
+Of every second photograph (0, 2, ...) up to four crops that the horse covers by 20 to 80 %, and four without it. Masks of
 the first go below OUT/crops/masks. The other photographs and masks go to OUT/others, as data=mask_folder reads them.
 """
 

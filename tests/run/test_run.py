@@ -239,6 +239,7 @@ def test_with_a_validation_set_maps_and_metrics_are_its_own(capsys, tmp_path):
     (looked,), (plain,) = read_rows(tmp_path / "with"), read_rows(tmp_path / "without")
     assert looked.pop("test_each_epoch/error")
     assert looked.pop("test_each_epoch/loss")
+    assert looked.pop("test_each_epoch/balanced_error")
     looked.pop("time/seconds"), plain.pop("time/seconds")
     assert looked == plain
 
