@@ -35,10 +35,13 @@ class Described(NamedTuple):
 
 
 class Scorer(NamedTuple):
+    """`weight` of each channel of the features, and `bias`: their sum is the log-odds that a cell is the object."""
+
     weight: Float[Tensor, " channels"]
     bias: float
 
     def score(self, features: Float[Tensor, "channels rows columns"]) -> Float[Tensor, "rows columns"]:
+        """The log-odds of each cell."""
         return torch.einsum("chw,c->hw", features, self.weight) + self.bias
 
 
