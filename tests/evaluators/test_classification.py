@@ -148,3 +148,10 @@ def test_views_are_averaged_and_said():
     assert {row["views"] for row in mirrored.rows} == {"mirrored"}
     with pytest.raises(ValueError, match=r"evaluator\.classification\.views=all"):
         Classification(views="all")
+
+
+def test_a_confusion_matrix_is_drawn_whatever_classes_are_called():
+    from lta.evaluators.classification.pictures import draw_confusion
+
+    names = ["d\udcf6g", "$a_1$ and $b", "$\\frac{", "\u4e2d", "a" * 40]
+    assert draw_confusion(np.eye(5, dtype=np.int64), names).size[0] > 100

@@ -93,7 +93,10 @@ def draw_images(
 
 
 def _shorten(name: str) -> str:
-    return name if len(name) <= 18 else f"{name[:17]}\u2026"
+    r"""As matplotlib takes it: bytes that are no UTF-8 (surrogates) as \xf6, and `$` as a letter, not as a formula's sign."""
+    shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    shown = shown if len(shown) <= 18 else f"{shown[:17]}\u2026"
+    return shown.replace("$", r"\$")
 
 
 def _render_figure(figure: Figure) -> Image.Image:
