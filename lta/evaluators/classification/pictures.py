@@ -93,7 +93,7 @@ def draw_images(
 
 
 def _shorten(name: str) -> str:
-    r"""As matplotlib takes it: bytes that are no UTF-8 (surrogates) as \xf6, and `$` as a letter, not as a formula's sign."""
+    r"""As matplotlib takes it: bytes that are no UTF-8 (surrogates) as \xf6, and `$` as a letter, not as a formula's."""
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     shown = shown if len(shown) <= 18 else f"{shown[:17]}\u2026"
     return shown.replace("$", r"\$")
