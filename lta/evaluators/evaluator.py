@@ -5,9 +5,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from jaxtyping import Bool
 from PIL import Image
+from torch import Tensor
 
-from lta.protocols import Splits, TrainedClassifier
+from lta.protocols import Split, Splits, TrainedClassifier
+
+MAIN = 2
+"""The main object's value in a split's roles."""
 
 
 class Result(NamedTuple):
@@ -63,6 +69,15 @@ def check_masks(name: str, data: Splits) -> None:
             f"evaluator={name} needs to know where the objects are, and {type(data).__name__} has no masks: choose "
             "data=digit_scenes or data=mask_folder"
         )
+
+
+def find_main_objects(name: str, split: Split) -> Bool[Tensor, "images height width"]:
+    """Where each image's main object is, after `check_masks`. Raises ValueError where masks have another size."""
+    assert split.roles is not None, "check_masks comes first"
+    if split.roles.shape != split.images.shape[:3]:
+        of_masks, of_images = (f"{shape[2]}x{shape[1]}" for shape in (split.roles.shape, split.images.shape))
+        raise ValueError(f"evaluator={name}: masks of {of_masks} pixels do not fit images of {of_images}")
+    return torch.from_numpy(np.asarray(split.roles)) == MAIN
 
 
 def labels_for(classifier: TrainedClassifier, data: Splits, labels: np.ndarray) -> np.ndarray:

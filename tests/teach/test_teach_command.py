@@ -106,6 +106,19 @@ def test_the_map_finds_the_object_in_pictures_that_taught_nothing(place, taught)
             torch.testing.assert_close(output.logits[0, 1] - output.logits[0, 0], output.scores["B"].max())
 
 
+def test_each_mask_teaches_by_its_mirror_image_too(place, taught):
+    classifier = lta.load(taught)
+    (lesson, *_) = read_lessons(find_pairs(place / "few", None)[0], 128, 32, None)
+    alone = list(teacher.describe_lessons(classifier, classifier.network, [lesson], mirror=False))
+    upright, mirrored = teacher.describe_lessons(classifier, classifier.network, [lesson], mirror=True)
+    assert len(alone) == 1
+    assert upright.of == mirrored.of == 0
+    assert torch.equal(mirrored.lesson.image, upright.lesson.image.flip(2))
+    assert torch.equal(mirrored.lesson.mask, upright.lesson.mask.flip(1))
+    assert not torch.equal(mirrored.features, upright.features)
+    assert mirrored.shares.sum() > 0
+
+
 def test_apply_sees_pictures_in_their_own_proportions(place, taught, capsys, monkeypatch):
     monkeypatch.chdir(place)
     shapes = []

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lta import checks
 from lta.effects.attention_mask import fit_mask_to_image, stretch_range, stretch_values
-from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_masks
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_masks, find_main_objects
 from lta.evaluators.kept_sharp import table
 from lta.evaluators.localisation.untrained import UNTRAINED, compute_untrained_maps, place_untrained_maps
 from lta.evaluators.passes import run_forward_passes
@@ -20,9 +20,6 @@ from lta.measures.pixel_maps import density
 from lta.measures.placement import find_placements
 from lta.measures.roles import derangement
 from lta.protocols import Split, Splits, TrainedClassifier
-
-MAIN = 2
-"""The object's value in a split's roles."""
 
 SHARP = 0.5
 """Attention from which autoblur's discs are smaller than half of its largest."""
@@ -152,11 +149,7 @@ def _summarise(
 
 def _find_masks(split: Split) -> Bool[Tensor, "images height width"]:
     """Raises ValueError where a mask is empty, whole, or of another size than its picture."""
-    assert split.roles is not None, "check_masks comes first"
-    if split.roles.shape != split.images.shape[:3]:
-        of_masks, of_images = (f"{shape[2]}x{shape[1]}" for shape in (split.roles.shape, split.images.shape))
-        raise ValueError(f"evaluator=kept_sharp: masks of {of_masks} pixels do not fit images of {of_images}")
-    masks = torch.from_numpy(np.asarray(split.roles)) == MAIN
+    masks = find_main_objects(KeptSharp.name, split)
     covered = masks.flatten(1).float().mean(1)
     unfit = ((covered == 0) | (covered == 1)).nonzero().flatten()
     if len(unfit):

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lta import checks
-from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, find_main_objects
 from lta.evaluators.localisation import pictures, table
 from lta.evaluators.localisation.explanations import (
     EXPLANATIONS,
@@ -24,9 +24,6 @@ from lta.evaluators.passes import run_forward_passes
 from lta.measures.localisation import halves
 from lta.measures.placement import find_placements
 from lta.protocols import Network, Split, Splits, TrainedClassifier
-
-MAIN = 2
-"""The object's value in a split's roles."""
 
 
 class Localisation(Evaluator):
@@ -190,11 +187,7 @@ def find_objects(split: Split, half: Bool[np.ndarray, " images"]) -> Objects:
 
 def object_masks(split: Split) -> Bool[Tensor, "images height width"]:
     """Where each image's main object is; raises ValueError where one has none, or masks have another size."""
-    assert split.roles is not None, "check_objects comes first"
-    if split.roles.shape != split.images.shape[:3]:
-        of_masks, of_images = (f"{shape[2]}x{shape[1]}" for shape in (split.roles.shape, split.images.shape))
-        raise ValueError(f"evaluator=localisation: masks of {of_masks} pixels do not fit images of {of_images}")
-    masks = torch.from_numpy(np.asarray(split.roles)) == MAIN
+    masks = find_main_objects(Localisation.name, split)
     empty = (~masks.flatten(1).any(1)).nonzero().flatten()
     if len(empty):
         raise ValueError(
