@@ -51,6 +51,7 @@ MAY_IMPORT = {
     "report": {"cli.migrate", "runtime.files", "runtime.plain_yaml", "runtime.run_directory"},
     "teach": {
         "checks",
+        "cli.resolvers",
         "cli.saved",
         "data",
         "inference",

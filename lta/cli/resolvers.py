@@ -21,6 +21,9 @@ from lta.runtime import ranks
 from lta.runtime.run_directory import is_free
 from lta.sweep.names import job_name, sweep_name
 
+TAUGHT = "taught.json"
+"""What lta.teach writes beside its network."""
+
 
 def is_directory_given() -> bool:
     """Whether the run's directory was named, and not made up for it."""
@@ -74,6 +77,10 @@ def find_existing_run(resume: str) -> str:
         raise RunError(f"resume={resume}: there is no such directory")
     if not (directory / "config.yaml").is_file():
         raise RunError(f"resume={resume} is not a run directory: it has no config.yaml")
+    if (directory / TAUGHT).is_file() and not (directory / "run.json").exists():
+        raise RunError(
+            f"resume={resume} holds a map of lta.teach, which is fitted at once: teach it again with overwrite=true"
+        )
     return str(directory)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 from omegaconf import OmegaConf
 
+from lta.cli.resolvers import TAUGHT
 from lta.cli.saved import PARTS
 from lta.inference.checkpoint import FORMAT
 from lta.instantiate import build, escape
@@ -20,12 +21,11 @@ from lta.training.checkpoint_io import WholeFiles
 from lta.training.classifier import Classifier
 
 CHECKPOINT = "checkpoints/last.ckpt"
-FIGURES = "taught.json"
 
 
 def require_free(out: Path, overwrite: bool) -> None:
     """Raises ValueError where a network, or a run, is there already."""
-    if (out / "config.yaml").exists() and not (overwrite and (out / FIGURES).exists()):
+    if (out / "config.yaml").exists() and not (overwrite and (out / TAUGHT).exists()):
         what = "is a run that is not of lta.teach" if overwrite else "already holds a network"
         raise ValueError(f"out={out} {what}: give another folder" + ("" if overwrite else ", or overwrite=true"))
 
@@ -74,7 +74,7 @@ def write_run(out: Path, classifier: Classifier, taught: Taught, cfg: Mapping[st
     }
     WholeFiles({}).save_checkpoint(content, out / CHECKPOINT)
     settings = {key: value for key, value in cfg.items() if key != "hydra"}
-    write_json(out / FIGURES, _figures(taught) | {"settings": settings})
+    write_json(out / TAUGHT, _figures(taught) | {"settings": settings})
     write_text(out / "config.yaml", yaml.safe_dump(classifier.hparams["config"], sort_keys=False))
 
 

@@ -13,6 +13,7 @@ import lta
 from lta.apply.__main__ import apply
 from lta.apply.sources import from_network
 from lta.cli.plugins import CONF
+from lta.cli.resolvers import find_existing_run
 from lta.evaluate.__main__ import evaluate
 from lta.instantiate import plain
 from lta.pictures.read import read_image
@@ -149,6 +150,11 @@ def test_the_object_stays_sharp_and_the_rest_is_blurred(place, taught):
         blurred.append((~mask)[~inside].float().mean())
     assert np.mean(kept) > 0.7
     assert np.mean(blurred) > 0.8
+
+
+def test_it_is_no_run_that_could_go_on(taught):
+    with pytest.raises(ValueError, match="holds a map of lta.teach, which is fitted at once: teach it again"):
+        find_existing_run(str(taught))
 
 
 def test_evaluate_and_predict_take_it(place, taught, capsys, monkeypatch):
