@@ -153,7 +153,7 @@ def test_the_object_stays_sharp_and_the_rest_is_blurred(place, taught):
 
 
 def test_it_is_no_run_that_could_go_on(taught):
-    with pytest.raises(ValueError, match="holds a map of lta.teach, which is fitted at once: teach it again"):
+    with pytest.raises(ValueError, match=r"holds a map of lta.teach, which is fitted at once: teach again"):
         find_existing_run(str(taught))
 
 
