@@ -26,7 +26,12 @@ def serve_page(page: Any, host: str, port: int, most: Limits) -> Iterator[str]:
     font = ["system-ui", "sans-serif"]
     themes = gr.themes  # pyright: ignore[reportPrivateImportUsage] documented, not listed
     theme = themes.Default(primary_hue="blue", font=font, font_mono=["ui-monospace", "monospace"])
-    theme.set(body_text_color_subdued="*neutral_600", block_info_text_color="*neutral_600")  # its own are hard to read
+    theme.set(  # its own are hard to read
+        body_text_color_subdued="*neutral_600",
+        block_info_text_color="*neutral_600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
     try:
         _, address, _ = page.launch(
             server_name=host,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accessibility import find_violations
 from commands import lta_run
 from PIL import Image
 from pretended_page import photograph
@@ -254,6 +255,7 @@ def test_it_asks_nobody_else_fits_and_can_be_read(opened, site, width, scheme):
     assert page.evaluate(f"{unnamed}.map(node => node.outerHTML)") == []
     for part in ("h2.lta-network", ".lta-about", "figure.lta-given figcaption", ".lta-prediction li span"):
         assert contrast(page, part) >= 4.5, part
+    assert find_violations(page) == []
 
 
 def contrast(page, part):

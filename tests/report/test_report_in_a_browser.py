@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from accessibility import find_violations
 from made_runs import figure, make_run
 
 from lta.report.__main__ import main
@@ -62,6 +63,7 @@ def test_all_of_it_loads_and_fits(browser, place, scheme, width):
     ink, paper = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
     light = [sum(map(int, colour[4:-1].split(","))) > 380 for colour in (ink, paper)]
     assert light == ([False, True] if scheme == "light" else [True, False])
+    assert find_violations(page) == []
     text = page.locator(".charts text").first
     assert text.evaluate("node => getComputedStyle(node).fill") == ink
     page.close()
