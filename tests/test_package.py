@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import processes
 import pytest
+from wheels import install_wheel, run_installed
 
 import lta
 
@@ -247,18 +247,14 @@ def test_every_example_of_the_help_composes(tmp_path):
 
 @pytest.mark.slow
 def test_the_wheel_carries_conf_and_works_outside_the_checkout(tmp_path):
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT], check=True)
-    (wheel,) = tmp_path.glob("lta-*.whl")
-    site = tmp_path / "site"
-    subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True)
+    site = install_wheel(tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
 
     def installed(*arguments):
-        command = [sys.executable, *arguments]
-        return processes.run(command, cwd=elsewhere, env=environment, check=True).stdout
+        ended = run_installed(site, elsewhere, *arguments)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
 
     assert str(site) in installed("-c", "import lta; print(lta.__file__)")
     from commands import TINY
