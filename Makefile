@@ -60,7 +60,7 @@ coverage: install  ## which lines and branches of lta all tests together run, an
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --skip-covered
 
-BENCHMARKS := start dropout step muon attention_share precision memory framework panel processes resident input_pipeline preprocess sweep
+BENCHMARKS := start dropout step muon attention_share precision memory framework panel processes resident input_pipeline preprocess predict sweep
 
 bench: install  ## what lta claims about its speed, measured here (about an hour on two cores), kept below benchmarks/results
 	@for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py || exit 1; done

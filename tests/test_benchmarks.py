@@ -145,6 +145,7 @@ def test_a_wrong_value_ends_in_one_line(script, arguments, said):
         ("panel.py", ["--width", 0.0625]),
         ("processes.py", ["--width", 0.0625, "--batch", 4, "--steps", 6]),
         ("resident.py", ["--images", 8000, "--processes", 2]),
+        ("predict.py", ["--pictures", 100]),
     ],
 )
 def test_a_script_runs_and_keeps_its_rows(script, arguments, tmp_path):
