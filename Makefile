@@ -48,8 +48,9 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python $(TESTS)
 test: .venv/linted  ## the fast tests, a process on each core
 	$(PYTEST) -m 'not slow'
 
+# One process more than there are cores: many of these tests wait, for servers, signals and limits of time.
 test-slow: .venv/linted  ## the slow tests alone
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 
 test-all: .venv/linted  ## the fast and the slow tests
 	$(PYTEST)
