@@ -20,6 +20,7 @@ from lta.checks import RunError
 from lta.cli.commands import RUN, groups_of, label_choices
 from lta.cli.errors import describe_error, is_user_error
 from lta.cli.kinds import list_training_data
+from lta.cli.memory import name_needed_memory
 from lta.cli.plugins import CONF, check_distinct_choices, complaints, conf_roots, root_of, use_config_dirs
 from lta.cli.quoting import quote_arguments
 from lta.cli.resolvers import find_run_directory, is_directory_given, keep_current_directory
@@ -111,7 +112,12 @@ def launch(
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _run_foreign_job(task, cfg)
         else:
-            with _print_errors(failed, config_name), use_trust(_check_trust(cfg)), use_weights(cfg.get("weights")):
+            with (
+                _print_errors(failed, config_name),
+                use_trust(_check_trust(cfg)),
+                use_weights(cfg.get("weights")),
+                name_needed_memory(cfg),
+            ):
                 task(cfg)
 
     ENVIRONMENT.clear()

@@ -10,6 +10,7 @@ if __name__ == "__main__":
 from omegaconf import DictConfig
 
 from lta.cli.launch import launch
+from lta.cli.memory import name_needed_memory
 from lta.cli.own_data import add_saved_places
 from lta.cli.resolvers import find_run_directory, is_directory_given
 from lta.cli.settings import resolve_settings
@@ -38,7 +39,8 @@ def run(composed: DictConfig) -> None:
         else:
             from lta.run.train import train
 
-            train(cfg, directory)
+            with name_needed_memory(cfg):
+                train(cfg, directory)
 
 
 if __name__ == "__main__":
