@@ -20,19 +20,37 @@ def choose_accelerator(asked: str) -> str:
 
 
 def choose_devices(asked: Any, accelerator: str) -> int | list[int]:
-    """A number or a list of indices. "auto": as many as torchrun or srun start on this machine, else all GPUs."""
+    """A number or a list of indices. "auto": as many as torchrun or srun start on this machine, else all GPUs.
+
+    Raises ValueError for anything else, and for more GPUs than there are: each process needs one of its own.
+    """
     if isinstance(asked, int) and not isinstance(asked, bool) and asked >= 1:
+        _check_there(f"trainer.devices={asked}", range(asked), accelerator)
         return asked
     if isinstance(asked, Sequence) and not isinstance(asked, str) and asked:
-        return list(asked)
+        indices = list(asked)
+        _check_there(f"trainer.devices={indices}", indices, accelerator)
+        return indices
     if asked != "auto":
         raise ValueError(f"trainer.devices={asked!r} must be auto, a number of at least 1, or a list of device indices")
     for name in ("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE"):
         if name in os.environ:
-            return int(os.environ[name])
+            started = int(os.environ[name])
+            _check_there(f"trainer.devices=auto with {name}={started}", range(started), accelerator)
+            return started
     if accelerator == "gpu":
         return torch.cuda.device_count()
     raise ValueError("trainer.devices=auto means all GPUs, and there is none: say how many processes, trainer.devices=2")
+
+
+def _check_there(said: str, indices: Sequence[int], accelerator: str) -> None:
+    """Lightning would refuse it too, in several lines; nccl would hang or fail with two processes on one GPU."""
+    there = torch.cuda.device_count()
+    if accelerator == "gpu" and any(index >= there for index in indices):
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        seen = "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible})"
+        least = max(indices) + 1
+        raise ValueError(f"{said} needs {least} GPUs, one for each process, and {there} can be used here{seen}")
 
 
 def choose_nodes(asked: Any) -> int:

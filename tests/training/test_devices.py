@@ -14,15 +14,16 @@ def _no_cluster(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_numbers_and_lists_stand():
+def test_numbers_and_lists_stand(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert devices.choose_devices(2, "cpu") == 2
     assert devices.choose_devices([0, 2], "gpu") == [0, 2]
     assert devices.choose_nodes(3) == 3
 
 
 def test_auto_takes_what_the_starter_says(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert devices.choose_devices("auto", "gpu") == 4
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    assert devices.choose_devices("auto", "gpu") == 8
     assert devices.choose_nodes("auto") == 1
     monkeypatch.setenv("SLURM_NTASKS_PER_NODE", "2")
     monkeypatch.setenv("SLURM_NNODES", "3")
@@ -42,6 +43,27 @@ def test_other_devices_are_refused(asked):
 def test_other_nodes_are_refused(asked):
     with pytest.raises(ValueError, match=r"trainer\.num_nodes="):
         devices.choose_nodes(asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "started", "says"),
+    [
+        (
+            2,
+            None,
+            r"trainer\.devices=2 needs 2 GPUs, one for each process, and 1 can be used here \(CUDA_VISIBLE_DEVICES=5\)",
+        ),
+        ([0, 2], None, r"trainer\.devices=\[0, 2\] needs 3 GPUs"),
+        ("auto", "2", r"trainer\.devices=auto with LOCAL_WORLD_SIZE=2 needs 2 GPUs"),
+    ],
+)
+def test_two_processes_on_one_gpu_are_refused(asked, started, says, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    if started:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", started)
+    with pytest.raises(ValueError, match=says):
+        devices.choose_devices(asked, "gpu")
 
 
 def test_auto_on_the_cpu_needs_a_number():
