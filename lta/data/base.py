@@ -1,6 +1,7 @@
 """What all data modules share: three splits in memory, whole batches out."""
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from functools import cached_property
 
@@ -10,8 +11,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from lta import checks
-from lta.data.batches import EpochBatches, SameBatches, Split, batch_loader
+from lta.data.batches import DeviceDataset, EpochBatches, SameBatches, Split, batch_loader
 from lta.data.imbalance import add_counts, warn_of_imbalance
+from lta.data.scaled import Scaled
 from lta.data.splits import balanced_choice
 from lta.runtime.cache import make_machine_lock
 
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 
 NAMED = 12
 """Classes that are named in full."""
+
+LARGEST_ON_GPU = 1 << 30
+"""Bytes of the pictures of a split that are kept on the GPU; those of CIFAR and SVHN are fewer."""
 
 SAMPLE = 1000
 """Training images whose maps are looked at where there is no validation set."""
@@ -46,6 +51,7 @@ class ImageData(pl.LightningDataModule, ABC):
         checks.require_whole_number("data.batch_size", batch_size, least=1)
         checks.require_whole_number("data.eval_batch_size", eval_batch_size, least=1)
         self.batch_size, self.eval_batch_size, self.seed, self.balanced = batch_size, eval_batch_size, seed, balanced
+        self._on_device: dict[str, DeviceDataset] = {}
         self.class_names: tuple[str, ...] = ()
         self.coding: str | None = None
         self.test_each_epoch = False
@@ -143,7 +149,24 @@ class ImageData(pl.LightningDataModule, ABC):
         balanced = split.labels if shuffle and self.balanced else None
         batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size, balanced)
         overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue] set when it is made
-        return batch_loader(split, SameBatches(batches) if overfits else batches, pin_memory=self._is_on_gpu())
+        order = SameBatches(batches) if overfits else batches
+        if (device := self._choose_device(split)) is not None:
+            return batch_loader(self._move(name, split, device), order)
+        return batch_loader(split, order, pin_memory=self._is_on_gpu())
+
+    def _choose_device(self, split: Split) -> torch.device | None:
+        """The GPU that trains, where the pictures may lie on it: then only their numbers are sent in a step."""
+        if self.trainer is None or not self._is_on_gpu() or isinstance(split.images, Scaled):
+            return None
+        device = self.trainer.strategy.root_device
+        free, _ = torch.cuda.mem_get_info(device)
+        return device if math.prod(split.images.shape) <= min(LARGEST_ON_GPU, free / 10) else None
+
+    def _move(self, name: str, split: Split, device: torch.device) -> DeviceDataset:
+        """Once: loaders are made again, to be looked at and to be used."""
+        if name not in self._on_device:
+            self._on_device[name] = DeviceDataset(split, device)
+        return self._on_device[name]
 
     def _is_on_gpu(self) -> bool:
         """Pinned memory makes a CUDA context: not where the trainer stays on the CPU."""

@@ -151,12 +151,28 @@ class GatherDataset(Dataset):
         return images, torch.from_numpy(self.split.labels[index]), torch.from_numpy(index)
 
 
-def batch_loader(split: Split, batches: EpochBatches | SameBatches, pin_memory: bool = False) -> DataLoader:
-    """A loader of the batches that `batches` draws from `split`, gathered in this process."""
+class DeviceDataset(GatherDataset):
+    """The same batches, of images and labels that lie on `device` and are gathered there. The positions stay on the CPU."""
+
+    def __init__(self, split: Split, device: torch.device):
+        super().__init__(split)
+        self.images = torch.from_numpy(np.array(split.images)).to(device)  # a copy: memory-mapped ones are read-only
+        self.labels = torch.from_numpy(split.labels).to(device)
+
+    def __getitem__(self, index: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        positions = torch.from_numpy(index)
+        places = positions.to(self.images.device, non_blocking=True)
+        return self.images.index_select(0, places).permute(0, 3, 1, 2), self.labels.index_select(0, places), positions
+
+
+def batch_loader(split: Split | GatherDataset, batches: EpochBatches | SameBatches, pin_memory: bool = False) -> DataLoader:
+    """A loader of the batches that `batches` draws from `split`, gathered in this process, from a data set that was made of
+    it where that is given. `pin_memory` is nothing for a DeviceDataset."""
+    dataset = split if isinstance(split, GatherDataset) else GatherDataset(split)
     # A generator of its own: each new iterator would otherwise draw from torch's global one, which dropout reads.
     own = torch.Generator()
     return DataLoader(
-        GatherDataset(split), sampler=batches, batch_size=None, collate_fn=_keep_batch, pin_memory=pin_memory, generator=own
+        dataset, sampler=batches, batch_size=None, collate_fn=_keep_batch, pin_memory=pin_memory, generator=own
     )
 
 
