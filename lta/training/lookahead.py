@@ -57,8 +57,10 @@ class Lookahead(pl.Callback):
             kept = 1.0
         else:
             return
-        for name, value in _collect_floats(module).items():
-            value.copy_(self._average[name].lerp_(value, 1 - kept))
+        now = _collect_floats(module)
+        values, averages = list(now.values()), [self._average[name] for name in now]
+        torch._foreach_lerp_(averages, values, 1 - kept)  # all at once: a kernel for each would take longer to start
+        torch._foreach_copy_(values, averages)
 
     def state_dict(self) -> dict[str, Any]:
         return {"average": self._average}

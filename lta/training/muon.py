@@ -1,6 +1,6 @@
 """Steps of equal size in every direction, for the weights of convolutions (Jordan et al. 2024, "Muon")."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -63,23 +63,29 @@ class Muon(torch.optim.SGD):
         return loss
 
     def _turn(self, group: dict[str, Any]) -> None:
-        alike: dict[torch.Size, list[Tensor]] = {}
-        for weight in group["params"]:
-            if weight.grad is not None:
-                alike.setdefault(weight.shape, []).append(weight)
-        for weights in alike.values():
-            rows = torch.stack([self._add_momentum(weight, group["muon_momentum"]).flatten(1) for weight in weights])
+        moved = [weight for weight in group["params"] if weight.grad is not None]
+        alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
+        for weight, direction in zip(moved, self._add_momentum(moved, group["muon_momentum"]), strict=True):
+            alike.setdefault(weight.shape, []).append((weight, direction.flatten(1)))
+        for pairs in alike.values():
+            weights, rows = [weight for weight, _ in pairs], torch.stack([row for _, row in pairs])
             own = rows.dtype
             turned = orthogonalise_matrix(rows.bfloat16() if group.get("bfloat16") else rows, group.get("rounds", 5)).to(own)
             turned *= max(1.0, rows.shape[1] / rows.shape[2]) ** 0.5
             for weight, direction in zip(weights, turned, strict=True):
                 weight.grad = torch.empty_like(weight).copy_(direction.view_as(weight))  # laid out as the weight is
-                weight.mul_(weight.shape[0] ** 0.5 / (weight.norm() + 1e-7))
+            scales = weights[0].shape[0] ** 0.5 / (torch.stack(torch._foreach_norm(weights)) + 1e-7)
+            torch._foreach_mul_(weights, list(scales.unbind()))
 
-    def _add_momentum(self, weight: Tensor, momentum: float) -> Tensor:
-        assert weight.grad is not None
-        state = self.state[weight]
-        if "muon_buffer" not in state:
-            state["muon_buffer"] = torch.zeros_like(weight.grad)
-        buffer = state["muon_buffer"].mul_(momentum).add_(weight.grad)
-        return weight.grad.add(buffer, alpha=momentum)
+    def _add_momentum(self, weights: list[Tensor], momentum: float) -> Sequence[Tensor]:
+        """Of all weights at once: on a GPU, to start a kernel for each takes longer than what it computes."""
+        if not weights:
+            return []
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        for weight, gradient in zip(weights, gradients, strict=True):
+            if "muon_buffer" not in self.state[weight]:
+                self.state[weight]["muon_buffer"] = torch.zeros_like(gradient)
+        buffers = [self.state[weight]["muon_buffer"] for weight in weights]
+        torch._foreach_mul_(buffers, momentum)
+        torch._foreach_add_(buffers, gradients)
+        return torch._foreach_add(gradients, buffers, alpha=momentum)
