@@ -96,6 +96,7 @@ class Classifier(pl.LightningModule):
         errors |= {"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {}
         self.trained_for: list[tuple[nn.Parameter, float]] = []
         """What is trained for so many epochs only: afterwards its gradient is not computed."""
+        self._is_compiled = False
         self.train_loss = MeanLoss()
         self.train_error = ErrorRate()
         self.train_mask_loss = MeanOfSums()
@@ -252,9 +253,14 @@ class Classifier(pl.LightningModule):
     def _network_in_training(self, images: Tensor) -> NetworkOutput:
         return self.network(images)
 
-    def compile_training(self) -> None:
-        """From now on training steps run the network through torch.compile, which takes up to minutes at the first."""
-        self._network_in_training = torch.compile(self._network_in_training)
+    def compile_training(self, mode: str | None = None) -> None:
+        """From now on training steps run the network through torch.compile, which takes up to minutes at the first; by its
+        `mode` "reduce-overhead" as CUDA graphs.
+
+        What is trained for some epochs only keeps its gradient, since without it the network would be compiled again.
+        """
+        self._network_in_training = torch.compile(self._network_in_training, mode=mode)
+        self._is_compiled = True
 
     def on_train_epoch_end(self) -> None:
         self._agree_on_statistics()  # again, where no validation has come before
@@ -329,7 +335,8 @@ class Classifier(pl.LightningModule):
             return self.recipe.learning_rate(step, steps) if step < epochs * steps else 0.0
 
         ends = [group.get("epochs", math.inf) for group in optimizer.param_groups]
-        if self.trainer.world_size == 1:  # else the processes wait for each gradient that they have once agreed on
+        # Several processes wait for each gradient that they have once agreed on.
+        if self.trainer.world_size == 1 and not self._is_compiled:
             pairs = zip(optimizer.param_groups, ends, strict=True)
             self.trained_for = [
                 (p, end) for group, end in pairs if end < math.inf for p in group["params"] if p.requires_grad

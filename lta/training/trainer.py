@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lta import checks
 from lta.runtime.run_directory import PREVIOUS, find_saved_precision
 from lta.training.checkpoint_io import WholeFiles
-from lta.training.compiled import CompileTraining
+from lta.training.compiled import choose_compile
 from lta.training.devices import (
     ACCELERATORS,
     bfloat16_is_faster,
@@ -33,6 +33,7 @@ from lta.training.devices import (
     choose_sync_batchnorm,
 )
 from lta.training.shared_directory import SharedDirectory
+from lta.training.sync_batchnorm import SyncEqualShares
 from lta.training.unprofiled import NoProfiler
 
 log = logging.getLogger(__name__)
@@ -51,22 +52,22 @@ def build_trainer(
     precision: str = "auto",
     sync_batchnorm: bool | str = "auto",
     profiler: Any = None,
-    compile: bool = False,
+    compile: bool | str = False,
     **options: Any,
 ) -> pl.Trainer:
     """A trainer for `epochs` that writes below `directory`; `options` go to `pytorch_lightning.Trainer` as they are.
 
     `devices=1` takes one device, so that several GPUs are used only when asked for; see `lta.training.devices` for
     "auto". `precision="auto"` is that of the run in `directory`; of a new run bf16-mixed where the device is faster in
-    bfloat16 (see there), else 32-true. `compile`: the network's training step by torch.compile. With `deterministic`,
+    bfloat16 (see there), else 32-true. `compile`: see `lta.training.compiled`. With `deterministic`,
     `benchmark` is off: cuDNN would choose kernels by their time, which is another one in each run. What was chosen is
     logged in one line. `max_time` is Lightning's, but for that it ends the training at the end of an epoch: one that was cut
     short could not be gone on with exactly.
     """
     checks.require_choice("trainer.accelerator", accelerator, ACCELERATORS)
     checks.require_choice("trainer.precision", precision, PRECISIONS)
-    checks.require_flag("trainer.compile", compile)
     accelerator = choose_accelerator(accelerator)
+    compiling = choose_compile(compile, accelerator)
     devices, num_nodes = choose_devices(devices, accelerator), choose_nodes(num_nodes)
     processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
     sync_batchnorm = choose_sync_batchnorm(sync_batchnorm, accelerator, processes)
@@ -83,9 +84,9 @@ def build_trainer(
     trainer = pl.Trainer(
         max_epochs=epochs,
         default_root_dir=directory,
-        callbacks=[SharedDirectory(directory), *callbacks, *limits, *([CompileTraining()] if compile else [])],
+        callbacks=[SharedDirectory(directory), *callbacks, *limits, *compiling],
         logger=False,  # given when the run directory is begun
-        plugins=[WholeFiles(PREVIOUS), *_make_slurm_plugins()],
+        plugins=[WholeFiles(PREVIOUS), *_make_slurm_plugins(), *([SyncEqualShares()] if sync_batchnorm else [])],
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,
