@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import Results, arguments, run
-from whole_runs import lta_run
+from whole_runs import OFFLINE, lta_run
 
 from lta import checks
 
@@ -22,7 +22,13 @@ FEW = [f"callbacks.{name}=null" for name in ("attention_maps", "telemetry", "bar
 
 
 def race(
-    width: float, batch: int, rounds: int, steps: int, overrides: Sequence[str] = (), threads: int | None = None
+    width: float,
+    batch: int,
+    rounds: int,
+    steps: int,
+    overrides: Sequence[str] = (),
+    threads: int | None = None,
+    logger: str = OFFLINE,
 ) -> tuple[list[float], list[float]]:
     """Seconds a step of the run's and of the bare loop's, one of each a round."""
     epoch = batch * (4 * steps + 1)
@@ -45,6 +51,7 @@ def race(
                 *overrides,
             ],
             threads,
+            logger,
         )
         taken = json.loads(out.read_text())
     return tuple([seconds / steps for seconds in taken[way]] for way in ("trainer", "bare"))

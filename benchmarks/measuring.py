@@ -94,7 +94,7 @@ class Results:
 
     def save(self) -> None:
         source = source_state()
-        path = self.out or RESULTS / _folder(source["git"], source["code"]) / f"{self.script}.json"
+        path = self.out or RESULTS / name_folder(source["git"], source["code"]) / f"{self.script}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = {"command": [Path(sys.argv[0]).name, *sys.argv[1:]], "conditions": self.conditions, "machine": self.machine}
         write_json(path, {**kept, **source, "rows": self.rows})
@@ -124,7 +124,7 @@ def _at_least_1(given: str) -> int:
     return int(given)
 
 
-def _folder(git: Mapping[str, Any] | None, code: str) -> str:
+def name_folder(git: Mapping[str, Any] | None, code: str) -> str:
     """A commit's short name, with the code's own where it was changed since."""
     if git is None:
         return code

@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import generate  # noqa: E402
+import gpu_figures  # noqa: E402
 
 import lta  # noqa: E402
 
@@ -33,12 +34,12 @@ html_title = f"lta {release}"
 html_search_scorer = str(HERE / "scorer.js")
 
 
-def link_studies(app, docname, source):
-    source[0] = generate.link_studies(source[0])
+def complete_page(app, docname, source):
+    source[0] = gpu_figures.insert_figures(generate.link_studies(source[0]))
 
 
 def setup(app):
-    app.connect("source-read", link_studies)
+    app.connect("source-read", complete_page)
     # Of named tuples, whose fields are in the signature.
     app.connect("autodoc-skip-member", lambda *event: (event[3].__doc__ or "").startswith("Alias for field number") or None)
 
