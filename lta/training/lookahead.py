@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lta import checks
+from lta.training import foreach
 
 
 class Lookahead(pl.Callback):
@@ -59,8 +60,8 @@ class Lookahead(pl.Callback):
             return
         now = _collect_floats(module)
         values, averages = list(now.values()), [self._average[name] for name in now]
-        torch._foreach_lerp_(averages, values, 1 - kept)  # all at once: a kernel for each would take longer to start
-        torch._foreach_copy_(values, averages)
+        foreach.lerp_(averages, values, 1 - kept)  # all at once: a kernel for each would take longer to start
+        foreach.copy_(values, averages)
 
     def state_dict(self) -> dict[str, Any]:
         return {"average": self._average}

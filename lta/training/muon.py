@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lta.training import foreach
+
 QUINTIC = (3.4445, -4.7750, 2.0315)  # a, b, c of a X + b X X'X + c X (X'X)^2
 
 
@@ -74,8 +76,8 @@ class Muon(torch.optim.SGD):
             turned *= max(1.0, rows.shape[1] / rows.shape[2]) ** 0.5
             for weight, direction in zip(weights, turned, strict=True):
                 weight.grad = torch.empty_like(weight).copy_(direction.view_as(weight))  # laid out as the weight is
-            scales = weights[0].shape[0] ** 0.5 / (torch.stack(torch._foreach_norm(weights)) + 1e-7)
-            torch._foreach_mul_(weights, list(scales.unbind()))
+            scales = weights[0].shape[0] ** 0.5 / (torch.stack(foreach.norm(weights)) + 1e-7)
+            foreach.mul_(weights, list(scales.unbind()))
 
     def _add_momentum(self, weights: list[Tensor], momentum: float) -> Sequence[Tensor]:
         """Of all weights at once: on a GPU, to start a kernel for each takes longer than what it computes."""
@@ -86,6 +88,6 @@ class Muon(torch.optim.SGD):
             if "muon_buffer" not in self.state[weight]:
                 self.state[weight]["muon_buffer"] = torch.zeros_like(gradient)
         buffers = [self.state[weight]["muon_buffer"] for weight in weights]
-        torch._foreach_mul_(buffers, momentum)
-        torch._foreach_add_(buffers, gradients)
-        return torch._foreach_add(gradients, buffers, alpha=momentum)
+        foreach.mul_(buffers, momentum)
+        foreach.add_(buffers, gradients)
+        return foreach.add(gradients, buffers, alpha=momentum)
