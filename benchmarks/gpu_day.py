@@ -34,6 +34,7 @@ def main():
     if not 0 < options.minutes <= 24 * 60:
         raise ValueError(f"--minutes={options.minutes:g} must be above 0 and at most {24 * 60}")
     clock = Clock(60 * options.minutes)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # of trainings
     out = options.resume or Path("runs", f"gpu_day_{datetime.now():%Y-%m-%d_%H-%M-%S}")
     settings = make_settings(out, options.dry_run)
     summary = Summary(out, options.dry_run)
@@ -42,7 +43,10 @@ def main():
     from gpu_stages.plan import make_plan
 
     stages = make_plan(options.dry_run)
-    run_stages(stages, settings, summary, clock, say=lambda line: print(line, flush=True))
+    try:
+        run_stages(stages, settings, summary, clock, say=lambda line: print(line, flush=True))
+    except KeyboardInterrupt:
+        sys.exit(f"\nstopped; what is done is kept in {summary.path}")
     if not options.dry_run:
         kept = RESULTS / name_folder(summary.content["git"], summary.content["code"]) / summary.path.name
         print(f"\nfor the documentation: mkdir -p {kept.parent} && cp {summary.path} {kept}")

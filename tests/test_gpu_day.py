@@ -88,13 +88,23 @@ def test_a_stage_that_fails_is_recorded_and_tried_again_last(day):
         raise RuntimeError("no such kernel\nand more of it")
 
     day.call(stage("first", fail), stage("second"))
-    assert day.stages["first"]["error"] == "RuntimeError: no such kernel"
+    assert day.stages["first"]["error"] == "RuntimeError: no such kernel ... and more of it"
     assert "and more of it" in (day.folder / "first.error.txt").read_text()
     assert day.stages["second"]["state"] == "done"
     said = day.call(stage("first"), stage("third"))
     assert [line.split()[1] for line in said if line[:2] == "=="] == ["third:", "first:"]
     assert day.stages["first"]["state"] == "done"
     assert "error" not in day.stages["first"]
+
+
+def test_an_error_is_one_line_without_folders():
+    from gpu_stages.calls import describe_error
+
+    error = ValueError(
+        "/usr/bin/python -m lta.run a=/some/where/b.json ended with 1:\nTraceback\nerror: no b.json, 3/4 done\n"
+    )
+    assert describe_error(error) == "ValueError: python -m lta.run a=b.json ended with 1: ... error: no b.json, 3/4 done"
+    assert describe_error(RuntimeError()) == "RuntimeError: "
 
 
 def test_what_is_absent_is_said_and_asked_again(day):

@@ -1,5 +1,6 @@
 """One call: the stages that fit into it, in their order."""
 
+import re
 import signal
 import time
 import traceback
@@ -12,6 +13,9 @@ from gpu_stages.summary import Summary
 
 END = 5.0
 """Seconds kept for the end of a call."""
+
+FOLDERS = re.compile(r"(?<![^\s:=('\"])(?:/[^\s/:]+)+/")
+"""Of an absolute path."""
 
 Say = Callable[[str], None]
 
@@ -88,7 +92,14 @@ def _run_stage(stage: Stage, settings: Settings, summary: Summary, clock: Clock,
         record("unfinished", found=unfinished.found, seconds_left=unfinished.seconds)
     except Exception as error:
         (settings.out / f"{stage.name}.error.txt").write_text(traceback.format_exc())
-        record("failed", error=f"{type(error).__name__}: {error}".partition("\n")[0])
+        record("failed", error=describe_error(error))
     else:
         record("done", found=found)
     release_memory()
+
+
+def describe_error(error: Exception) -> str:
+    """In one line: the first of its message, and the last. Without folders: the file is to be shared."""
+    lines = str(error).strip().splitlines() or [""]
+    said = " ... ".join(dict.fromkeys((lines[0], lines[-1])))
+    return f"{type(error).__name__}: {FOLDERS.sub('', said)}"

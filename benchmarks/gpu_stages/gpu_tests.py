@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,10 +24,11 @@ def run_gpu_tests(settings: Settings, seconds: float) -> dict[str, Any]:
     kept = (settings.out / "gpu_tests.xml").resolve()
     kept.unlink(missing_ok=True)
     chosen = ["-q", "-m", "gpu", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={kept}", str(folder)]
-    with (settings.out / "gpu_tests.log").open("w") as log:
-        subprocess.run([sys.executable, "-m", "pytest", *chosen], cwd=TESTS.parent, stdout=log, stderr=log, timeout=seconds)
+    command = [sys.executable, "-m", "pytest", *chosen]
+    with (settings.out / "gpu_tests.log").open("w") as log, suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, cwd=TESTS.parent, stdout=log, stderr=log, timeout=seconds)
     if not kept.exists():
-        raise RuntimeError("pytest ended without results: see gpu_tests.log")
+        raise RuntimeError(f"pytest gave no results within {seconds:.0f} s: see gpu_tests.log")
     return read_results(kept)
 
 

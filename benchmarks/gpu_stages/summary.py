@@ -43,6 +43,8 @@ class Summary:
         """`taken`: seconds of this call, which are added to those of earlier ones. What was found before stays."""
         before = self.stages.get(stage.name, {})
         seconds = before.get("seconds", 0.0) + taken
+        # Where a call was killed, its seconds are not known; those of a training are.
+        seconds = max(seconds, more.get("found", {}).get("training_seconds", 0.0))
         kept = {"found": before["found"]} if "found" in before else {}
         about = {"title": stage.title, "kind": stage.kind, "state": state, "expected": stage.seconds, "seconds": seconds}
         self.stages[stage.name] = {**about, **kept, **more}
