@@ -4,7 +4,7 @@ torch's SyncBatchNorm leaves out processes without images, and to know which, it
 norm of every step. In lta's batches each process has as many images as any other (`lta.data.batches.EpochBatches`).
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -55,7 +55,7 @@ class EqualBatchNorm(nn.SyncBatchNorm):
             self.num_batches_tracked.add_(1)
         running = (self.running_mean, self.running_var) if self.track_running_stats else (None, None)
         places = (self.eps, self.momentum, group, dist.get_world_size(group))
-        return EqualShares.apply(input, self.weight, self.bias, *running, *places)  # pyright: ignore[reportReturnType]
+        return cast("Tensor", EqualShares.apply(input, self.weight, self.bias, *running, *places))
 
 
 def talks_by_nccl(group: Any) -> bool:
