@@ -2,6 +2,7 @@
 
 from lta.callbacks.attention_maps import AttentionMaps, Panel
 from lta.callbacks.checkpoints import RunCheckpoint
+from lta.callbacks.early_stopping import EarlyStop
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.epoch_send import EpochSend
 from lta.callbacks.progress import EpochBar, EpochLines
@@ -11,6 +12,7 @@ from lta.callbacks.telemetry import AttentionTelemetry
 __all__ = [
     "AttentionMaps",
     "AttentionTelemetry",
+    "EarlyStop",
     "EpochBar",
     "EpochLines",
     "EpochLog",

@@ -10,9 +10,14 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lta.protocols import get_splits
 
 
+def choose_mode(monitor: str) -> str:
+    """ "max" where a higher value is better, else "min"."""
+    return "max" if re.match("val/(iou|pointing|energy|mAP|auroc)", monitor) else "min"
+
+
 class RunCheckpoint(ModelCheckpoint):
     """`<default_root_dir>/checkpoints/<filename>.ckpt`: after every epoch, or, with `monitor`, of its lowest value; of
-    val/iou, val/pointing and val/energy, which say how well maps find objects, of the highest.
+    val/iou, val/pointing and val/energy, which say how well maps find objects, and of val/mAP and val/auroc of the highest.
 
     Written at the very end of an epoch, so that a resumed run starts with the next one. Two of them are used rather
     than Lightning's `save_last`, which writes only when the best one improves. Does nothing where `monitor` is a value
@@ -27,7 +32,7 @@ class RunCheckpoint(ModelCheckpoint):
         super().__init__(
             filename=filename,
             monitor=monitor,
-            mode="max" if re.match("val/(iou|pointing|energy)", monitor or "") else "min",
+            mode=choose_mode(monitor or ""),
             save_top_k=1,
             save_on_train_epoch_end=True,
             auto_insert_metric_name=False,
