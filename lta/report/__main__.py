@@ -11,6 +11,7 @@ import argparse
 import gc
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from lta.cli.trust import drop_trust
 from lta.report.as_json import render_json
 from lta.report.figure_files import KINDS, render_figure_files
 from lta.report.groups import group_runs
-from lta.report.page import build_report, render_html, render_markdown
+from lta.report.page import Report, build_report, render_html, render_markdown
 from lta.report.pairs import format_difference
+from lta.report.paper_tables import COLUMNS, DEFAULT, read_list, render_paper_tables
 from lta.report.runs import MARKS, holds_marks, read_runs
 from lta.report.writing import check_place, say, write_files
 from lta.runtime.console import keep_writing
@@ -41,6 +43,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--figures", choices=KINDS, metavar="KIND", help="also write every chart as a file of its own: svg, pdf or png"
     )
+    parser.add_argument(
+        "--tables", metavar="FORMS", help="also write tables of test errors for a paper: csv, latex, md, with commas between"
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="NAMES",
+        help=f"of these tables: {', '.join(COLUMNS)}, and metrics such as test/loss (default: {','.join(DEFAULT)})",
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="write nothing: serve the page to this computer, made anew as runs go on"
+    )
+    parser.add_argument("--port", type=int, default=8510, help="of --watch; 0 takes a free one (default: 8510)")
     parser.add_argument("--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project")
     return parser.parse_args(drop_trust(sys.argv[1:] if arguments is None else arguments))
 
@@ -49,23 +63,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         asked = parse(arguments)
-        runs, left_out = read_runs(asked.runs)
-        groups, repeated = group_runs(runs)
-        places = ", ".join(map(str, asked.runs))
-        if not groups and (asked.out / "report.html").exists():
+        if asked.watch:
+            return _watch(asked, command)
+        made = _make_report(asked, command)
+        if not made.groups and (asked.out / "report.html").exists():
+            places = ", ".join(map(str, asked.runs))
             raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
-        if not groups and not any(holds_marks(one.path) for one in left_out):
-            raise ValueError(f"there is no run in {places}: no folder there has a {' or '.join(MARKS)}")
-        time = datetime.now(UTC).isoformat(" ", "minutes")
-        made = build_report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
         texts = {"report.html": render_html(made), "report.md": render_markdown(made), "report.json": render_json(made)}
-        contents = {**texts, **(render_figure_files(made, asked.figures) if asked.figures else {})}
+        contents = {
+            **texts,
+            **(render_figure_files(made, asked.figures) if asked.figures else {}),
+            **_make_tables(asked, made),
+        }
         check_place(asked.out, contents)
         files = write_files(asked.out, contents)
     except (ValueError, OSError) as error:
         say(f"error: {error}", sys.stderr)
         return 1
-    for one in groups:
+    for one in made.groups:
         line = f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}"
         say(line, sys.stdout)
     for pair in made.pairs:
@@ -78,6 +93,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for file in files:
         say(str(file), sys.stdout)
     return 0 if asked.wandb is None else _log_to_wandb(files, asked.wandb)
+
+
+def _make_report(asked: argparse.Namespace, command: str) -> Report:
+    runs, left_out = read_runs(asked.runs)
+    groups, repeated = group_runs(runs)
+    if not groups and not any(holds_marks(one.path) for one in left_out):
+        places = ", ".join(map(str, asked.runs))
+        raise ValueError(f"there is no run in {places}: no folder there has a {' or '.join(MARKS)}")
+    time = datetime.now(UTC).isoformat(" ", "minutes")
+    return build_report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
+
+
+def _watch(asked: argparse.Namespace, command: str) -> int:
+    """Until Ctrl-C. Raises ValueError where the first page can't be made, or the port is taken."""
+    # Imported here: a report that is written needs no server.
+    from lta.report.watching import LOOPBACK, Watched, serve_watched
+
+    unread = {"--tables": asked.tables, "--columns": asked.columns, "--figures": asked.figures, "--wandb": asked.wandb}
+    if given := [option for option, value in unread.items() if value is not None]:
+        raise ValueError(f"{given[0]} writes files, and --watch serves a page: leave one of them out")
+    render_html(_make_report(asked, command))
+    with serve_watched(Watched(lambda: render_html(_make_report(asked, command)), asked.runs), asked.port) as server:
+        say(
+            f"http://{LOOPBACK}:{server.server_address[1]}/ shows the report, made anew as runs go on; Ctrl-C ends it",
+            sys.stdout,
+        )
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+def _make_tables(asked: argparse.Namespace, made: Report) -> dict[str, str]:
+    if asked.tables is None:
+        if asked.columns is not None:
+            raise ValueError(
+                f"--columns={asked.columns} is not used without --tables: give --tables csv,latex,md or one of them"
+            )
+        return {}
+    columns = list(DEFAULT) if asked.columns is None else read_list("--columns", asked.columns)
+    return render_paper_tables(made, read_list("--tables", asked.tables), columns)
 
 
 def _log_to_wandb(files: Sequence[Path], place: str) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from matplotlib.figure import Figure
 
 from lta.report import plots
+from lta.report.dots import draw_dots
 from lta.report.forest import draw_forest
 from lta.report.page import Report
 
@@ -28,7 +29,9 @@ def _draw_figures(made: Report) -> Iterator[tuple[str, Figure]]:
     for data in made.data_sets:
         groups = plots.select_groups(made.groups_of(data))
         looks = plots.choose_styles(groups)
-        for chart in plots.CHARTS:
+        if (dots := draw_dots(groups, looks)) is not None:
+            yield _make_file_name(data, "test errors"), dots
+        for chart in plots.list_charts(groups):
             if (figure := plots.draw_curves(chart, groups, looks, legend=True)) is not None:
                 yield _make_file_name(data, chart.title, "by", chart.x_label), figure
         pairs = made.pairs_of(data)

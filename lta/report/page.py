@@ -12,12 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lta.report import plots
 from lta.report.answers import Cell, Table, build_tables
 from lta.report.deviations import is_trained_by_authors
+from lta.report.dots import draw_dots
 from lta.report.forest import draw_forest
 from lta.report.groups import Group, find_differences, find_most_common, select_best_recipes
 from lta.report.names import Names, shorten_target
 from lta.report.pairs import RULE as PAIRS_RULE
 from lta.report.pairs import Pair, compare_groups, format_difference
-from lta.report.panels import build_films
+from lta.report.panels import build_films, build_sheets
 from lta.report.published import TRUST, Figure, find_published, list_rows, read_paper
 from lta.report.runs import LeftOut, Run
 from lta.report.statistics import Summary
@@ -73,26 +74,40 @@ def build_report(
 
 
 class Drawn(NamedTuple):
-    """The charts of one data set. `lines`: the groups in them, each with its look."""
+    """The charts of one data set, and those of its attention. `lines`: the groups in them, each with its look."""
 
     lines: Sequence[tuple[Group, plots.Style]]
     charts: Sequence[plots.Drawing]
+    attention: Sequence[plots.Drawing]
     not_drawn: Sequence[Group]
 
 
 def render_html(made: Report) -> str:
     """The report as one HTML page with its charts and pictures inside."""
-    charts, forests = {}, {}
+    charts, forests, dots = {}, {}, {}
     for data in made.data_sets:
         of = made.groups_of(data)
         shown = plots.select_groups(of)
         looks = plots.choose_styles(shown)
-        drawn = [drawing for chart in plots.CHARTS if (drawing := plots.draw(chart, shown, looks)) is not None]
-        charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, [group for group in of if group not in shown])
+        drawn = [drawing for chart in plots.list_charts(shown) if (drawing := plots.draw(chart, shown, looks)) is not None]
+        not_drawn = [group for group in of if group not in shown]
+        attention = [drawing for chart in plots.list_attention_charts(shown) if (drawing := plots.draw(chart, shown, looks))]
+        charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, attention, not_drawn)
         with plots.use_ink(plots.INK):
             if (figure := draw_forest(made.pairs_of(data))) is not None:
                 forests[data] = plots.render_svg(figure)
-    return _render("report.html.j2", made, autoescape=True, charts=charts, forests=forests, films=build_films(made.groups))
+            if (figure := draw_dots(shown, looks)) is not None:
+                dots[data] = plots.render_svg(figure)
+    return _render(
+        "report.html.j2",
+        made,
+        autoescape=True,
+        charts=charts,
+        forests=forests,
+        dots=dots,
+        films=build_films(made.groups),
+        sheets=build_sheets(made.groups),
+    )
 
 
 def render_markdown(made: Report) -> str:

@@ -16,6 +16,12 @@ BUDGET = 6_000_000
 """Bytes of pictures on the page, as they stand in it (base64)."""
 
 
+SHEETS = {"confusion": "Confusion matrix", "surest_mistakes": "Surest mistakes"}
+"""Files of evaluator=classification that are shown, by name."""
+
+SHEETS_BUDGET = 4_000_000
+
+
 class Panel(NamedTuple):
     """`epoch` as the run counts, from 0."""
 
@@ -59,6 +65,31 @@ def build_films(groups: Sequence[Group]) -> list[Film]:
             else f"{len(panels)} of {len(run.panels)} panels; all lie in {run.path / 'attention'}"
         )
         found.append(Film(group, run, sorted(panels), why))
+    return found
+
+
+class Sheet(NamedTuple):
+    """A picture that an evaluator has drawn of a run."""
+
+    group: Group
+    run: Run
+    title: str
+    source: str
+
+
+def build_sheets(groups: Sequence[Group]) -> list[Sheet]:
+    """The confusion matrix and the surest mistakes of the first run of each group that was asked for them, as far as
+    SHEETS_BUDGET goes."""
+    found, spent = [], 0
+    for group in groups:
+        run = next((run for run in group.runs if "classification" in run.answers), None)
+        for name, title in SHEETS.items() if run is not None else ():
+            assert run is not None
+            file = run.path / "evaluations" / "classification" / f"{name}.png"
+            source = _read_data_url(file) if file.is_file() else None
+            if source is not None and spent + len(source) <= SHEETS_BUDGET:
+                spent += len(source)
+                found.append(Sheet(group, run, title, source))
     return found
 
 

@@ -1,6 +1,7 @@
 """Learning curves as SVG that takes its ink from the page, so that it is legible on light and dark."""
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -102,6 +103,50 @@ CHARTS = (
 """Of runs with a validation set the test set's curve is usually missing, and of the authors' recipe the other."""
 
 
+LOGGED = re.compile(
+    r"epoch|(train|val)/(error|loss|mask_loss|balanced_error|error_top5|label_error)|val/(auroc_.*|(iou|pointing|energy)/.*)"
+    r"|(test_each_epoch|attention|time|lr)(/.*)?"
+)
+"""Metrics of lta that have a chart, or need none. All others are drawn, those that somebody logs too."""
+
+OTHERS = 12
+"""Charts of further metrics, at most."""
+
+ATTENTION: Mapping[str, str] = {
+    "effective_positions": "positions that share the attention",
+    "peak": "largest weight, times uniform",
+    "centre_bias": "distance from the centre, times uniform",
+    "agreement": "correlation of two levels' maps",
+    "query_grad_norm": "gradient that reaches the query, norm",
+    "change": "share that moved since the panel before",
+}
+"""What the telemetry says of the maps; entropy says what effective positions say."""
+
+
+def list_charts(groups: Sequence[Group]) -> list[Chart]:
+    """CHARTS, and one for each other metric that runs of these groups have logged, by epoch."""
+    others = [key for key in _list_keys(groups) if not LOGGED.fullmatch(key)]
+    return [*CHARTS, *(Chart(key, "epochs trained", key, _epochs, key) for key in others[:OTHERS])]
+
+
+def list_attention_charts(groups: Sequence[Group]) -> list[Chart]:
+    """A chart for each statistic of each level's maps, by epoch."""
+    found = []
+    for key in sorted(_list_keys(groups)):
+        first, *parts = key.split("/")
+        known = [part for part in parts if part in ATTENTION]
+        if first == "attention" and len(parts) == 2 and known:
+            (level,) = [part for part in parts if part != known[0]] or [""]
+            found.append(
+                Chart(f"{level}: {known[0].replace('_', ' ')}", "epochs trained", ATTENTION[known[0]], _epochs, key)
+            )
+    return found
+
+
+def _list_keys(groups: Sequence[Group]) -> list[str]:
+    return list(dict.fromkeys(key for group in groups for run in group.runs for row in run.history for key in row))
+
+
 def choose_styles(groups: Sequence[Group]) -> list[Style]:
     """Of the groups of one data set, so that a group looks the same in all of its charts."""
     used: dict[str, int] = {}
@@ -159,7 +204,8 @@ def draw_curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], l
             axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
     axes.set_title(chart.title, fontsize=10)
     axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
-    axes.set_ylim(bottom=0)
+    if min(value for _, _, (_, low, _, _) in lines for value in low) >= 0:
+        axes.set_ylim(bottom=0)
     if chart.x_label == "epochs trained":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.grid(alpha=0.25, linewidth=0.6)

@@ -15,6 +15,9 @@ from lta.runtime.run_directory import describe_divergence
 MARKS = ("config.yaml", "run.json")
 """What lies in a run's directory from its start on."""
 
+SHOWN = ("train/error", "val/error")
+"""What is said of an unfinished run's last epoch."""
+
 PARTS = ("checkpoints", "evaluations", "wandb")
 """Folders of a run in which no other run is looked for."""
 
@@ -200,7 +203,9 @@ def _describe_progress(directory: Path) -> str:
         return "no epoch is recorded"
     try:
         with (directory / "metrics.csv").open(encoding="utf-8-sig", newline="") as file:
-            epochs = sum(1 for _ in csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except (OSError, csv.Error, UnicodeDecodeError):
         return "no epoch is recorded"
-    return f"{epochs} epoch{'s' * (epochs != 1)} recorded"
+    last = rows[-1] if rows else {}
+    figures = ", ".join(f"{key} {last[key]}" for key in SHOWN if last.get(key))
+    return f"{len(rows)} epoch{'s' * (len(rows) != 1)} recorded{f', the last with {figures}' if figures else ''}"

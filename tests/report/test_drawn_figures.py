@@ -83,6 +83,7 @@ def test_every_chart_becomes_a_file(runs, tmp_path, capsys, kind):
     out = tmp_path / "out"
     assert __main__.main([str(runs), "--out", str(out), "--against", "vgg", "--figures", kind]) == 0
     names = {
+        "test_errors",
         "training_error_by_epochs_trained",
         "training_loss_by_epochs_trained",
         "validation_error_by_epochs_trained",

@@ -184,7 +184,7 @@ def test_curves_take_the_pages_ink_and_each_model_keeps_its_colour(tmp_path):
     make_run(tmp_path / "b", "data=cifar10", "model=vgg_gap")
     page = render_html(made(tmp_path))
     charts = re.findall(r"<figure[^>]*>\s*<svg.*?</svg>\s*</figure>", page, re.S)
-    assert len(charts) == 5
+    assert len(charts) == 6, "the seeds, and five by epoch"
     for svg in charts:
         assert "currentColor" in svg
         assert "#010203" not in svg
