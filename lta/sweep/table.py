@@ -1,7 +1,6 @@
-"""The end of a sweep: its runs and, over their seeds, mean and standard deviation; as text, sweep.json and sweep.csv."""
+"""The end of a sweep: its runs and, over their seeds, mean and standard deviation; as text, sweep.json, sweep.csv and
+sweep_means.csv."""
 
-import csv
-import io
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +9,15 @@ from typing import Any
 from lta.runtime import run_directory
 from lta.runtime.console import format_duration
 from lta.runtime.files import write_json, write_text
-from lta.runtime.spreadsheets import quote_formula
+from lta.runtime.spreadsheets import render_table
 from lta.sweep.jobs import Job
 from lta.sweep.records import code_of, config_of, find_metric, overrides_of
 
 FIGURES = ("test/error", "val/error")
 """Percent; `val` is that of the last epoch."""
+
+DIGITS = 4
+"""Of an error in percent, in a table."""
 
 
 def collect(directory: Path, jobs: Sequence[Job]) -> dict[str, Any]:
@@ -90,17 +92,32 @@ def _compute_spread(values: Sequence[float]) -> dict[str, float | None] | None:
 
 
 def save(summary: dict[str, Any]) -> None:
-    """Writes sweep.json and sweep.csv into the sweep's directory."""
+    """Writes sweep.json, sweep.csv with a row a run, and sweep_means.csv with a row a group, into the sweep's directory."""
     directory = Path(summary["directory"])
     write_json(directory / "sweep.json", summary)
-    keys = list(summary["groups"][0]["overrides"]) if summary["groups"] else []
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow([*keys, "n", *(f"{key} {what}" for key in FIGURES for what in ("mean", "std")), "seconds"])
-    for group in summary["groups"]:
-        figures = [(group[key] or {}).get(what) for key in FIGURES for what in ("mean", "std")]
-        writer.writerow([*map(quote_formula, group["overrides"].values()), group["n"], *figures, group["seconds"]])
-    write_text(directory / "sweep.csv", lines.getvalue())
+    write_text(directory / "sweep.csv", render_table([_make_run_row(run, summary["runs"]) for run in summary["runs"]]))
+    write_text(directory / "sweep_means.csv", render_table([_make_group_row(group) for group in summary["groups"]]))
+
+
+def _make_run_row(run: dict[str, Any], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    keys = dict.fromkeys(key for one in runs for key in one["overrides"])
+    return {
+        **{key: run["overrides"].get(key, "") for key in keys},
+        **({} if "seed" in keys else {"seed": run["seed"]}),
+        "status": run["status"],
+        **{key: _round(run[key], DIGITS) for key in FIGURES},
+        "seconds": _round(run["seconds"], 1),
+        "directory": run["directory"],
+    }
+
+
+def _make_group_row(group: dict[str, Any]) -> dict[str, Any]:
+    figures = {f"{key} {what}": _round((group[key] or {}).get(what), DIGITS) for key in FIGURES for what in ("mean", "std")}
+    return {**group["overrides"], "n": group["n"], **figures, "seconds": _round(group["seconds"], 1)}
+
+
+def _round(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def render_text(summary: dict[str, Any]) -> str:
@@ -122,7 +139,8 @@ def render_text(summary: dict[str, Any]) -> str:
         mixed = sorted({one for group in groups if len(group[key]) > 1 for one in group[key]})
         if mixed:
             lines.append(f"runs of different {what} are averaged together: {', '.join(mixed)}")
-    return "\n".join([*lines, f"each run        {directory / 'sweep.json'}", f"this table      {directory / 'sweep.csv'}"])
+    files = {"each run": "sweep.csv", "this table": "sweep_means.csv", "all figures": "sweep.json"}
+    return "\n".join([*lines, *(f"{what:16}{directory / name}" for what, name in files.items())])
 
 
 def _format_spread(spread: dict[str, float | None] | None) -> str:

@@ -88,8 +88,9 @@ def test_what_is_done_is_skipped_and_the_rest_started(pretended, capsys):
         "model n test/error val/error time a run",
         "vgg 3 11.00 ± 1.00 22.00 ± 2.00 1 min 0 s",  # also seed 2, of another call
         "gap 3 11.00 ± 1.00 22.00 ± 2.00 1 min 0 s",
-        "each run here/sweep.json",
-        "this table here/sweep.csv",
+        "each run here/sweep.csv",
+        "this table here/sweep_means.csv",
+        "all figures here/sweep.json",
     ]
 
 
@@ -123,11 +124,19 @@ def test_the_summary_is_written_with_every_run(pretended):
     }
     failed = runs["model-gap+seed-1"]
     assert (failed["status"], failed["why"], failed["test/error"]) == ("failed", "no luck", None)
-    with (HERE / "sweep.csv").open(newline="") as file:
+    with (HERE / "sweep_means.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["model"], row["n"], row["test/error mean"], row["test/error std"]) for row in rows] == [
-        ("vgg", "2", "10.5", str(0.5**0.5)),
+        ("vgg", "2", "10.5", "0.7071"),
         ("gap", "1", "10.0", ""),
+    ]
+    with (HERE / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["model", "seed", "status", "test/error", "val/error", "seconds", "directory"]
+    assert [tuple(row.values()) for row in rows[1:]] == [
+        ("vgg", "1", "finished", "11.0", "22.0", "60.0", "model-vgg+seed-1"),
+        ("gap", "0", "finished", "10.0", "20.0", "60.0", "model-gap+seed-0"),
+        ("gap", "1", "failed", "", "", "", "model-gap+seed-1"),
     ]
     assert not list(HERE.glob("*.part"))
 
