@@ -110,6 +110,7 @@ class ByName(Protocol[T_co]):
 class Loss(Protocol):
     """What a network is taught by. It has no weights that are trained: no recipe would.
 
+    Need not be there: `several_labels`, true for one whose labels are uint8 (batch, classes), 0 and 1.
     Need not be there: `fit_classes(labels, class_names)`, called before training with those of all training images.
     Need not be there: `of_masks`, a `lta.training.mask_loss.MaskLoss`, by which maps are taught too.
     """
@@ -222,7 +223,8 @@ class Preprocess(Protocol):
 class TrainedClassifier(Protocol):
     """A network with its preprocessing, as `lta.load` gives it: uint8 pictures in, `NetworkOutput` out.
 
-    `hparams` holds "image_size" (height, width) and "config", the run's configuration.
+    `hparams` holds "image_size" (height, width) and "config", the run's configuration. `several_labels`, true where each
+    class has a probability of its own, need not be there.
     """
 
     @property
@@ -279,7 +281,8 @@ class Images(Protocol):
 
 
 class Split(Protocol):
-    """One part of a data set: `labels` int64 (n,), and what is known besides, None where it is not.
+    """One part of a data set: `labels` int64 (n,), or with `several_labels` uint8 (n, classes) of 0 and 1, and what
+    is known besides, None where it is not.
 
     `roles` uint8 (n, height, width): 0 background, 1 side object, 2 main object. `sources` int64 (n,): images that share one
     are not independent. `side_labels` int64 (n,): the side object's class, -1 where there is none.
@@ -310,7 +313,8 @@ class Splits(Protocol):
     set, `train` empty where all pictures are only looked at.
 
     `watched_splits` are looked at after each epoch of training, the first of them first of all. `coding`, in which form the
-    files came, and `singles`, pictures of one object each, need not be there.
+    files came, `several_labels`, true where pictures have several labels each, and `singles`, pictures of one object each,
+    need not be there.
     """
 
     @property

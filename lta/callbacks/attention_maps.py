@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lta import checks
 from lta.callbacks.found_objects import find_shown_masks
+from lta.measures.label_sets import HALF, compute_probabilities, gives_several_labels, join_labels, list_names
 from lta.measures.map_statistics import total_variation
 from lta.measures.placement import Placement, find_placements
 from lta.protocols import Network, get_splits
@@ -132,8 +133,8 @@ class AttentionMaps(pl.Callback):
                 Example(
                     image=pictures.images[i],
                     maps={level: attn[i].numpy() for level, attn in maps.items()},
-                    label=names[int(pictures.labels[i])],
-                    predicted=names[int(predicted[i])],
+                    label=_name_label(pictures.labels[i], names),
+                    predicted=_name_label(predicted[i].numpy(), names),
                     confidence=confidence[i].item(),
                     mask=None if masks is None else masks.get(i),
                     placements=self._placements,
@@ -151,8 +152,9 @@ class AttentionMaps(pl.Callback):
 
     def _compute_maps(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
-    ) -> tuple[dict[str, Tensor], Int[Tensor, " images"], Float[Tensor, " images"]]:
-        """Maps by level, predicted classes and their probabilities of the whole panel, on the CPU."""
+    ) -> tuple[dict[str, Tensor], Int[Tensor, " images *classes"], Float[Tensor, " images"]]:
+        """Maps by level, predicted classes and their probabilities of the whole panel, on the CPU; of several labels which
+        are there, and the highest probability."""
         count, world = len(self._index), trainer.world_size
         share = -(-count // world)
         mine = np.resize(self._index.numpy(), share * world)[trainer.global_rank :: world]  # equal shapes: padded
@@ -172,7 +174,10 @@ class AttentionMaps(pl.Callback):
             parts = trainer.strategy.all_gather(part).reshape(world, share, *part.shape[1:])
             return parts.transpose(0, 1).reshape(world * share, *part.shape[1:])[:count].cpu()
 
-        confidence, predicted = output.logits.detach().float().softmax(1).max(1)
+        several = gives_several_labels(pl_module)
+        shares = compute_probabilities(output.logits.detach(), several)
+        confidence, predicted = shares.max(1)
+        predicted = (shares >= HALF).long() if several else predicted
         maps = {level: gather_whole(attn.detach().float()) for level, attn in output.attn.items()}
         return maps, gather_whole(predicted), gather_whole(confidence)
 
@@ -185,6 +190,11 @@ class AttentionMaps(pl.Callback):
 
     def _path(self, trainer: pl.Trainer, epoch: int) -> Path:
         return Path(self.directory or trainer.default_root_dir, "attention", f"epoch_{epoch:04d}.png")
+
+
+def _name_label(label: np.ndarray, names: Sequence[str]) -> str:
+    """A class's name, or those of several labels."""
+    return join_labels(list_names(label, names), "none") if label.ndim else names[int(label)]
 
 
 def caption(example: Example) -> str:

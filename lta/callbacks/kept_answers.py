@@ -8,22 +8,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lta.measures.label_sets import compute_probabilities, gives_several_labels
 from lta.models.output import NetworkOutput
 
 
 class Answers(NamedTuple):
     """A row a test picture, sorted by `places` in the split. The likeliest classes, likeliest first, and their
-    probabilities."""
+    probabilities. Where pictures have several labels these are 0 and 1 (pictures, classes), and all classes are there."""
 
     places: Int[np.ndarray, " pictures"]
-    labels: Int[np.ndarray, " pictures"]
+    labels: Int[np.ndarray, " pictures *classes"]
     classes: Int[np.ndarray, "pictures top"]
     probabilities: Float[np.ndarray, "pictures top"]
 
 
 class KeptAnswers(pl.Callback):
-    """Keeps the `top` likeliest classes of each test picture. They stay on the device until the test ends; then every
-    process knows all of them."""
+    """Keeps the `top` likeliest classes of each test picture, of several labels all. They stay on the device until the test
+    ends; then every process knows all of them."""
 
     def __init__(self, top: int = 3):
         super().__init__()
@@ -44,8 +45,9 @@ class KeptAnswers(pl.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         _, labels, places = batch
-        logits = outputs.logits.float()
-        found = logits.softmax(1).topk(min(self.top, logits.shape[1]))
+        several = gives_several_labels(pl_module)
+        shares = compute_probabilities(outputs.logits, several)
+        found = shares.topk(shares.shape[1] if several else min(self.top, shares.shape[1]))
         self._batches.append((places, labels, found.indices, found.values))
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

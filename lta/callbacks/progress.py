@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 WARM_UP, MEASURED = 5, 15
 """Steps left out (first steps pay for allocations and kernel choices), then steps measured."""
 
-SHOWN = ("train/loss", "train/error", "val/error", "test_each_epoch/error")
+SHOWN = ("train/loss", "train/error", "val/error", "val/mAP", "test_each_epoch/error")
 
 
 class EpochBar(TQDMProgressBar):

@@ -50,6 +50,8 @@ PARTS = {
         "on_shared": "allow",
         "balanced": False,
         "masks": "auto",
+        "labels": None,
+        "label_separator": "|",
     },
 }
 """Settings of models and data sets that there were not always, by what they belong to, with what was done before."""

@@ -57,6 +57,11 @@ class ImageData(pl.LightningDataModule, ABC):
         self.test_each_epoch = False
 
     @property
+    def several_labels(self) -> bool:
+        """Whether pictures have several labels, or none, in the place of one class; known before they are read."""
+        return False
+
+    @property
     def is_read(self) -> bool:
         """Whether the splits are there."""
         return hasattr(self, "train")
@@ -96,7 +101,8 @@ class ImageData(pl.LightningDataModule, ABC):
         counts = ", ".join(f"{0 if split is None else len(split.labels):,} {name}" for name, split in splits.items())
         height, width = self.image_size
         coding = f"; {self.coding}" if self.coding else ""
-        return f"{len(names)} classes ({named}); {counts} images of {width} x {height}{coding}"
+        kind = "labels, several a picture" if self.several_labels else "classes"
+        return f"{len(names)} {kind} ({named}); {counts} images of {width} x {height}{coding}"
 
     @property
     def num_classes(self) -> int:

@@ -18,9 +18,10 @@ class Split(NamedTuple):
     where its pictures are shown at another size than theirs.
 
     `images` is uint8 (n, height, width, 3), so that a batch is a channels-last tensor without a copy; `labels` int64
-    (n,). Where the objects are known: `roles` uint8 (n, height, width) with 0 background, 1 side object, 2 main object,
-    and `sources` int64 (n,), the drawing that an image's main object comes from (images that share it are not
-    independent). Where the side object is a whole one of known class: `side_labels` int64 (n,), -1 where there is none.
+    (n,), or where pictures have several labels uint8 (n, classes), 0 and 1. Where the objects are known: `roles` uint8 (n,
+    height, width) with 0 background, 1 side object, 2 main object, and `sources` int64 (n,), the drawing that an image's
+    main object comes from (images that share it are not independent). Where the side object is a whole one of known class:
+    `side_labels` int64 (n,), -1 where there is none.
     Where boxes of the objects are known: `boxes` float32 (n, most, 4), left, top, right and bottom in pixels of the image (0
     is its edge), NaN where an image has fewer than the most.
     Where some of the images have a mask of their object: `masks`.

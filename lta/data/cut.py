@@ -8,6 +8,7 @@ import numpy as np
 
 from lta.data.batches import Split
 from lta.data.errors import DataError
+from lta.data.label_sets import count_labels, has_several, list_empty, number_label_sets
 from lta.data.splits import draw_by_name, stratified_split
 
 log = logging.getLogger(__name__)
@@ -67,10 +68,9 @@ class Cut:
             too_many = f"data.{name}={self._sizes[name]} cuts {count} of {len(rest.labels)} images"
             if count >= len(rest.labels):
                 raise DataError(f"{too_many}: none would be left to train on; make it smaller")
-            kept, cut = stratified_split(rest.labels, count, self.seed)
-            left = np.bincount(rest.labels[kept], minlength=len(class_names))
-            if not left.all():
-                lost = ", ".join(class_names[label] for label in np.flatnonzero(left == 0).tolist())
+            kept, cut = stratified_split(number_label_sets(rest.labels), count, self.seed)
+            if empty := list_empty(rest.labels[kept], class_names):
+                lost = ", ".join(empty)
                 raise DataError(f"{too_many}: none would be left to train on of {lost}; make it smaller or add images")
             found[part], rest = rest.view(cut), rest.view(kept)
         return {"train": rest, **found}
@@ -79,7 +79,8 @@ class Cut:
         self, whole: Split, names: Sequence[str], class_names: Sequence[str], wanted: Sequence[str]
     ) -> dict[str, Split]:
         assert whole.ids is not None
-        classes, tokens = [class_names[int(label)] for label in whole.labels], whole.ids[:, 1]
+        several, tokens = has_several(whole.labels), whole.ids[:, 1]
+        classes = [""] * len(names) if several else [class_names[int(label)] for label in whole.labels]
         order, ends = [*wanted, "train"], np.cumsum([self._sizes[f"{part}_size"] for part in wanted])
 
         def draw(seed: int) -> np.ndarray:
@@ -87,6 +88,9 @@ class Cut:
             return np.searchsorted(ends, draw_by_name(classes, names, seed, tokens), side="right")
 
         def count_by_class(drawn: np.ndarray) -> np.ndarray:
+            if several:
+                parts = [whole.labels[drawn == part] for part in range(len(order))]
+                return np.stack([count_labels(labels, len(class_names)) for labels in parts], 1)
             cells = np.bincount(whole.labels * len(order) + drawn, minlength=len(class_names) * len(order))
             return cells.reshape(len(class_names), len(order))
 

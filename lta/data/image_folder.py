@@ -16,6 +16,8 @@ from lta.data.errors import DataError
 from lta.data.fingerprint import make_ids
 from lta.data.folder_masks import Mask, find_mask_folder, match_masks, read_known_masks
 from lta.data.image_cache import read_images
+from lta.data.label_sets import has_several, list_empty
+from lta.data.label_table import SEPARATOR, LabelledFolder, check_separator, read_label_table
 from lta.data.listing import Listing, check_same_classes, list_images, list_subfolders
 from lta.data.network_size import OWN
 from lta.data.shared import ON_SHARED, check_shared
@@ -45,6 +47,10 @@ class ImageFolder(ImageData):
     test that are in another part too, byte for byte: "error" or "allow". `masks`: a folder with masks of some of the
     pictures, which is then no class; "auto" is `root/masks` where there is one (see `lta.data.folder_masks`).
 
+    `labels`: a table (`lta.data.label_table`, below `root` or anywhere) that gives each picture several labels, or none;
+    `label_separator` stands between names in it. Then folders are no classes, and pictures may lie anywhere below `root`; if
+    all lie below folders `train`, `val` and `test`, these are the parts.
+
     Subfolders of a class belong to it, links are followed, and JPEGs need no ending. Unless `nested`, a folder without
     pictures of its own is no class. Names that begin with a dot, a system's folders, and files that are no pictures by their
     extension, are ignored.
@@ -70,8 +76,17 @@ class ImageFolder(ImageData):
         eval_batch_size: int = 500,
         seed: int = 0,
         balanced: bool = False,
+        labels: str | None = None,
+        label_separator: str = SEPARATOR,
     ):
         super().__init__(batch_size, eval_batch_size, seed, balanced)
+        check_separator(label_separator, labels)
+        if labels is not None and balanced:
+            raise ValueError(
+                "data.balanced=true draws equally many of each class, and with data.labels pictures have several"
+            )
+        self.labels, self.label_separator = labels, label_separator
+        self._labelled: LabelledFolder | None = None
         self.root = Path(root).expanduser().absolute()
         self.size = parse_image_size(image_size)
         checks.require_choice("data.split", split, HOW)
@@ -90,6 +105,10 @@ class ImageFolder(ImageData):
         self._mask_folder: Path | None = None
         self._mask_of: dict[str, Mask] = {}
 
+    @property
+    def several_labels(self) -> bool:
+        return self.labels is not None
+
     def prepare_data(self) -> None:
         """On one process a node: what is decoded here, the others find in the cache."""
         self.setup()
@@ -101,11 +120,33 @@ class ImageFolder(ImageData):
         folders = list_subfolders(self.root)
         self._mask_folder = find_mask_folder(self.root, self.masks, folders)
         folders = [name for name in folders if name not in self._no_classes]
+        if self.labels is not None:
+            return self._load_labelled(self.root / Path(self.labels).expanduser())
         is_split = set(folders) & SPLIT_NAMES and (set(folders) <= SPLIT_NAMES or list_subfolders(self.root / "train"))
         class_names, splits = self._load_split_folders(folders) if is_split else self._load_one_folder()
         ways_on = "take them out of one" + ("" if self.cutting.how == "hash" or is_split else ", give data.split=hash")
         check_shared(self.root, splits, self.on_shared, ways_on)
         return class_names, splits["train"], splits.get("val"), splits["test"]
+
+    def _load_labelled(self, path: Path) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        self._labelled = LabelledFolder(self.root, read_label_table(path, self.label_separator), self._mask_folder)
+        folders = self._labelled.list_folders()
+        parts = [name for name in folders if name in SPLIT_NAMES]
+        if parts and len(parts) < len(folders):
+            other = next(name for name in folders if name not in SPLIT_NAMES) or "the folder itself"
+            raise DataError(
+                f"{self.root}: labelled pictures lie in {', '.join(parts)}, which are parts of the data, and in {other}"
+            )
+        class_names, splits = self._load_split_folders(parts) if parts else self._load_one_folder()
+        if lost := list_empty(splits["train"].labels, class_names):
+            raise DataError(f"{path}: no training picture has {', '.join(lost)}; add some, or take the label out")
+        check_shared(self.root, splits, self.on_shared, "take them out of one")
+        return class_names, splits["train"], splits.get("val"), splits["test"]
+
+    def _list(self, part: str = "") -> Listing:
+        if self._labelled is not None:
+            return self._labelled.list_images(part)
+        return list_images(self.root, part, self.nested, () if part else self._no_classes)
 
     def _load_split_folders(self, folders: list[str]) -> tuple[tuple[str, ...], dict[str, Split]]:
         val_folders = [name for name in VAL_NAMES if name in folders]
@@ -123,7 +164,7 @@ class ImageFolder(ImageData):
         if "test" not in places and self.no_test == "val":
             places["test"] = places.pop("val")
             log.warning("%s has no test folder: %s is test, and val is cut from train", self.root, places["test"])
-        listings = {part: list_images(self.root, place, self.nested) for part, place in places.items()}
+        listings = {part: self._list(place) for part, place in places.items()}
         class_names = listings["train"].class_names
         for part, listing in listings.items():
             check_same_classes(self.root, class_names, places[part], listing.class_names)
@@ -133,14 +174,14 @@ class ImageFolder(ImageData):
         to_cut = [part for part in ("test", "val") if part not in splits]
         if "test" in to_cut:
             log.warning("%s has no test folder: test is cut from train", self.root)
-        cut = self.cutting.cut(train, _names_in_classes(names, places["train"]), class_names, to_cut)
+        cut = self.cutting.cut(train, self._cut_names(names, places["train"]), class_names, to_cut)
         return class_names, {**cut, **{part: split for part, (split, _) in splits.items()}}
 
     def _load_one_folder(self) -> tuple[tuple[str, ...], dict[str, Split]]:
-        listing = list_images(self.root, nested=self.nested, no_classes=self._no_classes)
+        listing = self._list()
         self._match_masks(listing.names)
         whole, names = self._read(listing)
-        cut = self.cutting.cut(whole, _names_in_classes(names, ""), listing.class_names, ("test", "val"))
+        cut = self.cutting.cut(whole, self._cut_names(names), listing.class_names, ("test", "val"))
         return listing.class_names, cut
 
     @property
@@ -168,19 +209,17 @@ class ImageFolder(ImageData):
         )
         names = [listing.names[number] for number in np.flatnonzero(kept)]
         labels = listing.labels[kept]
-        counts = np.bincount(labels, minlength=len(listing.class_names))
-        if not counts.all():
-            lost = ", ".join(listing.class_names[label] for label in np.flatnonzero(counts == 0))
+        if not has_several(labels) and (empty := list_empty(labels, listing.class_names)):
+            lost = ", ".join(empty)
             raise DataError(f"{self.root}: no readable picture is left of {lost}; repair the files or remove the class")
         self.file_names += names
         masks = read_known_masks(self.root, names, self._mask_of, self.size)
         return Split(images, labels, ids=make_ids(names, contents.tokens[kept]), masks=masks), names
 
-
-def _names_in_classes(names: Sequence[str], part: str) -> list[str]:
-    """Without the folders of part and class, with / between others."""
-    depth = 2 if part else 1
-    return ["/".join(name.split(os.sep)[depth:]) for name in names]
+    def _cut_names(self, names: Sequence[str], part: str = "") -> list[str]:
+        """Without the folders of part and class, with / between others."""
+        depth = bool(part) + (self._labelled is None)
+        return ["/".join(name.split(os.sep)[depth:]) for name in names]
 
 
 def parse_image_size(image_size: int | Sequence[int] | None) -> tuple[int, int]:

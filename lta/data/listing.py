@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 
 from lta.data.errors import DataError
 from lta.data.levels import suggest_level
-from lta.pictures.find import explain_unread, is_hidden, is_jpeg_without_ending, list_heif_endings
+from lta.pictures.find import explain_unread, is_hidden, is_jpeg_without_ending, is_run, list_heif_endings
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +27,12 @@ PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
 class Listing(NamedTuple):
-    """The pictures of one folder of classes. `names` are paths below the root, in order."""
+    """The pictures of one folder of classes. `names` are paths below the root, in order; `labels` where pictures have
+    several are 0 and 1 for each class."""
 
     class_names: tuple[str, ...]
     names: list[str]
-    labels: Int64[np.ndarray, " files"]
+    labels: Int64[np.ndarray, " files"] | UInt8[np.ndarray, "files classes"]
 
 
 def list_images(root: Path, part: str = "", nested: bool = True, no_classes: Collection[str] = ()) -> Listing:
@@ -41,7 +42,9 @@ def list_images(root: Path, part: str = "", nested: bool = True, no_classes: Col
     `nested`, for one whose only content is folders.
     """
     folder = root / part
-    class_names = [name for name in list_subfolders(folder) if name not in no_classes]
+    class_names = [
+        name for name in list_subfolders(folder) if name not in no_classes and not _holds_only_runs(root, part, name)
+    ]
     if len(class_names) < 2:
         found = f"only one class, {class_names[0]}" if class_names else "no class folders"
         raise DataError(
@@ -60,7 +63,7 @@ def list_images(root: Path, part: str = "", nested: bool = True, no_classes: Col
         log.warning("%s: %s in no class folder, and left out", folder, _count_files(left_out, "lies", "lie"))
     left_out = []
     for label, class_name in enumerate(class_names):
-        pictures, others = _find_pictures(root, os.path.join(part, class_name))
+        pictures, others = find_pictures(root, os.path.join(part, class_name))
         left_out += others
         names += pictures
         labels += [label] * len(pictures)
@@ -110,8 +113,24 @@ def check_same_classes(root: Path, train: tuple[str, ...], name: str, other: tup
         raise DataError(f"{root}: the class folders of train and {name} differ ({said}){how}; make them the same")
 
 
-def _find_pictures(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    """(pictures, other files) in `root/folder` and below, as paths below `root`, sorted."""
+def _holds_only_runs(root: Path, part: str, name: str) -> bool:
+    """Whether a folder beside the classes is one that lta has written runs into, as `runs` or `multirun`, and nothing
+    else."""
+    folder = root / part / name
+    below = map(Path, _scan_folders(folder))
+    if not any(is_run(place) or any(is_run(Path(one)) for one in _scan_folders(place)) for place in (folder, *below)):
+        return False
+    if found := not find_pictures(root, os.path.join(part, name))[0]:
+        log.info("%s holds runs of lta, and is no class", folder)
+    return found
+
+
+def _scan_folders(folder: Path) -> list[str]:
+    return [entry.path for entry in _scan(folder) if entry.is_dir()]
+
+
+def find_pictures(root: Path, folder: str) -> tuple[list[str], list[str]]:
+    """(pictures, other files) in `root/folder` and below, as paths below `root`, sorted; none of lta's run directories."""
     pictures, others = [], []
 
     def walk(below: str, above: frozenset[tuple[int, int]]) -> None:
@@ -123,7 +142,8 @@ def _find_pictures(root: Path, folder: str) -> tuple[list[str], list[str]]:
         for entry in _scan(place):
             name = os.path.join(below, entry.name)
             if entry.is_dir():
-                walk(name, above | {here})
+                if not is_run(Path(entry.path)):
+                    walk(name, above | {here})
             else:
                 (pictures if _is_picture(Path(entry.path)) else others).append(name)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from lta.data.batches import Split
 from lta.data.errors import DataError
+from lta.data.label_sets import has_several, number_label_sets
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +29,10 @@ def check_shared(root: object, splits: Mapping[str, Split | None], on_shared: st
     if not parts:
         return
     tokens, labels = np.concatenate(list(contents.values())), np.concatenate([split.labels for split in parts.values()])
-    pairs = np.unique(np.stack([tokens, labels], 1), axis=0)
+    several = has_several(labels)
+    pairs = np.unique(np.stack([tokens, number_label_sets(labels)], 1), axis=0)
     _, times = np.unique(pairs[:, 0], return_counts=True)
     if count := int((times > 1).sum()):
-        log.warning(
-            "%s: pictures that lie in two or more class folders, byte for byte: %d; which class is theirs?", root, count
-        )
+        how = "have rows with different labels" if several else "lie in two or more class folders"
+        which = "labels are" if several else "class is"
+        log.warning("%s: pictures that %s, byte for byte: %d; which %s theirs?", root, how, count, which)

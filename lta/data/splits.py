@@ -8,13 +8,16 @@ import numpy as np
 from jaxtyping import Float64, Int, Int64
 
 from lta.data.batches import Split
+from lta.data.label_sets import Labels, number_label_sets
 
 
-def balanced_choice(labels: Int[np.ndarray, " images"], count: int) -> Int[np.ndarray, " chosen"]:
-    """Positions of the first images of each class, as evenly many as there are, in the order of the classes.
+def balanced_choice(labels: Labels, count: int) -> Int[np.ndarray, " chosen"]:
+    """Positions of the first images of each class, or set of labels, as evenly many as there are, in the order of the
+    classes.
 
     All images where there are fewer than `count`.
     """
+    labels = number_label_sets(labels)
     by_class = np.argsort(labels, kind="stable")
     ordered = labels[by_class]
     turn = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # first, second, ... image of its class

@@ -20,10 +20,12 @@ from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
 from lta.data.errors import DataError
 from lta.data.fingerprint import check_untrained, digest_fingerprint
+from lta.data.label_sets import describe_change
 from lta.data.network_size import fill_image_size
-from lta.evaluators.evaluator import Evaluator, NotApplicable, Result
+from lta.evaluators.evaluator import Evaluator, NotApplicable, Result, check_asked_of_labels
 from lta.inference.checkpoint import Checkpoint, read_checkpoint, restore_classifier
 from lta.instantiate import build
+from lta.measures.label_sets import gives_several_labels
 from lta.protocols import Splits, TrainedClassifier
 from lta.runtime import ranks, run_directory
 from lta.runtime.console import format_duration
@@ -119,12 +121,15 @@ def evaluate(
             raise
         print_left_out(", ".join(evaluators), network, error)
         return {}
+    if data_config is None:
+        said = "; ".join(filter(None, (said, describe_change(hparams.get("labels"), data))))
     if said and ranks.is_first():
         print(f"{network.directory}: {said}", flush=True)
     asked = {}
     for name, evaluator in evaluators.items():
         try:
             _check_size(hparams["image_size"], data)
+            _check_labels(name, evaluator, classifier)
             evaluator.check(classifier, data)
             asked[name] = evaluator
         except NotApplicable as error:
@@ -154,9 +159,15 @@ def _check_size(trained: Sequence[int], data: Splits) -> None:
         )
 
 
+def _check_labels(name: str, evaluator: Evaluator, classifier: TrainedClassifier) -> None:
+    if gives_several_labels(classifier):
+        check_asked_of_labels({name: evaluator})
+
+
 def check_all(evaluators: Mapping[str, Evaluator], classifier: TrainedClassifier, data: Splits) -> None:
     """Raises ValueError where one of the questions can't be asked."""
-    for evaluator in evaluators.values():
+    for name, evaluator in evaluators.items():
+        _check_labels(name, evaluator, classifier)
         evaluator.check(classifier, data)
 
 
@@ -167,6 +178,7 @@ def select_possible(
     possible = {}
     for name, evaluator in evaluators.items():
         with suppress(ValueError):
+            _check_labels(name, evaluator, classifier)
             evaluator.check(classifier, data)
             possible[name] = evaluator
     return possible

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from PIL import Image
 from torch import Tensor
 
+from lta.measures.label_sets import gives_several_labels
 from lta.protocols import Split, Splits, TrainedClassifier
 
 MAIN = 2
@@ -41,9 +42,11 @@ class Evaluator(ABC):
     the same result; images are shared among them by `lta.evaluators.passes`.
     `check(classifier, data)` comes first, after a training's set-up too: it raises ValueError, in one line, where the
     question can't be asked of these data or with these settings, NotAsked where not of this network, and computes nothing.
+    `several_labels`: whether it can be asked of a network that gives an image several labels in the place of one class.
     """
 
     name: str
+    several_labels: bool = False
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:  # noqa: B027  most questions can be asked of anything
         pass
@@ -54,6 +57,15 @@ class Evaluator(ABC):
     def summarise(self, figures: Mapping[str, Any]) -> list[str]:
         """Lines of `figures` for the summary of a run that asks this by default; most questions have none there."""
         return []
+
+
+def check_asked_of_labels(evaluators: Mapping[str, Evaluator]) -> None:
+    """Raises NotAsked where one of them can't be asked of a network that gives several labels."""
+    for name, evaluator in evaluators.items():
+        if not getattr(evaluator, "several_labels", False):
+            raise NotApplicable(
+                f"evaluator={name} asks for the one class of an image, and this network gives several labels"
+            )
 
 
 def check_attention(name: str, classifier: TrainedClassifier) -> None:
@@ -81,17 +93,28 @@ def find_main_objects(name: str, split: Split) -> Bool[Tensor, "images height wi
 
 
 def labels_for(classifier: TrainedClassifier, data: Splits, labels: np.ndarray) -> np.ndarray:
-    """int64 (n,): `labels`, positions in the data's classes, as positions in the classifier's classes, matched by name.
+    """`labels`, positions in the data's classes, int64 (n,), as positions in the classifier's classes, matched by name; of
+    several an image, uint8 (n, classes), the columns in the classifier's order.
 
-    Raises NotAsked where a class of these images is not among them.
+    Raises NotAsked where a class of these images is not among them, and where only one of the two is of several labels.
     """
+    several = gives_several_labels(classifier)
+    if several != (labels.ndim == 2):
+        data_have, network_gives = ("one class", "several labels") if several else ("several labels", "one class")
+        raise NotApplicable(f"the data have {data_have} an image, and this network gives {network_gives}")
     if tuple(data.class_names) == tuple(classifier.class_names):
         return labels
     known = {name: number for number, name in enumerate(classifier.class_names)}
-    present = sorted({data.class_names[int(label)] for label in np.unique(labels)})
+    places = np.flatnonzero(labels.any(0)) if several else np.unique(labels)
+    present = sorted({data.class_names[int(label)] for label in places})
     if unknown := [name for name in present if name not in known]:
         raise NotApplicable(
             f"the data have the class {unknown[0]}, which this network does not know; it knows "
             f"{', '.join(map(str, classifier.class_names))}"
         )
+    if several:
+        found = np.zeros((len(labels), len(known)), labels.dtype)
+        for name in present:
+            found[:, known[name]] = labels[:, list(data.class_names).index(name)]
+        return found
     return np.array([known.get(name, -1) for name in data.class_names], np.int64)[labels]

@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 import lta
 from lta.export import check
+from lta.measures.label_sets import gives_several_labels
 from lta.measures.placement import find_cells
 from lta.protocols import TrainedClassifier
 from lta.runtime.files import replace_file
@@ -46,15 +47,17 @@ ABOUT = "about"
 class Exportable(nn.Module):
     """Preprocessing and network, in evaluation mode as `lta.load` gives them, as one whose outputs have names."""
 
-    def __init__(self, preprocess: nn.Module, network: Callable[[Tensor], Any]):
+    def __init__(self, preprocess: nn.Module, network: Callable[[Tensor], Any], several_labels: bool = False):
         super().__init__()
+        self.several_labels = several_labels
         self.preprocess = preprocess
         self.network = network
 
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
         output = self.network(self.preprocess(images))
         maps = {f"map_{level}": attn for level, attn in output.attn.items()}
-        return {"logits": output.logits, "probabilities": output.logits.softmax(1), **maps}
+        probabilities = output.logits.sigmoid() if self.several_labels else output.logits.softmax(1)
+        return {"logits": output.logits, "probabilities": probabilities, **maps}
 
 
 class Traced(NamedTuple):
@@ -78,12 +81,14 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
     """Writes the file, once it was found to give what the network gives; returns what is to be said of it.
 
     `classifier` is one of `lta.load`. The file says of itself, as JSON: what `origin` holds, the version of lta, the names
-    of the classes, the picture size as (height, width), whether larger ones are taken, and the levels. A file that is there
-    is replaced, whole. Raises ValueError where the network can't be exported, or the file would differ (TOLERANCE).
+    of the classes, whether a picture has one class or several labels, the picture size as (height, width), whether larger
+    ones are taken, and the levels. A file that is there is replaced, whole. Raises ValueError where the network can't be
+    exported, or the file would differ (TOLERANCE).
     """
     height, width = classifier.hparams["image_size"]
     size = (height, width)
-    model = Exportable(classifier.preprocess, classifier.network)
+    several = gives_several_labels(classifier)
+    model = Exportable(classifier.preprocess, classifier.network, several)
     if form == "onnx" and 4 * sum(weights.numel() for weights in model.state_dict().values()) > LARGEST:
         raise ValueError("format=onnx ends at 2 GiB, which this network is above; choose format=torch_export")
     with torch.no_grad():
@@ -97,6 +102,7 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
         **origin,
         "lta": lta.__version__,
         "class_names": list(classifier.class_names),
+        "labels": "several labels" if several else "one class",
         "image_size": list(size),
         "larger": traced.any_size,
         "levels": [name.removeprefix("map_") for name in outputs if name.startswith("map_")],
@@ -197,7 +203,7 @@ def _check_file(form: str, content: bytes, model: Exportable, batches: Sequence[
     limits = dict.fromkeys(by_output, TOLERANCE)
     if not all(apart <= TOLERANCE for apart in by_output.values()):
         network = copy.deepcopy(model.network).double()
-        precise = Exportable(model.preprocess, lambda seen: network(seen.double()))
+        precise = Exportable(model.preprocess, lambda seen: network(seen.double()), model.several_labels)
         rounding = check.measure_differences(model, precise, batches)
         limits = {name: max(TOLERANCE, 10 * rounding[name]) for name in by_output}
     for name, limit in limits.items():

@@ -15,7 +15,9 @@ from lta.cli.own_data import PLACES
 from lta.cli.saved import PARTS, accept_config, withhold_places
 from lta.cli.trust import Trust, check_dotted, current_trust
 from lta.data.fingerprint import take_fingerprint, write_fingerprint
+from lta.data.label_sets import digest_labels
 from lta.instantiate import build, escape
+from lta.measures.label_sets import gives_several_labels
 from lta.models.backbone_trunk import BackboneTrunk
 from lta.protocols import Splits
 from lta.runtime import ranks
@@ -53,6 +55,7 @@ def make_hparams(config: dict[str, Any], data: Splits) -> dict[str, Any]:
         "class_names": list(data.class_names),
         "image_size": list(data.image_size),
         "pictures": write_fingerprint(take_fingerprint(data)),
+        **({"several_labels": True, "labels": digest_labels(data)} if gives_several_labels(data) else {}),
     }
 
 
@@ -134,6 +137,7 @@ def _build_classifier(hparams: dict[str, Any], origin: str | Path) -> Classifier
         class_names=hparams["class_names"],
         seed=hparams["config"]["seed"],
         hparams=hparams,
+        several_labels=hparams.get("several_labels", False),
     )
 
 
@@ -244,6 +248,7 @@ def _check_rest(content: dict[str, Any], path: Path) -> None:
         "state_dict": isinstance(content.get("state_dict"), dict)
         and all(isinstance(value, torch.Tensor) for value in content["state_dict"].values()),
         "epoch": type(content.get("epoch")) is int,
+        "several_labels": isinstance(content["hyper_parameters"].get("several_labels", False), bool),
     }
     if wrong := [key for key, is_right in known.items() if not is_right]:
         raise ValueError(f"{path} is not a checkpoint of lta: its {wrong[0]} is not of the kind that lta writes")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lta.cli.saved import withhold_places
 from lta.data.adapted import adapt
+from lta.data.label_sets import has_several
 from lta.data.network_size import fill_image_size
 from lta.inference.windows import run_at_scales
 from lta.instantiate import build
@@ -59,7 +60,9 @@ def _average_class_query(classifier: TrainedClassifier, name: str) -> tuple[Quer
     own = fill_image_size(withhold_places(config, "data", "the network"), classifier.hparams["image_size"])
     data = adapt(build(own), config)
     data.read()
-    index = torch.from_numpy(data.test.labels == [str(one) for one in data.class_names].index(name)).nonzero()[:EXAMPLES, 0]
+    place, labels = [str(one) for one in data.class_names].index(name), data.test.labels
+    has_it = labels[:, place] == 1 if has_several(labels) else labels == place
+    index = torch.from_numpy(has_it).nonzero()[:EXAMPLES, 0]
     pictures = torch.from_numpy(data.test.images[index.numpy()]).permute(0, 3, 1, 2)
     with torch.inference_mode():
         found = classifier(pictures.to(next(classifier.parameters()).device)).global_feats

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from lta.data.decoding import choose_size, fit_to_size
+from lta.measures.label_sets import compute_probabilities, gives_several_labels
 from lta.measures.pixel_maps import density
 from lta.measures.placement import find_placements
 from lta.protocols import TrainedClassifier, takes_queries
@@ -101,7 +102,7 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
     ends = getattr(classifier.network, "ends", None)
     return Seen(
         maps,
-        outputs[0].logits[0].float().softmax(0).cpu(),
+        compute_probabilities(outputs[0].logits[0], gives_several_labels(classifier)).cpu(),
         of_first,
         None if ends is None else (float(ends[0]), float(ends[1])),
     )
@@ -121,7 +122,8 @@ def _choose_seen_size(classifier: TrainedClassifier, image: Image.Image) -> tupl
 @torch.inference_mode()
 def _classify(classifier: TrainedClassifier, image: Image.Image, queries: Mapping[str, Tensor]) -> Float[Tensor, " classes"]:
     height, width = classifier.hparams["image_size"]
-    return _run(classifier, [fit_to_size(image, (height, width))], queries).logits[0].float().softmax(0).cpu()
+    logits = _run(classifier, [fit_to_size(image, (height, width))], queries).logits[0]
+    return compute_probabilities(logits, gives_several_labels(classifier)).cpu()
 
 
 def _run(classifier: TrainedClassifier, images: Sequence[Image.Image], queries: Mapping[str, Tensor]) -> "NetworkOutput":

@@ -25,11 +25,12 @@ class Ranking(NamedTuple):
 
 def rank_classes(
     scores: Float[np.ndarray, "images classes"],
-    labels: Int[np.ndarray, " images"],
+    labels: Int[np.ndarray, " images"] | Bool[np.ndarray, "images classes"],
     groups: Int[np.ndarray, " images"] | None = None,
     seed: int = 0,
 ) -> tuple[list[Ranking], Ranking]:
-    """Of each class against the rest, and the mean over the classes that have both kinds of images (macro).
+    """Of each class against the rest, and the mean over the classes that have both kinds of images (macro). `labels` are
+    classes, or say of each class whether an image has it.
 
     There is at least one image. Images of one group are drawn together. Equal scores count half in the AUROC, and are one
     step of precision and recall.
@@ -37,13 +38,20 @@ def rank_classes(
     of = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
     resamples = min(MOST, max(LEAST, BUDGET // max(1, scores.size)))
     weights = np.concatenate([np.ones((1, len(labels)), np.float32), *_draw_weights(of, resamples, seed)])
-    found = [_measure(scores[:, k], labels == k, weights) for k in range(scores.shape[1])]
+    found = [_measure(scores[:, k], select_class(labels, k), weights) for k in range(scores.shape[1])]
     there = [pair for pair in found if np.isfinite(pair[0][0])]
     macro = tuple(np.mean([pair[which] for pair in there], 0) if there else np.array([np.nan]) for which in (0, 1))
     n = len(labels)
     return [Ranking(*(_estimate(values, n) for values in pair)) for pair in found], Ranking(
         *(_estimate(values, n) for values in macro)
     )
+
+
+def select_class(
+    labels: Int[np.ndarray, " images"] | Bool[np.ndarray, "images classes"], k: int
+) -> Bool[np.ndarray, " images"]:
+    """Which images are of class k, or have that label."""
+    return labels[:, k] if labels.ndim == 2 else labels == k
 
 
 def _draw_weights(

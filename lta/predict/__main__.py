@@ -23,6 +23,7 @@ def predict(composed: DictConfig) -> None:
 
     from lta import checks
     from lta.inference.checkpoint import load
+    from lta.measures.label_sets import gives_several_labels
     from lta.pictures.find import find_with_places
     from lta.predict import drawing, files
     from lta.predict.answering import answer_pictures
@@ -41,7 +42,12 @@ def predict(composed: DictConfig) -> None:
     tables.require_absent(cfg["overwrite"])
     overlays = files.name_overlays(out, found)
     classifier = load(cfg["checkpoint"], cfg["which"]).to(choose_device(cfg["device"]))
+    tables.columns = columns = columns._replace(several=gives_several_labels(classifier))
     columns.check(classifier.class_names)
+    if columns.several and cfg["overlays"] == "unsure":
+        raise ValueError(
+            "overlays=unsure: this network gives several labels or none, and has no answer unsure; give all or none"
+        )
     pictures = [one.path for one in found]
     whose = f"checkpoint={cfg['checkpoint']}"
     drawn = drawing.Drawing(classifier, pictures, cfg["overlays"], cfg["sheet"], cfg["levels"], whose)

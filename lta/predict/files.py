@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lta import checks
+from lta.measures.label_sets import BETWEEN
 from lta.pictures.find import Found, name_out
 from lta.runtime.console import format_duration
 from lta.runtime.files import replace_file, write_text
@@ -53,13 +54,14 @@ def name_overlays(out: Path, found: Sequence[Found]) -> list[Path]:
 class Tables:
     """`predictions.csv` and `predictions.jsonl` in `out`, written row by row, whole or not at all.
 
-    `answers` counts what they say; `left_out` go to `skipped.csv`.
+    `answers` counts what they say, of `answered` pictures; `left_out` go to `skipped.csv`.
     """
 
     def __init__(self, out: Path, formats: Sequence[str], columns: Columns):
         self.out, self.columns = out, columns
         self.paths = {name: out / f"predictions.{name}" for name in formats}
         self.answers: Counter[str] = Counter()
+        self.answered = 0
         self.left_out: list[LeftOut] = []
 
     def require_absent(self, overwrite: Any) -> None:
@@ -89,7 +91,10 @@ class Tables:
     def write(self, rows: Sequence[Mapping[str, Any]], left_out: Sequence[LeftOut]) -> None:
         for write in self._write:
             write(rows)
-        self.answers.update(row.get("answer", row["label"]) for row in rows)
+        self.answered += len(rows)
+        for row in rows:
+            said = row["labels"].split(BETWEEN) if "labels" in row else [row.get("answer", row["label"])]
+            self.answers.update(name or "no label" for name in said)
         self.left_out += left_out
 
     def _write_left_out(self) -> None:
@@ -103,7 +108,7 @@ class Tables:
 
     def describe(self, seconds: float) -> Iterator[str]:
         """Lines for the screen."""
-        count = self.answers.total()
+        count = self.answered
         speed = f"{format_duration(seconds)}, {count / seconds:.0f} images/s"
         yield f"{count:,} picture{'s' * (count > 1)} ({speed})"
         listed = ", ".join(f"{answer} {number:,}" for answer, number in self.answers.most_common(LISTED))
@@ -114,7 +119,7 @@ class Tables:
     def check_complete(self) -> None:
         """Raises ValueError where pictures were left out, so that the command's exit status says it."""
         if count := len(self.left_out):
-            total = count + self.answers.total()
+            total = count + self.answered
             raise ValueError(
                 f"{count:,} of {total:,} pictures were left out: {self.out / SKIPPED} says why; the others are there"
             )

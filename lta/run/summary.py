@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from lta.callbacks.divergence import Diverged
+from lta.callbacks.early_stopping import EarlyStop
 from lta.callbacks.epoch_log import EpochLog
 from lta.callbacks.find import find_callbacks
 from lta.evaluators.evaluator import Evaluator
@@ -36,6 +37,7 @@ def collect(trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoin
         "test_checkpoint": checkpoint,
         "tested_epochs": epoch + 1,
         **_describe_training(trainer, classifier, data),
+        **_describe_early_stop(trainer),
     }
 
 
@@ -88,6 +90,12 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
         "test_each_epoch": data.test_each_epoch,
         "average_gradients": classifier.recipe.average_gradients,
     }
+
+
+def _describe_early_stop(trainer: pl.Trainer) -> dict[str, Any]:
+    stop = next(find_callbacks(trainer, EarlyStop), None)
+    ended = stop is not None and stop.has_stopped
+    return {"stopped_early": stop.describe(trainer.current_epoch, trainer.max_epochs)} if ended else {}
 
 
 def _list_taught(classifier: Classifier) -> tuple[str, ...]:
@@ -143,6 +151,9 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
         f"{results['test_checkpoint']} checkpoint, of epoch {results['tested_epochs']} of {results['epochs']}"
         + (f" in {format_duration(results['seconds'])})" if results["seconds"] else ")")
     )
+    lines += _describe_labels(test)
+    if stopped := results.get("stopped_early"):
+        lines.append(f"ended           {stopped}")
     if results.get("training_flops"):  # runs of before don't know it
         passes = f"{results['steps']:,} steps, forward and backward"
         lines.append(f"computed        {describe_flops(results['training_flops'])} in {passes}")
@@ -166,6 +177,17 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
             lines += ["", *summarised]
     lines += ["", *_list_paths(directory, results["test_checkpoint"])]
     return "\n".join(lines)
+
+
+def _describe_labels(test: dict[str, Any]) -> list[str]:
+    """Of several labels an image: what the error means, and how well labels are told apart one by one."""
+    if "label_error" not in test:
+        return []
+    ranked = ", ".join(f"{name} {test[key]:.3f}" for key, name in (("mAP", "mAP"), ("auroc", "mean AUROC")) if key in test)
+    said = f"an image is right if all its labels are; of single labels {test['label_error']:.2f} % are wrong"
+    lines = [f"labels          {said}{f'; {ranked}' if ranked else ''}"]
+    each = {key.removeprefix("auroc_"): value for key, value in test.items() if key.startswith("auroc_")}
+    return lines + ([f"AUROC           {', '.join(f'{name} {value:.3f}' for name, value in each.items())}"] if each else [])
 
 
 def _describe_balanced(test: dict[str, Any]) -> str:

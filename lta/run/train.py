@@ -28,16 +28,20 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.data.adapted import adapt
     from lta.data.evaluation_data import EvaluationData
     from lta.data.fingerprint import check_unchanged
+    from lta.data.label_sets import check_same_labels
     from lta.data.network_size import fill_image_size, find_input_size
     from lta.evaluate import answers
+    from lta.evaluators.evaluator import check_asked_of_labels
     from lta.inference.checkpoint import check_belongs, check_has_weights, find_resume_checkpoint, load_weights, make_hparams
     from lta.inference.initialise import find_source, init_weights
     from lta.loggers.session import open_session
+    from lta.measures.label_sets import gives_several_labels
     from lta.run import summary, test_predictions
     from lta.training import cached_features
     from lta.training.classifier import Classifier
     from lta.training.losses import check_loss
     from lta.training.mask_loss import check_mask_loss, find_mask_loss
+    from lta.training.several_labels import check_several_labels
     from lta.training.trainer import end_processes, has_run_out_of_time
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
@@ -61,6 +65,10 @@ def train(cfg: DictConfig, directory: Path) -> None:
     callbacks = [*(build(node) for node in cfg.callbacks.values() if node), kept, Stopping()]
     trainer = build(cfg.trainer, epochs=recipe.epochs, directory=str(directory), callbacks=callbacks)
     data = adapt(build(fill_image_size(plain(cfg.data), input_size)), cfg.data, cfg.seed)
+    several = gives_several_labels(data)
+    check_several_labels(several, loss, network)
+    if several:
+        check_asked_of_labels(evaluators)
     if "preprocess" not in cfg and not isinstance(data, EvaluationData):
         raise ValueError("the data set's yaml asks for no kind of pictures: its defaults need a line /recipe/kind@_global_")
     data.test_each_epoch, data.trainer = cfg.test_each_epoch, trainer  # how many processes share a batch
@@ -78,6 +86,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         class_names=data.class_names,
         seed=cfg.seed,
         hparams=make_hparams(plain(cfg), data),
+        several_labels=several,
     )
     answers.check_all(evaluators, classifier, data)
     possible = answers.select_possible(defaults, classifier, data)
@@ -91,6 +100,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
         check_belongs(checkpoint, plain(cfg), data.class_names)
         if said := check_unchanged(checkpoint.content["hyper_parameters"].get("pictures"), data):
             log.warning("%s: %s", checkpoint.path, said)
+        check_same_labels(checkpoint.content["hyper_parameters"].get("labels"), data)
         resumed_from, checkpoint = checkpoint.path, None  # Lightning reads it again, and its content takes memory
     if not resumed_from:
         check_has_weights(classifier)

@@ -55,7 +55,10 @@ def _check_split(data: Splits, name: str, split: Split, num_classes: int) -> Non
     shape = (count, height, width, 3)
     fits = tuple(images.shape) == shape and str(images.dtype) == "uint8"
     require(fits, data, f"{name}.images are {images.dtype} {tuple(images.shape)}, not uint8 {shape}")
-    _check_numbers(data, f"{name}.labels", split.labels, "int64", (count,), 0, num_classes - 1)
+    if getattr(data, "several_labels", False):
+        _check_numbers(data, f"{name}.labels", split.labels, "uint8", (count, num_classes), 0, 1)
+    else:
+        _check_numbers(data, f"{name}.labels", split.labels, "int64", (count,), 0, num_classes - 1)
     if split.roles is not None:
         _check_numbers(data, f"{name}.roles", split.roles, "uint8", shape[:3], 0, 2)
     if (boxes := getattr(split, "boxes", None)) is not None:

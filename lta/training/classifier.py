@@ -19,20 +19,22 @@ from lta.protocols import Loss, Network, Preprocess, Split, get_splits, list_mis
 from lta.training.batch_statistics import average_running_statistics
 from lta.training.cached_features import CachedFeatures, choose_mirrored, give_features
 from lta.training.gradients import average_at_junctions
+from lta.training.label_metrics import ExactMatchError, make_label_metrics
 from lta.training.losses import check_loss
 from lta.training.mask_loss import check_mask_loss, find_mask_loss
-from lta.training.metrics import BalancedError, ErrorRate, MeanLoss, MeanOfSums
+from lta.training.metrics import ErrorRate, MeanLoss, MeanOfSums, make_class_metrics, measure_loss
 from lta.training.predict import predict
 from lta.training.prediction import Prediction
 from lta.training.recipes import Recipe
+from lta.training.several_labels import check_several_labels
 from lta.training.teaching_masks import TeachingMasks, carry_masks, choose_teaching_masks
 
 PART = 100
 """Training pictures that parts of a network are measured on at once: patches in double precision take 32 times the memory of
 the pictures."""
 
-Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch"], Int[Tensor, " batch"]]
-"""Images, labels, and each image's place in its split."""
+Batch = tuple[UInt8[Tensor, "batch 3 height width"], Int[Tensor, " batch *classes"], Int[Tensor, " batch"]]
+"""Images, labels (of several an image 0 and 1 for each class), and each image's place in its split."""
 
 
 WHOLE = {"test_each_epoch": "test"}
@@ -54,6 +56,11 @@ class Classifier(pl.LightningModule):
     `trainer.callback_metrics`; the `EpochLog` callback sends them to the loggers, one row an epoch. The splits that the data
     module watches in training give `val/...` and, where asked for, `test_each_epoch/...`.
 
+    With `several_labels` labels are 0 and 1 (batch, classes), and each class's probability is the sigmoid of its logit. Then
+    an image is an error where any of its labels is wrong; `<split>/label_error` is the share of wrong labels, `val/mAP`,
+    `val/auroc` and more say how labels rank images (`lta.training.label_metrics`), and losses are binary cross-entropies,
+    summed over the classes.
+
     `hparams` is any nest of plain containers; it is stored in every checkpoint, enough for `lta.load` to rebuild all.
 
     Raises ValueError for a loss that `recipe` can't train with (see `check_loss`).
@@ -69,6 +76,7 @@ class Classifier(pl.LightningModule):
         class_names: Sequence[str],
         seed: int = 0,
         hparams: dict[str, Any] | None = None,
+        several_labels: bool = False,
     ):
         super().__init__()
         missing = list_missing(network, Network)
@@ -85,6 +93,8 @@ class Classifier(pl.LightningModule):
         self._ddp_params_and_buffers_to_ignore = [f"preprocess.{name}" for name, _ in preprocess.named_buffers()]
         self.recipe = recipe
         check_loss(loss, recipe)
+        check_several_labels(several_labels, loss, network)
+        self.several_labels = several_labels
         check_mask_loss(loss, network, augment)
         self.loss = loss
         self.masks: TeachingMasks | None = None
@@ -92,13 +102,12 @@ class Classifier(pl.LightningModule):
         self.features: CachedFeatures | None = None
         self.class_names = tuple(class_names)
         self.seed = seed
-        errors = {"error": ErrorRate(), "balanced_error": BalancedError(len(class_names))}
-        errors |= {"error_top5": ErrorRate(top=5)} if len(class_names) > 20 else {}
+        errors = make_label_metrics(class_names) if several_labels else make_class_metrics(len(class_names))
         self.trained_for: list[tuple[nn.Parameter, float]] = []
         """What is trained for so many epochs only: afterwards its gradient is not computed."""
         self._is_compiled = False
         self.train_loss = MeanLoss()
-        self.train_error = ErrorRate()
+        self.train_error = ExactMatchError() if several_labels else ErrorRate()
         self.train_mask_loss = MeanOfSums()
         self.val_metrics = MetricCollection({"loss": MeanLoss(), **errors}, prefix="val/")
         self.test_each_epoch_metrics = self.val_metrics.clone(prefix="test_each_epoch/")
@@ -205,7 +214,7 @@ class Classifier(pl.LightningModule):
         if masks is not None and known is not None:
             loss = loss + self._compute_mask_loss(output, masks, known)
         self.train_loss.update(loss.detach(), len(labels))
-        self.train_error.update(output.logits.detach(), labels if share >= 0.5 else labels.roll(1))
+        self.train_error.update(output.logits.detach(), labels if share >= 0.5 else labels.roll(1, 0))
         return loss
 
     @property
@@ -227,7 +236,7 @@ class Classifier(pl.LightningModule):
     def _compute_loss(self, output: NetworkOutput, labels: Tensor, share: float) -> Tensor:
         """Of mixed pictures that of both labels by their shares, which is the cross-entropy with a mixed label."""
         loss = self.loss(output, labels)
-        return loss if share == 1 else share * loss + (1 - share) * self.loss(output, labels.roll(1))
+        return loss if share == 1 else share * loss + (1 - share) * self.loss(output, labels.roll(1, 0))
 
     def _compute_mask_loss(self, output: NetworkOutput, masks: Tensor, known: Tensor) -> Tensor:
         """Over several processes: their mean is that of all masked pictures of the step."""
@@ -308,7 +317,7 @@ class Classifier(pl.LightningModule):
         if metrics is None:
             return output
         logits = output.logits.float()
-        metrics["loss"].update(nn.functional.cross_entropy(logits, labels), len(labels))
+        metrics["loss"].update(measure_loss(logits, labels, self.several_labels), len(labels))
         for name, metric in metrics.items(keep_base=True):
             if name != "loss":
                 metric.update(logits, labels)

@@ -34,6 +34,8 @@ def count_step_flops(classifier: Classifier, batch_size: int, height: int, width
             state[names[id(weight)]].requires_grad_(epoch < epochs)
         images = torch.empty(batch_size, 3, height, width, device=first.device, dtype=first.dtype)
         labels = torch.zeros(batch_size, device=first.device, dtype=torch.int64)
+        if classifier.several_labels:
+            labels = labels[:, None].expand(-1, len(classifier.class_names))
         if known is not None:
             query = None if known.query is None else fake.from_tensor(known.query)
             give_features(classifier.network, Features({key: fake.from_tensor(x) for key, x in known.levels.items()}, query))

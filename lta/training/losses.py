@@ -13,7 +13,7 @@ from lta import checks
 from lta.layers.precision import to_full_precision
 from lta.models.output import NetworkOutput
 from lta.protocols import Loss
-from lta.training.mask_loss import MaskLoss
+from lta.training.mask_loss import make_mask_loss
 from lta.training.recipes import Recipe
 
 BALANCED = "balanced"
@@ -47,18 +47,11 @@ class CrossEntropy(nn.Module):
         super().__init__()
         checks.require_number("recipe.label_smoothing", label_smoothing, 0, 1)
         checks.require_number("loss.focal", focal, 0, 100)
-        if class_weights is not None and class_weights != BALANCED and not isinstance(class_weights, Mapping):
-            raise ValueError(f"loss.class_weights={class_weights} must be balanced or weights by class, {{cat: 3}}")
+        check_class_weights(class_weights)
         self.label_smoothing, self.class_weights, self.focal = label_smoothing, class_weights, focal
         self.weights: Tensor | None
         self.register_buffer("weights", None, persistent=False)  # follows from the data: no part of a checkpoint
-        checks.require_number("loss.mask", mask, 0, 1e6)
-        asked = {"mask_levels": mask_levels, "mask_count": mask_count}
-        if not mask and (unread := [name for name, value in asked.items() if value is not None]):
-            raise ValueError(
-                f"loss.{unread[0]}={asked[unread[0]]} is not used with loss.mask=0: give loss.mask=1, or another"
-            )
-        self.of_masks = MaskLoss(mask, mask_kind, mask_levels, mask_count) if mask else None
+        self.of_masks = make_mask_loss(mask, mask_kind, mask_levels, mask_count)
 
     def fit_classes(self, labels: Int[np.ndarray, " images"], class_names: Sequence[str]) -> None:
         """Takes the weights from the training images. Raises ValueError for the weight of no class, and for no weight."""
@@ -66,7 +59,7 @@ class CrossEntropy(nn.Module):
             return
         counts = np.bincount(labels, minlength=len(class_names)).astype(np.float64)
         if isinstance(self.class_weights, Mapping):
-            weights = _read_weights(self.class_weights, class_names)
+            weights = read_class_weights(self.class_weights, class_names)
         else:
             weights = np.divide(1, counts, out=np.zeros_like(counts), where=counts > 0)
         self.weights = torch.tensor(weights * counts.sum() / (weights @ counts), dtype=torch.float32)
@@ -88,7 +81,14 @@ class CrossEntropy(nn.Module):
         return losses.mean()
 
 
-def _read_weights(given: Mapping[str, float], class_names: Sequence[str]) -> Float[np.ndarray, " classes"]:
+def check_class_weights(given: Any) -> None:
+    """Raises ValueError for what is no kind of weights."""
+    if given is not None and given != BALANCED and not isinstance(given, Mapping):
+        raise ValueError(f"loss.class_weights={given} must be balanced or weights by class, {{cat: 3}}")
+
+
+def read_class_weights(given: Mapping[str, float], class_names: Sequence[str]) -> Float[np.ndarray, " classes"]:
+    """By class, 1 for those that are not named. Raises ValueError for the weight of no class, and for no weight."""
     weights = {str(name): weight for name, weight in given.items()}
     for name, weight in weights.items():
         if name not in class_names:

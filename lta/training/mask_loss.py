@@ -88,6 +88,16 @@ class MaskLoss(nn.Module):
         return torch.where(known, torch.stack(by_level).mean(0), 0).sum()
 
 
+def make_mask_loss(weight: float, kind: str, levels: Sequence[str] | None, count: int | None) -> MaskLoss | None:
+    """What a loss adds by its settings `mask`, `mask_kind`, `mask_levels` and `mask_count`; None where `weight` is 0. Raises
+    ValueError for settings that are then not read."""
+    checks.require_number("loss.mask", weight, 0, 1e6)
+    asked = {"mask_levels": levels, "mask_count": count}
+    if not weight and (unread := [name for name, value in asked.items() if value is not None]):
+        raise ValueError(f"loss.{unread[0]}={asked[unread[0]]} is not used with loss.mask=0: give loss.mask=1, or another")
+    return MaskLoss(weight, kind, levels, count) if weight else None
+
+
 def _widen(x: Tensor) -> Tensor:
     return x if x.dtype == torch.float64 else x.float()
 

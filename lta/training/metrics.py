@@ -2,8 +2,21 @@
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
+
+
+def make_class_metrics(classes: int) -> dict[str, Metric]:
+    """Those of a split that is evaluated, whose images have one class each."""
+    top5: dict[str, Metric] = {"error_top5": ErrorRate(top=5)} if classes > 20 else {}
+    return {"error": ErrorRate(), "balanced_error": BalancedError(classes), **top5}
+
+
+def measure_loss(logits: Float[Tensor, "batch classes"], labels: Tensor, several: bool) -> Float[Tensor, ""]:
+    """Cross-entropy, a mean over the batch; with `several` labels the binary ones, summed over the classes."""
+    if not several:
+        return nn.functional.cross_entropy(logits, labels)
+    return nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="sum") / len(labels)
 
 
 class ErrorRate(Metric):

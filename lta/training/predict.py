@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lta import checks
+from lta.measures.label_sets import compute_probabilities, gives_several_labels
 from lta.pictures.grey_range import find_grey_range
 from lta.protocols import TrainedClassifier
 from lta.training.given import Given, list_given, load_ahead
-from lta.training.prediction import LeftOut, Prediction
+from lta.training.prediction import LeftOut, Prediction, name_sets
 
 
 class Predicted(NamedTuple):
@@ -41,9 +42,9 @@ def predict(
     by_level = {level: torch.cat([part.maps[level] for part in parts]) for level in parts[0].maps}
     class_names = tuple(str(name) for name in classifier.class_names)
     names = tuple(given[place].name for part in parts for place in part.places)
-    return Prediction(
-        [class_names[index] for index in indices.tolist()], indices, joined, by_level, class_names, names, left_out
-    )
+    several = gives_several_labels(classifier)
+    labels = name_sets(joined, class_names) if several else [class_names[index] for index in indices.tolist()]
+    return Prediction(labels, indices, joined, by_level, class_names, names, left_out, several)
 
 
 def predict_in_batches(
@@ -81,7 +82,7 @@ def _run(classifier: TrainedClassifier, pictures: list[Tensor]) -> tuple[Tensor,
     device = next(classifier.parameters()).device
     output = classifier(torch.stack(pictures).to(device))
     maps = {level: attn.float().cpu() for level, attn in output.attn.items()}
-    return output.logits.float().softmax(1).cpu(), maps
+    return compute_probabilities(output.logits, gives_several_labels(classifier)).cpu(), maps
 
 
 @contextmanager

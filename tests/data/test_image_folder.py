@@ -341,3 +341,16 @@ def test_the_yaml_gives_every_argument_of_the_class():
     conf = Path(__file__).parents[2] / "conf" / "data" / "image_folder.yaml"
     keys = set(OmegaConf.load(conf)) - {"defaults", "_target_"}
     assert keys == set(inspect.signature(ImageFolder).parameters)
+
+
+def test_runs_beside_the_classes_are_no_class(one_folder, caplog):
+    for place in ("runs/first", "multirun/sweep/job"):
+        add(one_folder / place / "attention", 1)
+        for name in ("run.json", "config.yaml"):
+            (one_folder / place / name).touch()
+    caplog.set_level("INFO")
+    data = module(one_folder, nested=False, val_size=0.2)
+    assert data.class_names == ("cat", "dog")
+    assert f"{one_folder / 'multirun'} holds runs of lta, and is no class" in caplog.text
+    add(one_folder / "runs", 20, first=100)
+    assert module(one_folder).class_names == ("cat", "dog", "runs"), "where it has pictures of its own, it is one"

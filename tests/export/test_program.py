@@ -114,6 +114,7 @@ def test_a_file_gives_what_the_network_gives(tmp_path, form, run):
         "run": "here",
         "lta": lta.__version__,
         "class_names": ["ant", "bee", "cat", "dog"],
+        "labels": "one class",
         "image_size": [9, 7],
         "larger": True,
         "levels": ["C"],

@@ -8,17 +8,17 @@ from jaxtyping import Bool, Float, Int
 
 from lta.evaluators.table import flatten_estimate
 from lta.measures.intervals import share
-from lta.measures.ranking import rank_classes
-
-HALF = 0.5
+from lta.measures.label_sets import HALF
+from lta.measures.ranking import rank_classes, select_class
 
 OF_RANK = ("auroc", "average_precision")
 
 
 class Scored(NamedTuple):
-    """Images with their classes and the probability of each class. `groups`: see `lta.measures.intervals.share`."""
+    """Images with their classes, or of each label whether they have it, and the probability of each. `groups`: see
+    `lta.measures.intervals.share`."""
 
-    labels: Int[np.ndarray, " images"]
+    labels: Int[np.ndarray, " images"] | Bool[np.ndarray, "images classes"]
     probabilities: Float[np.ndarray, "images classes"]
     groups: Int[np.ndarray, " images"] | None = None
 
@@ -28,17 +28,21 @@ def measure_classes(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """By name, of the classes that have test images: `error`, `auroc`, `average_precision`, and `sensitivity` and
     `specificity` in percent, at a probability of 0.5 (`at_half`) and at the `threshold` that tells the class apart best on
-    `val` (Youden's index), where that has images of it; then AUROC and average precision as means over the classes."""
-    wrong = test.probabilities.argmax(1) != test.labels
+    `val` (Youden's index), where that has images of it; then AUROC and average precision as means over the classes. Of a
+    label `error` is the share of images of which it is not said rightly whether they have it."""
+    several = test.labels.ndim == 2
+    wrong = (test.probabilities >= HALF) != test.labels if several else test.probabilities.argmax(1) != test.labels
     ranked, macro = rank_classes(test.probabilities, test.labels, test.groups)
     found = {}
     for k, name in enumerate(names):
-        of_class = test.labels == k
+        of_class = select_class(test.labels, k)
         if not of_class.any():
             continue
-        threshold = None if val is None else choose_threshold(val.probabilities[:, k], val.labels == k)
+        threshold = None if val is None else choose_threshold(val.probabilities[:, k], select_class(val.labels, k))
         found[name] = {
-            "error": share(wrong[of_class], None if test.groups is None else test.groups[of_class]),
+            "error": share(wrong[:, k], test.groups)
+            if several
+            else share(wrong[of_class], None if test.groups is None else test.groups[of_class]),
             **ranked[k]._asdict(),
             "at_half": _tell_apart(test, k, HALF),
             "threshold": threshold,
@@ -59,7 +63,7 @@ def choose_threshold(scores: Float[np.ndarray, " images"], of_class: Bool[np.nda
 
 
 def _tell_apart(test: Scored, k: int, threshold: float) -> dict[str, dict[str, Any]]:
-    said, of_class = test.probabilities[:, k] >= threshold, test.labels == k
+    said, of_class = test.probabilities[:, k] >= threshold, select_class(test.labels, k)
 
     def estimate(hit: Bool[np.ndarray, " images"], of: Bool[np.ndarray, " images"]) -> dict[str, Any]:
         return share(hit[of], None if test.groups is None else test.groups[of])

@@ -12,12 +12,14 @@ from torch import Tensor
 from lta import checks
 from lta.evaluators.classification.by_class import OF_RANK, Scored, make_row, measure_classes
 from lta.evaluators.classification.pictures import draw_calibration, draw_confusion, draw_images
+from lta.evaluators.classification.several import ask_about_labels
 from lta.evaluators.classification.views import VIEWS, average_logits
 from lta.evaluators.evaluator import Evaluator, Result, labels_for
 from lta.evaluators.passes import run_forward_passes
 from lta.evaluators.table import format_estimate
 from lta.measures.confusion import measure_balanced
 from lta.measures.intervals import mean, share, wilson
+from lta.measures.label_sets import gives_several_labels
 from lta.protocols import Split, Splits, TrainedClassifier
 
 
@@ -32,10 +34,11 @@ class Classification(Evaluator):
     by images, of the absolute difference of accuracy and confidence in a bin. `views`: test-time augmentation, see
     `lta.evaluators.classification.views`; the names of figures then end in it (`error_shifted`), so that no such figure is
     taken for one of the pictures as they are. `examples`: so many of the surest mistakes, and of the least sure images, are
-    drawn.
+    drawn. Of a network that gives several labels: see `lta.evaluators.classification.several`.
     """
 
     name = "classification"
+    several_labels = True
 
     def __init__(self, bins: int = 15, views: str = "one", examples: int = 16):
         checks.require_whole_number("evaluator.classification.bins", bins, least=1)
@@ -48,6 +51,8 @@ class Classification(Evaluator):
         labels_for(classifier, data, data.test.labels)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
+        if gives_several_labels(classifier):
+            return ask_about_labels(classifier, data, self.views, self._examples, self.name)
         names = [str(name) for name in classifier.class_names]
         test, nll = self._score(classifier, data, data.test)
         validation = getattr(data, "val", None)

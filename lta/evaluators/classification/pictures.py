@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lta.measures.label_sets import HALF, join_labels, list_names
 from lta.measures.placement import find_placements
 from lta.protocols import Split, TrainedClassifier
 from lta.viz.panel import Example, panel
@@ -66,11 +67,12 @@ def draw_images(
     classifier: TrainedClassifier,
     split: Split,
     places: Int[np.ndarray, " shown"],
-    labels: Int[np.ndarray, " images"],
+    labels: Int[np.ndarray, " images"] | Bool[np.ndarray, "images classes"],
     probabilities: Float[np.ndarray, "images classes"],
     title: str,
 ) -> Image.Image:
-    """The images at `places`, each with its maps, its class and what the network took it for."""
+    """The images at `places`, each with its maps, its class and what the network took it for; or its labels and those that
+    the network gives it, with the highest probability of any."""
     device = next(classifier.parameters()).device
     images = np.ascontiguousarray(split.images[places])
     output = classifier(torch.from_numpy(images).permute(0, 3, 1, 2).to(device))
@@ -82,14 +84,18 @@ def draw_images(
         Example(
             image,
             {level: attn[number] for level, attn in maps.items()},
-            names[labels[place]],
-            names[probabilities[place].argmax()],
+            _name_label(labels[place], names),
+            _name_label(probabilities[place] >= HALF if labels.ndim == 2 else probabilities[place].argmax(), names),
             float(probabilities[place].max()),
             placements=placements,
         )
         for number, (image, place) in enumerate(zip(images, places, strict=True))
     ]
     return panel(examples, title)
+
+
+def _name_label(label: Any, names: list[str]) -> str:
+    return join_labels(list_names(label, names), "none") if label.ndim else names[label]
 
 
 def _shorten(name: str) -> str:

@@ -44,6 +44,7 @@ class KeptSharp(Evaluator):
     """
 
     name = "kept_sharp"
+    several_labels = True
 
     def __init__(self, edges: float = 0.05, by_class: bool = True, seed: int = 0):
         checks.require_number("evaluator.kept_sharp.edges", edges, 0, 1 / 3)

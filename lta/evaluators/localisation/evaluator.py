@@ -21,6 +21,7 @@ from lta.evaluators.localisation.explanations import (
 from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
 from lta.evaluators.localisation.untrained import DRAWN, UNTRAINED, compute_untrained_maps, place_untrained_maps
 from lta.evaluators.passes import run_forward_passes
+from lta.measures.label_sets import compute_probabilities, gives_several_labels
 from lta.measures.localisation import halves
 from lta.measures.placement import find_placements
 from lta.protocols import Network, Split, Splits, TrainedClassifier
@@ -46,6 +47,7 @@ class Localisation(Evaluator):
     """
 
     name = "localisation"
+    several_labels = True
 
     def __init__(
         self,
@@ -157,7 +159,7 @@ class Localisation(Evaluator):
 
         def measure_batch(images: Tensor, index: np.ndarray) -> dict[str, Tensor]:
             output = classifier(images)
-            confidence, predicted = output.logits.float().softmax(1).max(1)
+            confidence, predicted = compute_probabilities(output.logits, gives_several_labels(classifier)).max(1)
             return {"predicted": predicted, "confidence": confidence} | {f"map {k}": v for k, v in output.attn.items()}
 
         found = run_forward_passes(classifier, data.test, measure_batch, data.eval_batch_size, self.name)

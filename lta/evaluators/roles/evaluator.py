@@ -42,6 +42,7 @@ class Roles(Evaluator):
     """
 
     name = "roles"
+    several_labels = True
 
     def __init__(self, margin: float = MARGIN, seed: int = 0):
         checks.require_number("evaluator.roles.margin", margin, 0, 100)

@@ -1,0 +1,154 @@
+"""A run on pictures with several labels, and all that is asked of it afterwards."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from commands import assert_refused, lta_run
+from PIL import Image
+
+import lta
+from lta.evaluate.__main__ import evaluate
+from lta.export.__main__ import export
+from lta.predict.__main__ import predict
+
+SMALL = (
+    "data=image_folder",
+    "data.cache=off",
+    "data.batch_size=16",
+    "model=vgg_att2",
+    "model.width=0.0625",
+    "recipe.epochs=1",
+    "logger=none",
+    "trainer=cpu",
+)
+KIND = ("data.labels=labels.csv", "loss=several_labels")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Red, green, both or nothing, on noise."""
+    folder, rng = tmp_path_factory.mktemp("pictures") / "shapes", np.random.default_rng(0)
+    rows = ["file,labels"]
+    for number in range(120):
+        image = rng.integers(60, 190, (32, 32, 3), np.uint8)
+        for channel in (0, 1):
+            if number >> channel & 1:
+                image[14 * channel : 14 * channel + 12, 5:20] = 255 * np.eye(3, dtype=np.uint8)[channel]
+        name = f"{'ab'[number % 3 == 0]}/{number:03}.png"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / name)
+        rows.append(f"{name},{'|'.join(['red'] * (number & 1) + ['green'] * (number >> 1 & 1))}")
+    (folder / "labels.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(root):
+    return root.parent / "run"
+
+
+def read_rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_the_whole_way(capsys, root, trained, monkeypatch):
+    more = ("augment=mixup", "loss.class_weights=balanced", "callbacks.best_checkpoint.monitor=val/mAP")
+    ended = lta_run(capsys, [*SMALL, *KIND, *more, f"data.root={root}", f"hydra.run.dir={trained}"])
+    assert ended.status == 0, ended.err
+    assert "2 labels, several a picture (green" in ended.out
+    assert "an image is right if all its labels are; of single labels" in ended.out
+    results = json.loads((trained / "results.json").read_text())
+    assert {"error", "label_error", "loss", "mAP", "auroc", "auroc_red", "auroc_green"} == set(results["test"])
+    assert results["training_flops"] > 0
+    assert {"val/error", "val/mAP", "val/auroc_red"} <= set(read_rows(trained / "metrics.csv")[0])
+
+    rows = read_rows(trained / "test_predictions.csv")
+    assert list(rows[0]) == ["image", "file", "labels", "predicted", "right", "p(green)", "p(red)"]
+    true = {row["file"]: "|".join(sorted(row["labels"].split("|"))) for row in read_rows(root / "labels.csv")}
+    assert all("|".join(sorted(row["labels"].split("|"))) == true[row["file"]] for row in rows)
+    assert 100 * np.mean([row["right"] == "0" for row in rows]) == pytest.approx(results["test"]["error"], abs=1e-4)
+    assert all(row["right"] == str(int(row["labels"] == row["predicted"])) for row in rows)
+
+    classifier = lta.load(trained)
+    assert classifier.several_labels
+    found = classifier.predict([root / row["file"] for row in rows])
+    shares = torch.tensor([[float(row["p(green)"]), float(row["p(red)"])] for row in rows])
+    assert torch.allclose(found.probabilities, shares, atol=2e-2), "in bfloat16 and in float32"
+    assert torch.equal(found.probabilities, classifier(read_images(root, rows)).logits.sigmoid().detach())
+
+    ended = lta_run(capsys, [f"checkpoint={trained}", "evaluator=classification"], evaluate, "evaluate",
+                    lists=("evaluator", "checkpoint"), sweeps=False)  # fmt: skip
+    assert ended.status == 0, ended.err
+    figures = json.loads((trained / "evaluations/classification.json").read_text())["figures"]
+    assert figures["error"]["value"] == pytest.approx(100 * np.mean([one != row["labels"] for one, row in zip(
+        found.labels, rows, strict=True)]), abs=1e-4)  # fmt: skip
+    assert set(figures["by_class"]) == {"green", "red"}
+    assert "confusion" not in figures
+    assert (trained / "evaluations/classification/least_sure.png").is_file()
+    refused = lta_run(capsys, [f"checkpoint={trained}", "evaluator=faithfulness"], evaluate, "evaluate",
+                      lists=("evaluator", "checkpoint"), sweeps=False)  # fmt: skip
+    assert_refused(
+        refused, "evaluator=faithfulness asks for the one class of an image, and this network gives several labels"
+    )
+
+    monkeypatch.chdir(root.parent)
+    told = [f"checkpoint={trained}", f"images={root / 'b'}", "threshold=0.3", "probabilities=true", "overlays=all"]
+    ended = lta_run(capsys, told, predict, "predict", lists=("format", "images"), sweeps=False)
+    assert ended.status == 0, ended.err
+    said = read_rows(root.parent / "predictions/predictions.csv")
+    assert list(said[0])[:3] == ["file", "labels", "label"]
+    for row in said:
+        named = [name for name in ("green", "red") if float(row[f"p({name})"]) >= 0.3]
+        assert row["labels"] == "|".join(named)
+    classifier.predict(root / "b").to_csv("python.csv", threshold=0.3, probabilities=True)
+    assert read_rows(root.parent / "python.csv") == said
+    told = [f"checkpoint={trained}", f"images={root / 'b'}", "threshold=0.3", "overlays=unsure", "overwrite=true"]
+    refused = lta_run(capsys, told, predict, "predict", lists=("format", "images"), sweeps=False)
+    assert_refused(refused, "overlays=unsure: this network gives several labels or none")
+
+    ended = lta_run(capsys, [f"checkpoint={trained}", "format=torch_export", "out=file.pt2"], export, "export", sweeps=False)
+    assert ended.status == 0, ended.err
+    about = {"about": ""}
+    program = torch.export.load("file.pt2", extra_files=about)
+    assert json.loads(about["about"])["labels"] == "several labels"
+    given = program.module()(read_images(root, rows))
+    assert torch.allclose(given["probabilities"], given["logits"].sigmoid())
+    assert torch.allclose(given["probabilities"], found.probabilities, atol=1e-4)
+
+    moved = root.parent / "goes_on"
+    shutil.copytree(trained, moved)
+    (moved / "results.json").unlink()
+    text = (root / "labels.csv").read_text()
+    (root / "labels.csv").write_text(text.replace("a/001.png,red", "a/001.png,"))
+    refused = lta_run(capsys, [f"resume={moved}"])
+    assert_refused(refused, "the labels are not those that the run was begun with: put the table back as it was")
+    (root / "labels.csv").write_text(text)
+    ended = lta_run(capsys, [f"resume={moved}"])
+    assert ended.status == 0, ended.err
+    assert json.loads((moved / "results.json").read_text())["test"] == pytest.approx(results["test"])
+
+
+def read_images(root, rows):
+    images = np.stack([np.asarray(Image.open(root / row["file"]).convert("RGB")) for row in rows])
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["data.labels=labels.csv"], "data.labels gives pictures several labels, and the loss is of one class each: give"),
+        (["loss=several_labels"], "loss=several_labels needs data that have several labels: data=image_folder data.labels="),
+        ([*KIND, "head=indep", "head.combine=average"], "head.combine=average gives probabilities that sum to 1"),
+        ([*KIND, "data.balanced=true"], "data.balanced=true draws equally many of each class, and with data.labels"),
+        ([*KIND, "evaluator=robustness"], "evaluator=robustness asks for the one class of an image, and this network gives"),
+    ],
+)
+def test_what_does_not_go_together_ends_before_data_are_read(capsys, tmp_path, given, said):
+    ended = lta_run(capsys, [*SMALL, *given, f"data.root={tmp_path / 'nothing'}", f"hydra.run.dir={tmp_path / 'run'}"])
+    assert_refused(ended, said)  # and not that the folder is not there
