@@ -14,7 +14,7 @@ from lta.cli.commands import RUN, list_choices, list_groups
 from lta.cli.kinds import list_fitting_data
 from lta.cli.path_settings import unquote
 from lta.cli.plugins import conf_roots
-from lta.cli.suggestions import describe_owners, describe_unknown_setting, suggest_choice, suggest_setting
+from lta.cli.suggestions import describe_owners, describe_unknown_setting, list_nearest, suggest_choice, suggest_setting
 
 EXTRAS = {"optuna": "optuna", "submitit_slurm": "slurm", "submitit_local": "slurm"}
 """Plugins of Hydra by the extra that brings them."""
@@ -47,7 +47,7 @@ def describe_error(error: BaseException, config_name: str = RUN) -> str:
         group, choice, listed = match[1], match[2], match[3].split()
         if choice in EXTRAS:
             return f"{group}={choice} needs: pip install lta[{EXTRAS[choice]}]"
-        return f"{group}={choice} is unknown{suggest_choice(choice, listed)}; choose one of {', '.join(listed)}"
+        return f"{group}={choice} is unknown{suggest_choice(choice, listed)}; {list_nearest(choice, listed)}"
     if match := re.search(r"Could not override '(\w+)'\. No match in the defaults list", text):
         return _describe_unused_group(match[1], text)
     if match := re.search(r"Could not override '([^']+)'", text):

@@ -18,6 +18,9 @@ NOT_SETTINGS = ("kind", "author")
 LIKE, VERY_LIKE = 0.7, 0.85
 """How alike two names beside each other, and two anywhere, are for one to be meant by the other (difflib: from 0 to 1)."""
 
+MOST_LISTED, NEAREST = 30, 5
+"""Choices that an error lists, and how many of those where there are more."""
+
 
 def describe_unknown_setting(key: str, config_name: str = RUN, roots: tuple[ConfRoot, ...] = ()) -> str:
     """What follows "there is no setting ...": where `key` is one of that command, or which one it is like, if any."""
@@ -50,6 +53,14 @@ def suggest_choice(name: str, names: list[str]) -> str:
     """Which of `names` is like `name`, as a question in brackets; empty if none is."""
     alike = get_close_matches(name, names, n=1, cutoff=LIKE)
     return f" (did you mean {alike[0]}?)" if alike else ""
+
+
+def list_nearest(name: str, names: list[str]) -> str:
+    """What may be chosen, in words: all of `names`, or of more than MOST_LISTED the NEAREST that `name` is like."""
+    if len(names) <= MOST_LISTED:
+        return f"choose one of {', '.join(names)}"
+    nearest = get_close_matches(name, names, n=NEAREST, cutoff=0)
+    return f"the nearest of {len(names)} are {', '.join(nearest)} (--help lists all)"
 
 
 @cache

@@ -3,7 +3,7 @@
 import pytest
 
 from lta.cli.plugins import ConfRoot
-from lta.cli.suggestions import describe_unknown_setting, suggest_choice
+from lta.cli.suggestions import describe_unknown_setting, list_nearest, suggest_choice
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,13 @@ def test_a_file_that_includes_others_has_none_of_their_settings():
 def test_a_choice_that_is_near():
     assert suggest_choice("cifr10", ["svhn", "cifar10", "cifar100"]) == " (did you mean cifar10?)"
     assert suggest_choice("imagenet", ["svhn", "cifar10"]) == ""
+
+
+def test_of_many_choices_the_nearest_five_are_listed():
+    assert list_nearest("cifr10", ["svhn", "cifar10"]) == "choose one of svhn, cifar10"
+    many = [
+        f"{data}_vgg_att{k}_{compat}" for data in ("cifar10", "svhn", "cub200") for k in range(6) for compat in ("pc", "dp")
+    ]
+    said = list_nearest("cifar10_vgg_at3_pc", many)
+    assert said.startswith("the nearest of 36 are cifar10_vgg_att3_pc, ")
+    assert said.count(",") == 4

@@ -18,7 +18,7 @@ WRONG = [
     (["data=imagenet"], "data=imagenet is unknown; choose one of"),
     (["compat=cosine"], "compat=cosine is unknown; choose one of additive, dp, frozen, pc, scaled_dp, uniform"),
     (["head=mean"], "head=mean is unknown; choose one of concat, indep"),
-    (["experiment=slowstart"], "experiment=slowstart is unknown; choose one of"),
+    (["experiment=slowstart"], "experiment=slowstart is unknown; the nearest of "),
     (["logger=mlflow"], "logger=mlflow is unknown; choose one of csv, none, tensorboard, wandb"),
     (["recipe=slow"], "recipe=slow is unknown"),
     (["trainer=tpu"], "trainer=tpu is unknown"),
