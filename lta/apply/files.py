@@ -17,7 +17,7 @@ from lta.pictures.write import write_image
 from lta.protocols import Effect
 from lta.viz.sheet import Tile, sheet
 
-TILE = 256
+TILE = 512
 """Pixels along the longer side of a picture on a sheet."""
 
 COLUMNS = 3

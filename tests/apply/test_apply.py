@@ -56,7 +56,7 @@ def test_a_network_attends_and_every_effect_is_made(capsys, flower, tmp_path):
     names = ("autoblur", "blurout", "spotlight", "desaturate", "heatmap", "cutout", "crop", "sheet")
     assert [line.strip() for line in ended.out.splitlines()[-8:]] == [f"effects/flower_{name}.png" for name in names]
     assert not torch.equal(read_image("effects/flower_autoblur.png").rgb, flower.rgb)
-    assert read_image("effects/flower_sheet.png").rgb.shape[2] > 3 * 256
+    assert read_image("effects/flower_sheet.png").rgb.shape[2] > 3 * 512
     ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=crop", "attention.levels=[D]", "out=none")
     assert "attention.levels=D is unknown; choose one of A, B, C" in ended.err
 
