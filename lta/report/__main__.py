@@ -11,61 +11,32 @@ import argparse
 import gc
 import shlex
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lta.cli.trust import drop_trust
 from lta.report.as_json import render_json
-from lta.report.figure_files import KINDS, render_figure_files
+from lta.report.figure_files import render_figure_files
 from lta.report.groups import group_runs
+from lta.report.options import parse
 from lta.report.page import Report, build_report, render_html, render_markdown
 from lta.report.pairs import format_difference
-from lta.report.paper_tables import COLUMNS, DEFAULT, read_list, render_paper_tables
+from lta.report.paper_tables import render_paper_tables
 from lta.report.runs import MARKS, holds_marks, read_runs
 from lta.report.writing import check_place, say, write_files
 from lta.runtime.console import keep_writing
-
-EPILOG = "A place is a run directory, or a folder with runs below it, such as a sweep's; links are followed."
-
-
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m lta.report", description=__doc__, epilog=EPILOG)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
-    parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html, .md and .json (default: here)")
-    parser.add_argument("--title", default="Learn To Pay Attention: the paper and our runs")
-    parser.add_argument(
-        "--against",
-        metavar="NETWORK",
-        default="",
-        help="compare the others with this one, seed by seed; as the report calls it, such as 'vgg_att2 pc concat'",
-    )
-    parser.add_argument(
-        "--figures", choices=KINDS, metavar="KIND", help="also write every chart as a file of its own: svg, pdf or png"
-    )
-    parser.add_argument(
-        "--tables", metavar="FORMS", help="also write tables of test errors for a paper: csv, latex, md, with commas between"
-    )
-    parser.add_argument(
-        "--columns",
-        metavar="NAMES",
-        help=f"of these tables: {', '.join(COLUMNS)}, and metrics such as test/loss (default: {','.join(DEFAULT)})",
-    )
-    parser.add_argument(
-        "--watch", action="store_true", help="write nothing: serve the page to this computer, made anew as runs go on"
-    )
-    parser.add_argument("--port", type=int, default=8510, help="of --watch; 0 takes a free one (default: 8510)")
-    parser.add_argument("--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project")
-    return parser.parse_args(drop_trust(sys.argv[1:] if arguments is None else arguments))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        asked = parse(arguments)
-        if asked.watch:
-            return _watch(asked, command)
+        asked = parse(__doc__, drop_trust(sys.argv[1:] if arguments is None else arguments))
         made = _make_report(asked, command)
+        if asked.watch:
+            # Imported here: a report that is written needs no server.
+            from lta.report.watching import watch
+
+            return watch(lambda: render_html(_make_report(asked, command)), asked.runs, asked.port)
         if not made.groups and (asked.out / "report.html").exists():
             places = ", ".join(map(str, asked.runs))
             raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
@@ -73,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         contents = {
             **texts,
             **(render_figure_files(made, asked.figures) if asked.figures else {}),
-            **_make_tables(asked, made),
+            **(render_paper_tables(made, asked.tables, asked.columns) if asked.tables is not None else {}),
         }
         check_place(asked.out, contents)
         files = write_files(asked.out, contents)
@@ -103,37 +74,6 @@ def _make_report(asked: argparse.Namespace, command: str) -> Report:
         raise ValueError(f"there is no run in {places}: no folder there has a {' or '.join(MARKS)}")
     time = datetime.now(UTC).isoformat(" ", "minutes")
     return build_report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)
-
-
-def _watch(asked: argparse.Namespace, command: str) -> int:
-    """Until Ctrl-C. Raises ValueError where the first page can't be made, or the port is taken."""
-    # Imported here: a report that is written needs no server.
-    from lta.report.watching import LOOPBACK, Watched, serve_watched
-
-    unread = {"--tables": asked.tables, "--columns": asked.columns, "--figures": asked.figures, "--wandb": asked.wandb}
-    if given := [option for option, value in unread.items() if value is not None]:
-        raise ValueError(f"{given[0]} writes files, and --watch serves a page: leave one of them out")
-    render_html(_make_report(asked, command))
-    with serve_watched(Watched(lambda: render_html(_make_report(asked, command)), asked.runs), asked.port) as server:
-        say(
-            f"http://{LOOPBACK}:{server.server_address[1]}/ shows the report, made anew as runs go on; Ctrl-C ends it",
-            sys.stdout,
-        )
-        sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
-    return 0
-
-
-def _make_tables(asked: argparse.Namespace, made: Report) -> dict[str, str]:
-    if asked.tables is None:
-        if asked.columns is not None:
-            raise ValueError(
-                f"--columns={asked.columns} is not used without --tables: give --tables csv,latex,md or one of them"
-            )
-        return {}
-    columns = list(DEFAULT) if asked.columns is None else read_list("--columns", asked.columns)
-    return render_paper_tables(made, read_list("--tables", asked.tables), columns)
 
 
 def _log_to_wandb(files: Sequence[Path], place: str) -> int:

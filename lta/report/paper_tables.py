@@ -112,19 +112,21 @@ COLUMNS: Mapping[str, Column] = {
 """`mean`, `sd`, `interval` and `n` are of the test error. Any metric of the runs is a column too."""
 
 
-def read_list(option: str, given: str) -> list[str]:
-    """The words between commas, each once; raises ValueError where there is none."""
+def _read_list(option: str, given: str) -> list[str]:
+    """The words between commas, each once."""
     words = list(dict.fromkeys(word.strip() for word in given.split(",") if word.strip()))
     if not words:
         raise ValueError(f"{option} needs one or more words, with commas between")
     return words
 
 
-def render_paper_tables(made: Report, forms: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
-    """By file name, `cifar10_table.tex` for instance. Raises ValueError for a form or a column that there is not."""
+def render_paper_tables(made: Report, asked: str, columns: str | None = None) -> dict[str, str]:
+    """By file name, `cifar10_table.tex` for instance. `asked`: forms with commas between, and so are `columns`, None for
+    DEFAULT. Raises ValueError for a form or a column that there is not."""
+    forms, names = _read_list("--tables", asked), DEFAULT if columns is None else _read_list("--columns", columns)
     if unknown := [form for form in forms if form not in FORMS]:
         raise ValueError(f"--tables={unknown[0]} is unknown; choose one or more of {','.join(FORMS)}")
-    chosen = [_find_column(name, made.groups) for name in columns]
+    chosen = [_find_column(name, made.groups) for name in names]
     found = {}
     for data in made.data_sets:
         groups = made.groups_of(data)

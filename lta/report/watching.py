@@ -3,14 +3,16 @@
 import hashlib
 import html
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from lta.report.places import walk_folders
 from lta.report.runs import MARKS
-from lta.report.writing import escape_surrogates
+from lta.report.writing import escape_surrogates, say
 
 LOOPBACK = "127.0.0.1"
 NAMES = (LOOPBACK, "localhost")
@@ -101,3 +103,14 @@ def serve_watched(watched: Watched, port: int) -> ThreadingHTTPServer:
         return ThreadingHTTPServer((LOOPBACK, port), Handler)
     except (OSError, OverflowError) as error:
         raise ValueError(f"--port={port} can't be used: {getattr(error, 'strerror', None) or error}") from error
+
+
+def watch(build: Callable[[], str], places: Sequence[Path], port: int) -> int:
+    """Serves the page until Ctrl-C; returns the exit status."""
+    with serve_watched(Watched(build, places), port) as server:
+        address = f"http://{LOOPBACK}:{server.server_address[1]}/"
+        say(f"{address} shows the report, made anew as runs go on; Ctrl-C ends it", sys.stdout)
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0

@@ -11,7 +11,7 @@ from lta.report.dots import draw_dots
 from lta.report.figure_files import render_figure_files
 from lta.report.groups import group_runs
 from lta.report.page import build_report, render_html
-from lta.report.paper_tables import DEFAULT, escape_latex, render_paper_tables
+from lta.report.paper_tables import escape_latex, render_paper_tables
 from lta.report.runs import read_runs
 
 ERRORS = {"vgg_att2": (10.0, 12.0, 11.0), "vgg_gap": (9.5,)}
@@ -33,7 +33,7 @@ def made_of(place):
 
 
 def test_the_default_columns_in_each_form(runs):
-    found = render_paper_tables(made_of(runs), ["csv", "latex", "md"], DEFAULT)
+    found = render_paper_tables(made_of(runs), "csv,latex,md")
     assert list(found) == ["cifar10_table.csv", "cifar10_table.tex", "cifar10_table.md"]
     first, second = csv.DictReader(io.StringIO(found["cifar10_table.csv"]))
     assert list(first) == ["data", "network", "test error mean", "sd", "interval low", "interval high", "n"]
@@ -59,13 +59,13 @@ def test_the_default_columns_in_each_form(runs):
 
 
 def test_metrics_that_somebody_logs_are_columns(runs):
-    found = render_paper_tables(made_of(runs), ["md", "csv"], ["network", "val/mine", "errors"])
+    found = render_paper_tables(made_of(runs), "md,csv", "network,val/mine,errors")
     assert r"| vgg\_att2 pc concat | 0.11 ± 0.01 | 10.00, 12.00, 11.00 |" in found["cifar10_table.md"]
     assert next(csv.DictReader(io.StringIO(found["cifar10_table.csv"])))["val/mine mean"] == "0.11"
     with pytest.raises(ValueError, match=r"--columns=val/min is unknown; choose of network,mean,.*: val/mine$"):
-        render_paper_tables(made_of(runs), ["md"], ["val/min"])
+        render_paper_tables(made_of(runs), "md", "val/min")
     with pytest.raises(ValueError, match=r"--tables=word is unknown; choose one or more of csv,latex,md"):
-        render_paper_tables(made_of(runs), ["word"], DEFAULT)
+        render_paper_tables(made_of(runs), "word")
 
 
 @pytest.mark.parametrize(
