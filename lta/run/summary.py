@@ -94,8 +94,9 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
 
 def _describe_early_stop(trainer: pl.Trainer) -> dict[str, Any]:
     stop = next(find_callbacks(trainer, EarlyStop), None)
-    ended = stop is not None and stop.has_stopped
-    return {"stopped_early": stop.describe(trainer.current_epoch, trainer.max_epochs)} if ended else {}
+    if stop is None or not stop.has_stopped:
+        return {}
+    return {"stopped_early": stop.describe(trainer.current_epoch, trainer.max_epochs)}
 
 
 def _list_taught(classifier: Classifier) -> tuple[str, ...]:
