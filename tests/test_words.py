@@ -26,7 +26,7 @@ from lta.cli.commands import COMMANDS, PARTS, RUN
 from lta.cli.plugins import CONF
 from lta.cli.quoting import quote_arguments
 from lta.dashboard.__main__ import parse_settings
-from lta.report.__main__ import parse
+from lta.report.options import parse
 from lta.testing import check_compat
 
 COMMANDS_SHOWN = sorted({(name, tuple(words)) for page in PAGES for name, words in list_commands(page.read_text())})

@@ -30,7 +30,7 @@ from lta.runtime.console import keep_writing
 def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
-        asked = parse(__doc__, drop_trust(sys.argv[1:] if arguments is None else arguments))
+        asked = parse(drop_trust(sys.argv[1:] if arguments is None else arguments), __doc__)
         made = _make_report(asked, command)
         if asked.watch:
             # Imported here: a report that is written needs no server.

@@ -10,7 +10,7 @@ from lta.report.paper_tables import COLUMNS, DEFAULT
 EPILOG = "A place is a run directory, or a folder with runs below it, such as a sweep's; links are followed."
 
 
-def parse(description: str | None, arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str], description: str | None = None) -> argparse.Namespace:
     """Raises ValueError for options that do not go together."""
     parser = argparse.ArgumentParser(prog="python -m lta.report", description=description, epilog=EPILOG)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
