@@ -28,6 +28,7 @@ ELSEWHERE = {
     "pictures recipe=": "tests/test_own_pictures.py runs that page",
     "runs/first": "tests/test_own_pictures.py runs that page",
     "resume=runs/": "tests/run/test_resume.py",
+    "--watch": "serves a page until Ctrl-C; tests/report/test_watching.py asks for it",
 }
 """What is not run here, by a part of the command, and why not."""
 
@@ -86,6 +87,8 @@ def place(tmp_path_factory):
     for folder, classes in (("ME", "ab"), ("ROOT", "ab"), ("photos", ("cat", "dog")), ("holiday", ("",))):
         for number in range(20 * len(classes)):
             write_noise(place / folder / classes[number % len(classes)] / f"{number}.jpg", number)
+    rows = [f"{'ab'[number % 2]}/{number}.jpg,{'beach|dog' if number > 1 else 'dog'}" for number in range(40)]
+    (place / "ROOT/labels.csv").write_text("\n".join(["file,labels", *rows]))
     for number in range(4):
         write_mask(place / "photos/masks" / ("cat", "dog")[number % 2] / f"{number}.png")
     for name in ("photo.jpg", "street.jpg"):
