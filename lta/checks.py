@@ -1,6 +1,7 @@
 """What a user can get wrong: each check raises ValueError in one line with the key, its value and what is allowed."""
 
 from collections.abc import Collection, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def require_choice(key: str, value: Any, allowed: Collection[str]) -> None:
     """`value` is one of `allowed`."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{key}={value} is unknown; choose one of {', '.join(allowed)}")
+
+
+def require_package(name: str, needed_by: str, ways: str) -> None:
+    """The package is installed, without which `needed_by` can't be; `ways`: how to get it, and what does without. Nothing is
+    imported."""
+    if find_spec(name) is None:
+        raise ValueError(f"{needed_by} needs the package {name}, which is not installed: {ways}")
 
 
 def require_absent(files: Iterable[Path], overwrite: Any, other: str) -> None:

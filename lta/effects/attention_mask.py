@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from lta.checks import require_share
+from lta.checks import require_package, require_share
 from lta.effects.blur import apply_gaussian_blur
 
 WORKING = 4_000_000
@@ -78,6 +78,7 @@ def fit_mask_to_image(
 
 
 def _apply_guided_filter(mask: Tensor, picture: Tensor, reach: float) -> Tensor:
+    require_package("kornia", "edges above 0", "pip install kornia, or edges=0 leaves borders where they are")
     # Imported here: it takes half a second, and masks that are exact need none of it.
     from kornia.filters import guided_blur
 

@@ -7,10 +7,29 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
+from lta.checks import require_package
 from lta.instantiate import build
 from lta.loggers.run_logger import RunLogger
 from lta.loggers.wandb_artifacts import send_checkpoints
 from lta.loggers.wandb_evaluation import send_answers
+
+NEEDED = {
+    "lta.loggers.wandb_run.wandb_logger": ("logger=wandb", "wandb", "pip install wandb, or logger=csv does without"),
+    "lta.loggers.tensorboard.tensorboard_logger": (
+        "logger=tensorboard",
+        "tensorboard",
+        "pip install 'lta[tensorboard]', or logger=csv does without",
+    ),
+}
+"""By what makes a logger: the setting that asks for it, the package that it needs, and ways."""
+
+
+def check_installed(nodes: Iterable[Any]) -> None:
+    """Raises ValueError where a package is missing for the logger of one of the `nodes`, before anything is begun."""
+    for node in filter(None, nodes):
+        if needed := NEEDED.get(node.get("_target_")):
+            setting, package, ways = needed
+            require_package(package, setting, ways)
 
 
 class Session:

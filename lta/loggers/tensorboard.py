@@ -8,7 +8,7 @@ from lta.loggers.logged import NOTHING, LoggedRows
 
 
 def tensorboard_logger(directory: str) -> TensorBoardLogger:
-    """Writes event files to `<directory>/tensorboard`; raises ModuleNotFoundError without the extra lta[tensorboard]."""
+    """Writes event files to `<directory>/tensorboard`; needs the extra lta[tensorboard]."""
     return TensorBoardLogger(directory, name="", version="tensorboard", default_hp_metric=False)
 
 

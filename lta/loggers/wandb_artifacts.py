@@ -58,6 +58,7 @@ def log_report(
     Returns where it is, in words; what was not sent lies in `wandb/` beside the first file. `mode` is that of the logger.
     Raises ValueError where a file is missing, and with `mode="online"` where W&B can't be reached.
     """
+    checks.require_package("wandb", "a report as an artifact", "pip install wandb")
     import wandb
 
     checks.require_choice("mode", mode, MODES)

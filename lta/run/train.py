@@ -34,7 +34,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     from lta.evaluators.evaluator import check_asked_of_labels
     from lta.inference.checkpoint import check_belongs, check_has_weights, find_resume_checkpoint, load_weights, make_hparams
     from lta.inference.initialise import find_source, init_weights
-    from lta.loggers.session import open_session
+    from lta.loggers.session import check_installed, open_session
     from lta.measures.label_sets import gives_several_labels
     from lta.run import summary, test_predictions
     from lta.training import cached_features
@@ -46,6 +46,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
 
     # All that can be wrong is found before the data are read, the rest before anything is written.
     check_settings(cfg)
+    check_installed(cfg.logger.values())
     evaluators = build_each(cfg.evaluator)
     defaults = build_each(cfg.default_evaluators)
     recipe, loss = build(cfg.recipe), build(cfg.loss)

@@ -127,7 +127,12 @@ def begin(
     ValueError where the directory already holds a run and this is no resume: nothing is overwritten. To be called by the
     process that holds the directory's lock.
     """
-    from importlib.metadata import version  # here, as it takes its time
+    from importlib.metadata import PackageNotFoundError, version  # here, as it takes its time
+
+    def find_versions() -> Iterator[tuple[str, str]]:
+        for name in LIBRARIES:
+            with suppress(PackageNotFoundError):  # a run without W&B needs no wandb
+                yield name, version(name)
 
     if not resumed:
         if (directory / "config.yaml").exists():
@@ -147,7 +152,7 @@ def begin(
             "lta": lta.__version__,
             **source_state(own_code),
             "python": platform.python_version(),
-            "libraries": {name: version(name) for name in LIBRARIES},
+            "libraries": dict(find_versions()),
             "machine": describe_machine(),
             "precision": precision,
         }
