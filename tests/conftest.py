@@ -22,6 +22,12 @@ LONGEST = (
 """Tests of minutes: begun first, so that no process is left with one of them when all others are through."""
 
 
+def pytest_ignore_collect(collection_path, config):
+    """`pytest -m gpu` reads the folder of those tests alone: others import what a machine with a GPU may lack."""
+    alone = config.getoption("markexpr") == "gpu" and collection_path.is_file()
+    return True if alone and Path(__file__).parent / "gpu" not in collection_path.parents else None
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.originalname not in LONGEST)  # stable
 
