@@ -33,7 +33,8 @@ class EqualShares(OfTorch):
             input = input.contiguous()
         own = torch.cat(torch.batch_norm_stats(input, eps))
         of_all = own.new_empty(world_size, len(own))
-        dist.all_gather_into_tensor(of_all, own, process_group)
+        gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor  # its older name
+        gather(of_all, own, process_group)
         means, inverse_stds = of_all.chunk(2, dim=1)
         counts = own.new_full((world_size,), input.numel() // input.shape[1])
         mean, inverse_std = torch.batch_norm_gather_stats_with_counts(

@@ -62,7 +62,7 @@ class Exchange:
         self.barrier.wait()
         return found
 
-    def all_gather_into_tensor(self, out, own, group):
+    def all_gather(self, out, own, group):
         out.copy_(torch.stack(self._collect(own)))
 
     def all_reduce(self, own, *_, **__):
@@ -81,8 +81,9 @@ def _two_gpus(monkeypatch):
     }
     for name, kernel in kernels.items():
         monkeypatch.setattr(torch, f"batch_norm_{name}", kernel)
-    for name in ("all_gather_into_tensor", "all_reduce"):
-        monkeypatch.setattr(torch.distributed, name, getattr(exchange, name))
+    for name in ("all_gather_into_tensor", "all_gather_single"):
+        monkeypatch.setattr(torch.distributed, name, exchange.all_gather, raising=False)
+    monkeypatch.setattr(torch.distributed, "all_reduce", exchange.all_reduce)
     world = {"get_world_size": lambda group: 2, "get_backend": lambda group: "nccl", "is_initialized": lambda: True}
     for name, answer in world.items():
         monkeypatch.setattr(torch.distributed, name, answer)
