@@ -8,8 +8,10 @@ if __name__ == "__main__":
     clean_import_path(sys.argv[1:])  # before anything is imported that lies outside lta
 
 import signal
+from collections.abc import Mapping
 from typing import Any
 
+from hydra import compose
 from omegaconf import DictConfig
 
 from lta.cli.launch import launch
@@ -41,27 +43,41 @@ def serve(cfg: dict[str, Any]) -> None:
     from lta import checks
     from lta.demo import place
 
+    if cfg["compare"] is not None and cfg["checkpoint"] is None:
+        raise ValueError(f"compare={cfg['compare']} is shown next to a network: give checkpoint=RUN too")
     place.check_installed()
     checks.require_flag("open", cfg["open"])
     port = place.find_free_port(cfg["host"], cfg["port"])
     with place.use_own_folder(cfg["host"]) as (folder, aside):
         # Imported only now: Gradio, torch and matplotlib read the environment when they are.
+        from lta.demo.course import School, build_untaught
         from lta.demo.limits import make_limits
         from lta.demo.looking import Workshop
-        from lta.demo.networks import load_networks
+        from lta.demo.networks import load_networks, name_untaught
         from lta.demo.page import Page
         from lta.demo.serving import serve_page
         from lta.demo.visits import Visits
+        from lta.teach.files import build_classifier
+        from lta.training.classifier import Classifier
         from lta.training.devices import choose_device
 
         most = make_limits(**cfg["largest"])
-        checkpoints = [cfg["checkpoint"]] + ([] if cfg["compare"] is None else [cfg["compare"]])
-        networks = load_networks(checkpoints, cfg["which"], choose_device(cfg["device"]))
+        device = choose_device(cfg["device"])
+
+        def build_there(settings: Mapping[str, Any]) -> Classifier:
+            return build_untaught(build_classifier, settings).to(device)
+
+        school = School(build_there, plain(compose("teach", ["masks=painted"])), most, folder)
+        checkpoints = [cfg[key] for key in ("checkpoint", "compare") if cfg[key] is not None]
+        if checkpoints:
+            networks = load_networks(checkpoints, cfg["which"], device)
+        else:
+            networks = (name_untaught(school.begin().classifier),)
         effects = {name: build(node) for name, node in cfg["effect"].items()}
         workshop = Workshop(networks, effects, cfg["attention"]["scales"], most, folder)
         workshop.check(cfg["attention"])
         visits = Visits()
-        page = Page(workshop, visits, cfg["attention"])
+        page = Page(workshop, visits, cfg["attention"], school)
         if aside:
             print(f"not used here: {', '.join(aside)}")
         with serve_page(page.blocks, cfg["host"], port, most) as address:

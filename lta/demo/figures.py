@@ -35,7 +35,7 @@ def render_image(pixels: UInt8[Tensor, "channels rows columns"], alternative: st
     """A figure; with four channels transparent."""
     below = f"<figcaption>{escape_text(caption)}</figcaption>" if caption else ""
     size = f'width="{pixels.shape[2]}" height="{pixels.shape[1]}"'
-    shown = f'<img src="{_encode_data_url(pixels)}" {size} alt="{escape_text(alternative)}">'
+    shown = f'<img src="{encode_data_url(pixels)}" {size} alt="{escape_text(alternative)}">'
     return f'<figure class="lta-{name or "picture"}">{shown}{below}</figure>'
 
 
@@ -55,7 +55,7 @@ def render_gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> str:
         name = escape_text(example.name)
         buttons.append(
             f'<button type="button" data-number="{number}" title="{escape_text(example.source)}">'
-            f'<img src="{_encode_data_url(small)}" width="{THUMBNAIL}" height="{THUMBNAIL}" alt="">{name}</button>'
+            f'<img src="{encode_data_url(small)}" width="{THUMBNAIL}" height="{THUMBNAIL}" alt="">{name}</button>'
         )
     name = escape_text(label)
     return f'<div class="lta-gallery" role="group" aria-label="{name}"><p>{name}</p>{"".join(buttons)}</div>'
@@ -107,7 +107,7 @@ def render_heading(network: Network) -> str:
     return f'<h2 class="lta-network">{escape_text(network.name)}</h2><p class="lta-about">{escape_text(network.about)}</p>'
 
 
-def _encode_data_url(pixels: UInt8[Tensor, "channels rows columns"]) -> str:
+def encode_data_url(pixels: UInt8[Tensor, "channels rows columns"]) -> str:
     image = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
     stream = BytesIO()
     if image.mode == "RGBA":

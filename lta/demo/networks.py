@@ -5,13 +5,15 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 
 from lta.inference.checkpoint import load
+from lta.models.taught_net import TaughtNet
 from lta.pictures.grey_range import Range, find_grey_range
 from lta.protocols import TrainedClassifier, takes_queries
+from lta.runtime.teachers import name_teachers
 
 NAMED = 12
 """Classes that are listed; of more, the number is given."""
@@ -45,6 +47,13 @@ def load_networks(checkpoints: Sequence[str], which: str, device: torch.device) 
         _load_network(checkpoint, name, which, device)
         for checkpoint, name in zip(checkpoints, shorten_paths(checkpoints), strict=True)
     )
+
+
+def name_untaught(classifier: TrainedClassifier) -> Network:
+    """What the page shows where no network was given."""
+    network = cast(TaughtNet, classifier.network)
+    about = f"Nobody trained or taught it for a task of yours. Its map was taught by {name_teachers(None)}."
+    return Network(f"{network.trunk.name}, untaught", classifier, network.levels, (), about)
 
 
 def shorten_paths(checkpoints: Sequence[str]) -> list[str]:

@@ -6,11 +6,14 @@ from typing import Any
 import gradio as gr
 
 from lta.demo import controls, examples, figures
+from lta.demo.course import School
 from lta.demo.handlers import Handlers, hide_idle_controls, show_only_chosen
 from lta.demo.looking import OTHER, OWN, Workshop
 from lta.demo.networks import merge_levels
+from lta.demo.teach_handlers import TeachHandlers
+from lta.demo.teach_page import add_teaching
 from lta.demo.visits import Visits
-from lta.demo.widgets import make_gallery, make_html, make_image_field, make_widget
+from lta.demo.widgets import FETCH, make_gallery, make_html, make_image_field, make_widget
 
 INTRODUCTION = (
     "What a network attends to in a picture, and what can be made of it. "
@@ -19,36 +22,36 @@ INTRODUCTION = (
 WAITING = 64
 """Events of all pages that may wait; a page has one of each kind."""
 
-FETCH = """(file) => {
-    if (!file) return;
-    const link = document.createElement("a");
-    link.href = file.url;
-    link.download = file.orig_name;
-    link.click();
-}"""
+PRIVATE: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+WHOLE: dict[str, Any] = {**PRIVATE, "concurrency_id": "whole pictures", "concurrency_limit": 1}
+"""Whole pictures fill the memory: one by one."""
 
 
 class Page:
-    """`blocks` is the page; its controls begin with the effects' own keywords and `attention` (of conf/demo.yaml)."""
+    """`blocks` is the page; its controls begin with the effects' own keywords and `attention` (of conf/demo.yaml). `school`:
+    what maps are taught with."""
 
-    def __init__(self, workshop: Workshop, visits: Visits, attention: Mapping[str, Any]):
+    def __init__(self, workshop: Workshop, visits: Visits, attention: Mapping[str, Any], school: School):
         self.workshop, self.networks = workshop, workshop.networks
         self.examples = examples.list_examples()
         kept = {"analytics_enabled": False, "delete_cache": (60, 600)}
         with gr.Blocks(title="lta: learn to pay attention", fill_width=True, **kept) as self.blocks:
             make_html(f"<h1>Learn to pay attention</h1><p>{INTRODUCTION}</p>")
-            with gr.Row():
-                with gr.Column(scale=2, min_width=300, elem_id="lta-left"):
-                    with gr.Column(elem_id="lta-input"):
-                        self._add_input()
-                    with gr.Column(elem_id="lta-controls"):
-                        self._add_effects()
-                        self._add_attention(attention)
-                        self._add_query()
-                with gr.Column(scale=5, min_width=300, elem_id="lta-views"), gr.Row():
-                    self.views = [self._add_view(number) for number in range(len(self.networks))]
-            keys = {name: tuple(values) for name, values in self.values.items()}
             files = [file for _, file in self.examples]
+            with gr.Tabs():
+                with gr.Tab("Look"), gr.Row():
+                    with gr.Column(scale=2, min_width=300, elem_id="lta-left"):
+                        with gr.Column(elem_id="lta-input"):
+                            self._add_input()
+                        with gr.Column(elem_id="lta-controls"):
+                            self._add_effects()
+                            self._add_attention(attention)
+                            self._add_query()
+                    with gr.Column(scale=5, min_width=300, elem_id="lta-views"), gr.Row():
+                        self.views = [self._add_view(number) for number in range(len(self.networks))]
+                with gr.Tab("Teach"):
+                    add_teaching(TeachHandlers(school, visits, files), self.examples, WHOLE)
+            keys = {name: tuple(values) for name, values in self.values.items()}
             self._wire(Handlers(workshop, visits, keys, tuple(self.attention), files))
         self.blocks.queue(max_size=WAITING, default_concurrency_limit=2)
 
@@ -110,9 +113,6 @@ class Page:
         others = [self.other, self.query, *whole]
         silent: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         at_once: dict[str, Any] = {**silent, "concurrency_limit": None}
-        private: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-        # Whole pictures fill the memory.
-        one_by_one: dict[str, Any] = {**private, "concurrency_id": "whole pictures", "concurrency_limit": 1}
 
         self.effect.change(show_only_chosen(list(self.boxes)), self.effect, list(self.boxes.values()), **at_once)
         for values in self.values.values():
@@ -120,14 +120,14 @@ class Page:
                 parts = list(values.values())
                 values["how"].change(hide_idle_controls(list(values)), parts, parts, **at_once)
         gr.on([part.input for part in live], do.update_results, state, results, trigger_mode="always_last", **silent)
-        self.file.upload(do.upload, [self.file, *state], [self.file, self.given, *whole], **one_by_one)
-        self.gallery.click(do.choose_example, state, [self.given, *whole], **private)
+        self.file.upload(do.upload, [self.file, *state], [self.file, self.given, *whole], **WHOLE)
+        self.gallery.click(do.choose_example, state, [self.given, *whole], **PRIVATE)
         if self.examples:
-            self.blocks.load(do.show_first_example, state, [self.given, *whole], **private)
-        self.query.input(do.change_query, state, whole, **private)
-        self.other_file.upload(do.upload_other, [self.other_file, *state], [self.other_file, *others], **one_by_one)
-        self.other_gallery.click(do.choose_other_example, state, others, **private)
+            self.blocks.load(do.show_first_example, state, [self.given, *whole], **PRIVATE)
+        self.query.input(do.change_query, state, whole, **PRIVATE)
+        self.other_file.upload(do.upload_other, [self.other_file, *state], [self.other_file, *others], **WHOLE)
+        self.other_gallery.click(do.choose_other_example, state, others, **PRIVATE)
         for number, view in enumerate(self.views):
-            made = view["save"].click(do.save(number), state, view["file"], **one_by_one)
+            made = view["save"].click(do.save(number), state, view["file"], **WHOLE)
             made.success(None, view["file"], None, js=FETCH, **silent)
         self.blocks.unload(do.leave)

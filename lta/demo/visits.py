@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from lta.apply.sources import Attended
+from lta.demo.course import Course
 from lta.inference.windows import Seen
 from lta.pictures.read import Picture
 
@@ -32,13 +33,15 @@ class Given(NamedTuple):
 @dataclass
 class Visit:
     """`swapped`: what each network sees in `given` with the query of `other`, None where that changes nothing. `masks` by
-    network: the last one, with what it was made from. Whoever reads or writes several of them holds `lock`."""
+    network: the last one, with what it was made from. `course`: what is taught on it. Whoever reads or writes several of
+    them holds `lock`."""
 
     given: Given | None = None
     other: Given | None = None
     swapped: tuple[Seen | None, ...] = ()
     masks: dict[int, tuple[Any, Attended]] = field(default_factory=dict)
     lock: Any = field(default_factory=Lock)
+    course: Course | None = None
     used: float = field(default_factory=time.monotonic)
     _folders: dict[int, Path] = field(default_factory=dict)
     _left: bool = False

@@ -16,6 +16,16 @@ PRESSED = """element.addEventListener("click", (event) => {
 });"""
 
 
+FETCH = """(file) => {
+    if (!file) return;
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = file.orig_name;
+    link.click();
+}"""
+"""JavaScript: downloads the file that an event has made."""
+
+
 def make_widget(control: Control, value: Any, visible: bool = True) -> Any:
     """Gradio's widget for a control of `lta.demo.controls`, with its first value."""
     shared = {"label": control.label, "value": value, "interactive": True, "visible": visible}
@@ -34,14 +44,14 @@ def make_widget(control: Control, value: Any, visible: bool = True) -> Any:
     return gr.Radio(list(control.choices), **shared)
 
 
-def make_image_field(label: str) -> Any:
+def make_image_field(label: str, several: bool = False) -> Any:
     """Takes any file: what is a picture is found out by lta.pictures, which knows more formats than browsers do."""
-    return gr.File(label=label, file_count="single", height=130)
+    return gr.File(label=label, file_count="multiple" if several else "single", height=130)
 
 
-def make_gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> Any:
-    """Thumbnails, each a button; the event of a click has its place as `number`."""
-    return gr.HTML(figures.render_gallery(label, examples), js_on_load=PRESSED, visible=bool(examples))
+def make_gallery(label: str, examples: Sequence[tuple[Example, Path]], pressed: str = PRESSED) -> Any:
+    """Thumbnails, each a button; the event of a click has its place as `number`. `pressed`: JavaScript that triggers it."""
+    return gr.HTML(figures.render_gallery(label, examples), js_on_load=pressed, visible=bool(examples))
 
 
 def make_html(content: str = "", name: str | None = None) -> Any:

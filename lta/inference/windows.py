@@ -99,13 +99,19 @@ def _run_at_scale(classifier: TrainedClassifier, image: Image.Image, scale: int,
         attn = torch.cat([output.attn[level].cpu() for output in outputs])
         maps[level] = _mix_maps(density(attn, size, placements.get(level)), windows, cells)
     of_first = {source: g[:1].cpu() for source, g in outputs[0].global_feats.items()}
-    ends = getattr(classifier.network, "ends", None)
     return Seen(
         maps,
         compute_probabilities(outputs[0].logits[0], gives_several_labels(classifier)).cpu(),
         of_first,
-        None if ends is None else (float(ends[0]), float(ends[1])),
+        _find_ends(classifier),
     )
+
+
+def _find_ends(classifier: TrainedClassifier) -> tuple[float, float] | None:
+    """None where no mask has taught any."""
+    ends = getattr(classifier.network, "ends", None)
+    low, high = (0.0, 1.0) if ends is None else (float(ends[0]), float(ends[1]))
+    return None if (low, high) == (0, 1) else (low, high)
 
 
 def _find_step(classifier: TrainedClassifier) -> int | None:

@@ -15,7 +15,8 @@ from lta.protocols import Cells
 BASE, DEEP, LAST = "B", "C", "D"
 """The level whose cells cues have, and those that they are also made of."""
 
-CUES = ("length", "border_distance", "border_angle_deep", "border_angle", "border_neighbours", "own_classes")
+LENGTH = "length"
+CUES = (LENGTH, "border_distance", "border_angle_deep", "border_angle", "border_neighbours", "own_classes")
 
 CLASSES = 5
 """Of the network's own classes, the likeliest, whose activation maps are averaged."""
@@ -47,7 +48,7 @@ def compute_cues(
     size = (base.shape[2], base.shape[3])
 
     def compute_cue(name: str) -> Tensor:
-        if name == "length":
+        if name == LENGTH:
             return move_to_cells(raw[DEEP].norm(dim=1), cells[DEEP], cells[BASE], size)
         if name == "border_distance":
             distance = (deep - _mean_border(deep)[:, :, None, None]).norm(dim=1)

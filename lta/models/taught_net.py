@@ -11,7 +11,7 @@ from lta import checks
 from lta.layers.compatibility import Parametrised
 from lta.models.backbone_family import build_trunk
 from lta.models.backbone_trunk import BackboneTrunk
-from lta.models.cues import BASE, CUES, compute_cues, list_cues
+from lta.models.cues import BASE, CUES, LENGTH, compute_cues, list_cues
 from lta.models.output import NetworkOutput
 from lta.protocols import Cells
 
@@ -45,6 +45,17 @@ class TaughtNet(nn.Module):
 
     def cells_in(self, size: tuple[int, int]) -> Mapping[str, Cells]:
         return {BASE: self.trunk.cells_in(size)[BASE]}
+
+    @torch.no_grad()
+    def show_length(self) -> None:
+        """Before any mask: the map is the sigmoid of the features' length, which nobody taught. Raises ValueError where the
+        network does not read it."""
+        if LENGTH not in self.cues:
+            raise ValueError(f"model.cues={list(self.cues)} leave out {LENGTH}, which is all that is there untaught")
+        self.scorer.scorer.weight.zero_()
+        self.scorer.scorer.weight[self.cues.index(LENGTH)] = 1
+        self.scorer.scorer.bias.zero_()
+        self.ends.copy_(torch.tensor([0.0, 1.0]))
 
     def describe(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch channels rows columns"]:
         """What is scored: cues first, then level B standardised by channel."""

@@ -65,14 +65,19 @@ def find_step(classifier: Classifier) -> int:
     return trunk.size_step
 
 
-def write_run(out: Path, classifier: Classifier, taught: Taught, cfg: Mapping[str, Any]) -> None:
-    (out / CHECKPOINT).parent.mkdir(parents=True, exist_ok=True)
+def write_checkpoint(file: Path, classifier: Classifier, masks: int) -> None:
+    """Of a network that so many masks taught, 0 for none."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     content = {
-        "hyper_parameters": dict(classifier.hparams),
+        "hyper_parameters": dict(classifier.hparams) | {"taught_by": {"labels": False, "masks": masks}},
         "state_dict": {name: tensor.cpu() for name, tensor in classifier.state_dict().items()},
         "epoch": 0,
     }
-    WholeFiles({}).save_checkpoint(content, out / CHECKPOINT)
+    WholeFiles({}).save_checkpoint(content, file)
+
+
+def write_run(out: Path, classifier: Classifier, taught: Taught, cfg: Mapping[str, Any]) -> None:
+    write_checkpoint(out / CHECKPOINT, classifier, taught.masks)
     settings = {key: value for key, value in cfg.items() if key != "hydra"}
     write_json(out / TAUGHT, _figures(taught) | {"settings": settings})
     write_text(out / "config.yaml", yaml.safe_dump(classifier.hparams["config"], sort_keys=False))
@@ -80,20 +85,28 @@ def write_run(out: Path, classifier: Classifier, taught: Taught, cfg: Mapping[st
 
 def describe(out: Path, classifier: Classifier, taught: Taught, without: int, seconds: float) -> Iterator[str]:
     """What is printed at the end."""
-    network, figures = cast(TaughtNet, classifier.network), _figures(taught)
+    network = cast(TaughtNet, classifier.network)
     size = classifier.hparams["image_size"][0]
     left = f"; {without} pictures without a mask were not used" if without else ""
     yield f"taught by {taught.masks} mask{'s' * (taught.masks > 1)} in {seconds:.0f} s{left}"
     yield f"network         {network.trunk.name}, frozen, shorter side {size} px; {len(network.cues)} cues, level B"
-    if "iou" in figures:
-        more, (low, high) = figures["difference"]["value"], figures["difference"]["interval"]
-        found = f"IoU {figures['iou']['value']:.3f}"
-        yield f"masks left out  {found}, threshold and ridge ({taught.fit.ridge:g}) from the others"
-        yield f"                {more:+.3f} ({low:+.3f} to {high:+.3f}) over the features' length, untaught"
-    else:
-        yield "masks left out  none: of a single mask nothing can be said about other pictures"
+    first, *more = describe_left_out(taught)
+    yield f"masks left out  {first}"
+    yield from (f"                {line}" for line in more)
     yield f"checkpoint      {out / CHECKPOINT}"
     yield f"use it          python -m lta.apply checkpoint={out} images=photo.jpg effect=autoblur"
+
+
+def describe_left_out(taught: Taught) -> list[str]:
+    """In words: how well masks were found that were left out of the teaching, as lines."""
+    figures = _figures(taught)
+    if "iou" not in figures:
+        return ["none: of a single mask nothing can be said about other pictures"]
+    more, (low, high) = figures["difference"]["value"], figures["difference"]["interval"]
+    return [
+        f"IoU {figures['iou']['value']:.3f}, threshold and ridge ({taught.fit.ridge:g}) from the others",
+        f"{more:+.3f} ({low:+.3f} to {high:+.3f}) over the features' length, untaught",
+    ]
 
 
 def _figures(taught: Taught) -> dict[str, Any]:

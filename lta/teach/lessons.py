@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
+from PIL import Image
 from torch import Tensor
 
 from lta import checks
@@ -44,11 +45,16 @@ def read_lessons(pairs: Sequence[Pair], size: int, step: int, threshold: float |
     """
     for root, image, mask in pairs:
         drawn = open_known_mask(root, image, mask, threshold, key="threshold", way_out="take it out")
-        picture = open_rgb(root / image)
-        scaled = scale_in_proportion(picture, size, step)
-        covered = np.asarray(reduce_mask(drawn, (scaled.height, scaled.width), (0, 0, *drawn.size)))
-        inside = covered >= 128 if (covered >= 128).any() else covered >= covered.max()
-        yield Lesson(torch.from_numpy(np.array(scaled)).permute(2, 0, 1), torch.from_numpy(inside))
+        yield make_lesson(open_rgb(root / image), drawn, size, step)
+
+
+def make_lesson(picture: Image.Image, mask: Image.Image, size: int, step: int) -> Lesson:
+    """`picture` (RGB) in its own proportions, its shorter side `size` pixels, sides rounded to multiples of `step`; `mask`
+    has its size, 255 on the object (somewhere) and 0 elsewhere."""
+    scaled = scale_in_proportion(picture, size, step)
+    covered = np.asarray(reduce_mask(mask, (scaled.height, scaled.width), (0, 0, *mask.size)))
+    inside = covered >= 128 if (covered >= 128).any() else covered >= covered.max()
+    return Lesson(torch.from_numpy(np.array(scaled)).permute(2, 0, 1), torch.from_numpy(inside))
 
 
 def average_in_cells(

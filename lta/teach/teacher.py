@@ -40,13 +40,15 @@ def teach(
 ) -> Taught:
     """Fits the scorer of a `TaughtNet` to `lessons`, in place: first the spreads of its features are measured on them.
 
-    `ridge`: see `fit_to_masks`; `mirror`: mirror images are lessons too. Raises ValueError where `ridge` can't be, and where
-    the network is no `TaughtNet`.
+    `ridge`: see `fit_to_masks`; `mirror`: mirror images are lessons too. Raises ValueError where `ridge` can't be, where
+    nothing in the lessons is background, and where the network is no `TaughtNet`.
     """
     network = classifier.network
     if not isinstance(network, TaughtNet):
         raise ValueError(f"only a map taught by masks is taught so, and {type(network).__name__} is another network")
     ridges = check_ridge(ridge)
+    if all(bool(one.mask.all()) for one in lessons):
+        raise ValueError("the masks cover all of their pictures: leave out of them what is not the object")
     fit_measured(network, lambda most: preprocess_each(classifier, [one.image for one in lessons][:most]))
     fit = fit_to_masks(list(describe_lessons(classifier, network, lessons, mirror)), ridges, seed)
     with torch.no_grad():

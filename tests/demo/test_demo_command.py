@@ -30,7 +30,7 @@ def run(tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "checkpoint must be given"),
+        (["compare=RUN"], "is shown next to a network: give checkpoint=RUN too"),
         (["checkpoint=nowhere"], "there is no checkpoint nowhere"),
         (["checkpoint=RUN", "compare=nowhere"], "there is no checkpoint nowhere"),
         (["checkpoint=RUN", "which=first"], "which=first is unknown"),

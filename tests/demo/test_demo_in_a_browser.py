@@ -14,6 +14,7 @@ from pretended_page import photograph
 from served_page import served
 from untrained_run import untrained_run
 
+import lta
 from lta.apply.__main__ import apply
 from lta.pictures.read import read_image
 
@@ -298,3 +299,46 @@ def test_uploads_do_not_stay_on_the_disk_and_results_go_with_the_page(opened, pl
     while kept() and time.monotonic() < until:
         time.sleep(0.2)
     assert kept() == []
+
+
+def test_a_map_is_taught_with_the_brush_taken_back_and_downloaded(opened, tmp_path):
+    pytest.importorskip("timm")
+    page = opened(accept_downloads=True)
+    page.get_by_role("tab", name="Teach").click()
+    for number, name in enumerate(("cat", "coffee"), 1):
+        page.locator(".lta-gallery:visible").get_by_role("button", name=name).click()
+        page.locator(".lta-pupils button").nth(number - 1).wait_for()
+    svg = page.locator("#lta-painter svg")
+    box = svg.bounding_box()
+
+    def draw(*points):
+        for move, (x, y) in enumerate(points):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+            page.mouse.down() if move == 0 else None
+        page.mouse.up()
+
+    page.get_by_role("button", name="Outline, filled").click()
+    draw((0.35, 0.05), (0.72, 0.05), (0.8, 0.5), (0.7, 0.95), (0.3, 0.95), (0.25, 0.5))
+    page.get_by_role("button", name="Eraser").click()
+    draw((0.5, 0.5), (0.55, 0.5))
+    strokes = page.locator("#lta-painter polyline")
+    assert [strokes.nth(number).get_attribute("data-tool") for number in range(2)] == ["outline", "eraser"]
+    page.get_by_role("button", name="Undo stroke").click()
+    assert strokes.count() == 1
+    maps = page.locator(".lta-pupils img")
+    before = maps.nth(1).get_attribute("src")
+    page.get_by_role("button", name="Teach", exact=True).click()
+    page.get_by_text("The maps were taught by 1 mask.").wait_for()
+    assert maps.nth(1).get_attribute("src") != before
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download the network").click()
+    file = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    assert lta.load(file).hparams["taught_by"] == {"labels": False, "masks": 1}
+    page.get_by_role("button", name="Undo the last teaching").click()
+    page.get_by_text("taught by nothing").first.wait_for()
+    assert maps.nth(1).get_attribute("src") == before
+    assert strokes.count() == 0
+    page.get_by_role("button", name="Teach", exact=True).click()
+    page.get_by_role("alert").filter(has_text="nothing is painted").first.wait_for()
+    assert page.errors == []
