@@ -14,6 +14,7 @@ from lta.measures.pixel_maps import COMBINATIONS, combine
 from lta.pictures.grey_range import Range, find_grey_range
 from lta.pictures.read import Picture, UnusablePicture, read_image
 from lta.protocols import TrainedClassifier
+from lta.runtime.teachers import add_teachers
 
 EDGES = 0.05
 """Of a network's maps, whose cells are that large and larger."""
@@ -58,7 +59,8 @@ def from_classifier(classifier: TrainedClassifier, attention: Mapping[str, Any],
         share, index = seen.probabilities.max(0)
         mask, said = make_mask(seen.maps, picture, {**attention, "levels": levels}, seen.ends)
         named = f"seen as {classifier.class_names[int(index)]} ({100 * share:.0f} %)"
-        return Attended(mask, (named, f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", *of_query, *said))
+        by = add_teachers(f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", classifier.hparams.get("taught_by"))
+        return Attended(mask, (named, by, *of_query, *said))
 
     return Source(compute_attention, find_grey_range(classifier.hparams))
 

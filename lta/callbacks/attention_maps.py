@@ -19,6 +19,7 @@ from lta.measures.map_statistics import total_variation
 from lta.measures.placement import Placement, find_placements
 from lta.protocols import Network, get_splits
 from lta.runtime.files import replace_file
+from lta.runtime.teachers import add_teachers
 from lta.viz.colour import UPSAMPLING
 from lta.viz.panel import Example, panel
 
@@ -182,7 +183,8 @@ class AttentionMaps(pl.Callback):
         return maps, gather_whole(predicted), gather_whole(confidence)
 
     def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
-        sheet = panel(examples, describe_age(epoch), self.upsampling)
+        title = add_teachers(describe_age(epoch), trainer.lightning_module.hparams.get("taught_by"))
+        sheet = panel(examples, title, self.upsampling)
         path = self._path(trainer, epoch)
         with replace_file(path, one_writer=True) as file:
             sheet.save(file, format="PNG", compress_level=3)

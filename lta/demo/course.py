@@ -155,6 +155,7 @@ def build_untaught(build: Callable[[Mapping[str, Any]], Classifier], settings: M
     """A network whose map is the length of the backbone's features: nobody taught it."""
     classifier = build(settings).eval()
     cast(TaughtNet, classifier.network).show_length()
+    classifier.hparams["taught_by"] = {"labels": False, "masks": 0}
     return classifier
 
 

@@ -13,7 +13,7 @@ from lta.inference.checkpoint import load
 from lta.models.taught_net import TaughtNet
 from lta.pictures.grey_range import Range, find_grey_range
 from lta.protocols import TrainedClassifier, takes_queries
-from lta.runtime.teachers import name_teachers
+from lta.runtime.teachers import UNTAUGHT, name_teachers
 
 NAMED = 12
 """Classes that are listed; of more, the number is given."""
@@ -52,7 +52,7 @@ def load_networks(checkpoints: Sequence[str], which: str, device: torch.device) 
 def name_untaught(classifier: TrainedClassifier) -> Network:
     """What the page shows where no network was given."""
     network = cast(TaughtNet, classifier.network)
-    about = f"Nobody trained or taught it for a task of yours. Its map was taught by {name_teachers(None)}."
+    about = f"Nobody trained or taught it for a task of yours. Its map was taught by {UNTAUGHT}."
     return Network(f"{network.trunk.name}, untaught", classifier, network.levels, (), about)
 
 
@@ -86,6 +86,8 @@ def _describe_network(checkpoint: str, which: str, classifier: TrainedClassifier
     listed = ": " + ", ".join(map(str, classes)) if len(classes) <= NAMED else ""
     height, width = classifier.hparams["image_size"]
     said = f"Takes every picture, seen at {width} x {height} pixels, for one of {len(classes)} classes{listed}."
+    if (named := name_teachers(classifier.hparams.get("taught_by"))) is not None:
+        said += f" Its maps were taught by {named}."
     with suppress(OSError, ValueError, KeyError, TypeError):  # not every checkpoint lies in a directory with results
         results = json.loads((Path(checkpoint) / "results.json").read_text())
         if results["test_checkpoint"] == which:

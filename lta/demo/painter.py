@@ -13,7 +13,7 @@ from lta.demo.course import Course, Painted
 from lta.demo.figures import encode_data_url, escape_text
 from lta.demo.strokes import BRUSH, ERASER, OUTLINE, TOOLS, render_strokes
 from lta.inference.windows import Seen
-from lta.runtime.teachers import name_teachers
+from lta.runtime.teachers import UNTAUGHT, name_teachers
 from lta.teach.files import describe_left_out
 from lta.viz.colour import overlay
 from lta.viz.outline import draw_outline
@@ -79,7 +79,7 @@ def describe_course(course: Course) -> list[str]:
     if not course.pictures:
         return []
     if course.taught is None:
-        return [f"The maps were taught by {name_teachers(None)}. Paint the object in one of your pictures, then teach."]
+        return [f"The maps were taught by {UNTAUGHT}. Paint the object in one of your pictures, then teach."]
     first, *more = describe_left_out(course.taught)
     by = name_teachers({"labels": False, "masks": course.taught.masks})
     return [f"The maps were taught by {by}. Masks left out: {'; '.join([first, *more])}."]

@@ -28,6 +28,7 @@ from lta.measures.label_sets import gives_several_labels
 from lta.measures.placement import find_cells
 from lta.protocols import TrainedClassifier
 from lta.runtime.files import replace_file
+from lta.runtime.teachers import name_teachers
 
 FORMATS = {"onnx": ".onnx", "torch_export": ".pt2"}
 """How their files are named."""
@@ -82,8 +83,8 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
 
     `classifier` is one of `lta.load`. The file says of itself, as JSON: what `origin` holds, the version of lta, the names
     of the classes, whether a picture has one class or several labels, the picture size as (height, width), whether larger
-    ones are taken, and the levels. A file that is there is replaced, whole. Raises ValueError where the network can't be
-    exported, or the file would differ (TOLERANCE).
+    ones are taken, the levels, and what their maps were taught by. A file that is there is replaced, whole. Raises
+    ValueError where the network can't be exported, or the file would differ (TOLERANCE).
     """
     height, width = classifier.hparams["image_size"]
     size = (height, width)
@@ -106,6 +107,7 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
         "image_size": list(size),
         "larger": traced.any_size,
         "levels": [name.removeprefix("map_") for name in outputs if name.startswith("map_")],
+        "taught_by": name_teachers(classifier.hparams.get("taught_by")),
         "cells": {level: cells._asdict() for level, cells in find_cells(classifier.network, size).items()},
     }
     with _raise_in_one_line(f"format={form}: torch can't write this network"):

@@ -16,6 +16,7 @@ from lta.measures.placement import find_placements
 from lta.pictures.grey_range import find_grey_range
 from lta.pictures.write import write_image
 from lta.protocols import TrainedClassifier
+from lta.runtime.teachers import add_teachers
 from lta.training.given import read_fitted
 from lta.viz.colour import overlay
 from lta.viz.panel import TIMES, describe_range
@@ -76,6 +77,7 @@ class Drawing:
         self.size = tuple(classifier.hparams["image_size"])
         self.placements = find_placements(classifier.network, self.size)
         self.grey_range = find_grey_range(classifier.hparams)
+        self.taught = classifier.hparams.get("taught_by") if self.on_sheet else None
         self._least_sure: list[Answered] = []
 
     def keep_least_sure(self, answered: Answered) -> None:
@@ -113,7 +115,7 @@ class Drawing:
         strips += [[Tile(np.full_like(tile.image, 255)) for tile in strips[0]]] * (-len(strips) % across)
         rows = [[*chain(*strips[start : start + across])] for start in range(0, len(strips), across)]
         headings = ["picture", *(f"map {level}" for level in self.on_sheet)] * across
-        title = f"{len(kept):,} of {total:,} pictures, the least sure first"
+        title = add_teachers(f"{len(kept):,} of {total:,} pictures, the least sure first", self.taught)
         _write(file, sheet(rows, headings, title, ("map",) if self.on_sheet else (), SMALL))
         return True
 

@@ -24,6 +24,7 @@ from lta.report.runs import LeftOut, Run
 from lta.report.statistics import Summary
 from lta.report.verdict import RULE
 from lta.report.wording import describe_estimate
+from lta.runtime.teachers import name_teachers
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -265,7 +266,7 @@ def _format_published(figures: Sequence[Figure]) -> str:
 
 
 def _compute_cost(group: Group) -> Mapping[str, str]:
-    """Means over runs: minutes, images a second in training, and on what."""
+    """Means over runs: minutes, images a second in training, and on what; and what taught the maps."""
     seconds = [run.results["seconds"] for run in group.runs if isinstance(run.results.get("seconds"), (int, float))]
     rates = [
         run.history[-1]["time/images"] / run.history[-1]["time/seconds"]
@@ -282,6 +283,7 @@ def _compute_cost(group: Group) -> Mapping[str, str]:
         "rate": f"{sum(rates) / len(rates):,.0f}" if rates else "-",
         "parameters": f"{parameters:,}" if isinstance(parameters, int) else "-",
         "on": "; ".join(on),
+        "taught": "; ".join(dict.fromkeys(name_teachers(run.results.get("taught_by")) or "-" for run in group.runs)),
     }
 
 

@@ -19,6 +19,7 @@ from lta.evaluators.evaluator import Evaluator
 from lta.protocols import Network, Splits, takes_queries
 from lta.run import test_predictions
 from lta.runtime.console import format_duration
+from lta.runtime.teachers import name_teachers
 from lta.training.classifier import Classifier
 from lta.training.flops import count_step_flops, describe_flops
 from lta.training.mask_loss import find_mask_loss, list_learned_levels
@@ -85,7 +86,7 @@ def _describe_training(trainer: pl.Trainer, classifier: Classifier, data: Splits
         "unconstrained_levels": [
             level for level in list_unconstrained_levels(network) if level not in _list_taught(classifier)
         ],
-        "taught_by": _list_teachers(classifier),
+        "taught_by": list_teachers(classifier),
         "coding": getattr(data, "coding", None),
         "test_each_epoch": data.test_each_epoch,
         "average_gradients": classifier.recipe.average_gradients,
@@ -104,7 +105,7 @@ def _list_taught(classifier: Classifier) -> tuple[str, ...]:
     return () if classifier.masks is None else classifier.masks.levels
 
 
-def _list_teachers(classifier: Classifier) -> dict[str, Any] | None:
+def list_teachers(classifier: Classifier) -> dict[str, Any] | None:
     """What the maps of the network have learned from: labels, and where they did, masks. None where no map learns."""
     if not list_learned_levels(classifier.network):
         return None
@@ -199,11 +200,11 @@ def _describe_balanced(test: dict[str, Any]) -> str:
 
 def describe_teachers(taught: Mapping[str, Any]) -> str:
     """In words: "labels", or "labels and 8 masks (at B, C)"."""
+    named = str(name_teachers(taught))
     if not taught["masks"]:
-        return "labels"
-    masks = f"{taught['masks']:,} mask{'s' * (taught['masks'] > 1)}"
+        return named
     how = f"loss.mask={taught['weight']:g}, {taught['kind']}"
-    return f"labels and {masks} (at {', '.join(taught['levels'])}; {how})"
+    return f"{named} (at {', '.join(taught['levels'])}; {how})"
 
 
 def _describe_query(results: dict[str, Any]) -> list[str]:

@@ -96,6 +96,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     if (fit_classes := getattr(loss, "fit_classes", None)) is not None:
         fit_classes(data.train.labels, data.class_names)
     classifier.take_masks(data.train)
+    classifier.hparams["taught_by"] = summary.list_teachers(classifier)  # every checkpoint says it
     resumed_from = None
     if checkpoint := find_resume_checkpoint(directory):
         check_belongs(checkpoint, plain(cfg), data.class_names)

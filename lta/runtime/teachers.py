@@ -1,14 +1,24 @@
 """What maps were taught by, in words: every map is named by it wherever it is shown."""
 
-from collections.abc import Mapping
 from typing import Any
 
 UNTAUGHT = "nothing (the length of a pretrained network's features)"
 
 
-def name_teachers(taught: Mapping[str, Any] | None) -> str:
-    """ "labels", "labels and 8 masks" or "8 masks", of a checkpoint's or a run's `taught_by`."""
-    labels = ["labels"] if taught and taught["labels"] else []
-    count = taught["masks"] if taught else 0
+def name_teachers(taught: Any) -> str | None:
+    """ "labels", "labels and 8 masks" or "8 masks", of the `taught_by` of a run's results or a checkpoint's
+    hyper-parameters. None where they don't say it, as those of earlier versions, or where no map learns."""
+    if not isinstance(taught, dict):
+        return None
+    count = taught.get("masks", 0)
+    if type(count) is not int or count < 0:  # a file may hold anything
+        return None
+    labels = ["labels"] if taught.get("labels") is True else []
     masks = [f"{count:,} mask{'s' * (count > 1)}"] if count else []
     return " and ".join(labels + masks) or UNTAUGHT
+
+
+def add_teachers(said: str, taught: Any) -> str:
+    """`said` with what the maps were taught by."""
+    named = name_teachers(taught)
+    return said if named is None else f"{said}; maps taught by {named}"

@@ -12,8 +12,10 @@ from PIL import Image
 from lta.callbacks.checkpoints import RunCheckpoint
 from lta.callbacks.found_objects import FoundObjects
 from lta.data.batches import Split
+from lta.inference.checkpoint import load
 from lta.measures.localisation import cross_fit_thresholds, halves, score
 from lta.measures.pixel_maps import density
+from lta.runtime.teachers import name_teachers
 from lta.viz.outline import COLOUR
 
 COUNT, SIDE = 11, 8
@@ -77,3 +79,6 @@ def test_a_run_watches_both_and_says_what_its_maps_were_taught_by(tmp_path, caps
     sheet = np.asarray(Image.open(tmp_path / "run" / "attention" / "epoch_0000.png").convert("RGB"))
     assert (sheet == COLOUR).all(2).sum() > 100, "the masks' outlines"
     assert json.loads((tmp_path / "run" / "results.json").read_text())["taught_by"]["masks"] == 4
+    for which in ("last", "best"):
+        hparams = load(tmp_path / "run", which).hparams
+        assert name_teachers(hparams["taught_by"]) == "labels and 4 masks"

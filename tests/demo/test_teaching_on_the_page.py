@@ -128,6 +128,7 @@ def test_taught_by_a_brush_taken_back_and_given_as_a_file(page, school, settings
     assert "taught by 1 mask." in said
     assert "1.png: painted" not in pictures
     assert "<polyline" not in painter
+    assert painter != page.choose(request(), pressed(1))[0], "the page draws anew what it thinks it shows already"
     assert all(torch.equal(seen.maps["B"], before) for seen, before in zip(course(page).list_seen(), once, strict=True))
     *_, said, back, save = page.take_back(request(), "[]")
     assert "taught by nothing" in said

@@ -76,6 +76,7 @@ def text_of(path):
 )
 def test_a_file_gives_what_the_network_gives(tmp_path, form, run):
     classifier = Loaded(Small())
+    classifier.hparams["taught_by"] = {"labels": True, "masks": 8}
     path = tmp_path / "deep" / ("net" + program.FORMATS[form])
     said = program.export(classifier, form, path, {"run": "here"})
     assert "any number of any size from 7 x 9" in said[0]
@@ -118,6 +119,7 @@ def test_a_file_gives_what_the_network_gives(tmp_path, form, run):
         "image_size": [9, 7],
         "larger": True,
         "levels": ["C"],
+        "taught_by": "labels and 8 masks",
         "cells": {"C": {"stride": 2, "offset": 0}},
     }
 

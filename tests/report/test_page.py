@@ -91,6 +91,18 @@ def test_every_figure_of_ours_names_runs_seeds_checkpoints_and_commands(tmp_path
     assert 'href="#run-1"' in page
 
 
+def test_what_taught_the_maps_stands_beside_each_configuration(tmp_path):
+    taught = {"labels": True, "masks": 8, "levels": ["B"], "kind": "bce", "weight": 1}
+    make_run(tmp_path / "masks", "model=vgg_att2", "loss.mask=1", taught_by=taught)
+    make_run(tmp_path / "labels", "model=vgg_att3", taught_by={"labels": True, "masks": 0})
+    make_run(tmp_path / "before", "model=vgg")
+    page, text = render_html(made(tmp_path)), render_markdown(made(tmp_path))
+    assert "<td>labels and 8 masks</td>" in page
+    assert page.count("<td>labels</td>") == 1
+    assert "| 123,456 | labels and 8 masks | " in text
+    assert "| 123,456 | - | " in text
+
+
 def test_a_citation_leads_to_the_runs_it_names(tmp_path):
     for model in ("vgg_att2", "vgg_att3"):
         make_run(tmp_path / model, "data=cifar10", f"model={model}")

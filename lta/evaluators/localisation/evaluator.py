@@ -150,6 +150,7 @@ class Localisation(Evaluator):
                 [str(classifier.class_names[k]) for k in said["predicted"][shown]],
                 said["confidence"][shown],
                 placements,
+                classifier.hparams.get("taught_by"),
             )
         rows = table.rows(answer)
         return Result(answer, rows, table.lines(answer, left_out), sheets)

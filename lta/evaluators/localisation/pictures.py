@@ -11,6 +11,7 @@ from PIL import Image
 
 from lta.evaluators.localisation.table import display_name
 from lta.measures.placement import Placement
+from lta.runtime.teachers import add_teachers
 from lta.viz.panel import Example, panel
 
 STYLES = {"combination": "--", "explanation": ":", "untrained": "-."}
@@ -24,13 +25,15 @@ def sheet(
     predicted: Sequence[str],
     confidence: np.ndarray,
     placements: Mapping[str, Placement],
+    taught: Any = None,
 ) -> Image.Image:
-    """A line a picture: it and each of the maps, whose `placements` are by name, the object outlined in all."""
+    """A line a picture: it and each of the maps, whose `placements` are by name, the object outlined in all. `taught`: what
+    the checkpoint says of its maps' teachers."""
     examples = []
     for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
         drawn = {name: one[k] for name, one in maps.items()}
         examples.append(Example(image, drawn, labels[k], predicted[k], float(confidence[k]), mask, placements))
-    return panel(examples, "Maps and objects (outlined)")
+    return panel(examples, add_teachers("Maps and objects (outlined)", taught))
 
 
 def curves(figures: Mapping[str, Any]) -> Image.Image:
