@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from lta.report import plots
 from lta.report.dots import draw_dots
 from lta.report.forest import draw_forest
+from lta.report.fronts import draw_front
 from lta.report.page import Report
 
 KINDS = ("svg", "pdf", "png")
@@ -34,6 +35,10 @@ def _draw_figures(made: Report) -> Iterator[tuple[str, Figure]]:
         for chart in plots.list_charts(groups):
             if (figure := plots.draw_curves(chart, groups, looks, legend=True)) is not None:
                 yield _make_file_name(data, chart.title, "by", chart.x_label), figure
+        of_data = [front for front in made.fronts if front.data == data]
+        for number, front in enumerate(of_data, 1):
+            which = (str(number),) if len(of_data) > 1 else ()
+            yield _make_file_name(data, "error by iou", front.title, *which), draw_front(front)
         pairs = made.pairs_of(data)
         if (figure := draw_forest(pairs)) is not None:
             yield _make_file_name(data, "differences from", pairs[0].reference.label), figure

@@ -14,6 +14,8 @@ from lta.report.answers import Cell, Table, build_tables
 from lta.report.deviations import is_trained_by_authors
 from lta.report.dots import draw_dots
 from lta.report.forest import draw_forest
+from lta.report.fronts import RULE as FRONTS_RULE
+from lta.report.fronts import Front, draw_front, find_fronts
 from lta.report.groups import Group, find_differences, find_most_common, select_best_recipes
 from lta.report.names import Names, shorten_target
 from lta.report.pairs import RULE as PAIRS_RULE
@@ -53,6 +55,7 @@ class Report(NamedTuple):
     tables: Sequence[Table]
     pairs: Sequence[Pair]
     left_out: Sequence[LeftOut]
+    fronts: Sequence[Front] = ()
 
     @property
     def data_sets(self) -> list[str]:
@@ -71,7 +74,8 @@ def build_report(
     """`command` and `time`: of the report itself. `reference`: what the others are compared with, see `pairs.against`."""
     runs = [run for group in groups for run in group.runs]
     numbered = [Numbered(number, run) for number, run in enumerate(runs, 1)]
-    return Report(title, command, time, groups, numbered, build_tables(groups), compare_groups(groups, reference), left_out)
+    pairs = compare_groups(groups, reference)
+    return Report(title, command, time, groups, numbered, build_tables(groups), pairs, left_out, find_fronts(groups))
 
 
 class Drawn(NamedTuple):
@@ -99,6 +103,8 @@ def render_html(made: Report) -> str:
                 forests[data] = plots.render_svg(figure)
             if (figure := draw_dots(shown, looks)) is not None:
                 dots[data] = plots.render_svg(figure)
+    with plots.use_ink(plots.INK):
+        fronts = [(front, plots.render_svg(draw_front(front))) for front in made.fronts]
     return _render(
         "report.html.j2",
         made,
@@ -106,6 +112,7 @@ def render_html(made: Report) -> str:
         charts=charts,
         forests=forests,
         dots=dots,
+        fronts=fronts,
         films=build_films(made.groups),
         sheets=build_sheets(made.groups),
     )
@@ -151,6 +158,7 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
         trust=TRUST,
         rule=RULE,
         pairs_rule=PAIRS_RULE,
+        fronts_rule=FRONTS_RULE,
         remarks=REMARKS,
         published_rows=_build_published_rows(made.groups),
         best=_describe_best(made.groups),
