@@ -30,9 +30,11 @@ def apply(composed: DictConfig) -> None:
     from lta.apply.files import apply_effects
     from lta.effects import transparency
     from lta.pictures.find import find_images, name_out
+    from lta.pictures.metadata import METADATA
     from lta.pictures.read import UnusablePicture
     from lta.training.devices import choose_device
 
+    checks.require_choice("metadata", cfg["metadata"], METADATA)
     effects = {name: build(node) for name, node in cfg["effect"].items()}
     transparency.check(effects)
     pictures = find_images(cfg["images"] if isinstance(cfg["images"], list) else [cfg["images"]])
@@ -54,7 +56,7 @@ def apply(composed: DictConfig) -> None:
     for place, path in enumerate(pictures):
         wanted = {effect: (function, files[effect][place]) for effect, function in effects.items()}
         try:
-            for line in apply_effects(path, wanted, sheets[place], source):
+            for line in apply_effects(path, wanted, sheets[place], source, cfg["metadata"]):
                 print(line)
         except UnusablePicture as error:  # the others are still worth having
             print(f"left out: {error}")

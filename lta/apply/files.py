@@ -10,8 +10,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from lta.apply.sources import Source
+from lta.effects.blurout import hides
 from lta.effects.heatmap import heatmap
 from lta.effects.transparency import apply_effect
+from lta.pictures.metadata import leave_out_place
 from lta.pictures.read import Picture, read_image
 from lta.pictures.write import write_image
 from lta.protocols import Effect
@@ -23,8 +25,11 @@ TILE = 512
 COLUMNS = 3
 
 
-def apply_effects(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_file: Path, source: Source) -> Iterator[str]:
-    """Writes each effect into its file, with several a sheet of them, and yields what is to be said.
+def apply_effects(
+    path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_file: Path, source: Source, metadata: str = "keep"
+) -> Iterator[str]:
+    """Writes each effect into its file, with several a sheet of them, and yields what is to be said. `metadata`: see
+    `choose_metadata`.
 
     Raises UnusablePicture where it can't be read or has not the size of a mask, ValueError where nothing can be written.
     """
@@ -36,13 +41,21 @@ def apply_effects(path: Path, wanted: Mapping[str, tuple[Effect, Path]], sheet_f
     tiles = [_make_tile("picture", seen), _make_tile("attention", heatmap(seen, mask))] if several else []
     for effect, (function, file) in wanted.items():
         pixels = apply_effect(function, picture.rgb, mask, picture.alpha)
-        _write(file, pixels, picture)
+        _write(file, pixels, choose_metadata(picture, function, metadata))
         yield f"  {file}"
         if several:
             tiles.append(_make_tile(effect, pixels))
     if several:
         _write(sheet_file, _make_sheet(tiles))
         yield f"  {sheet_file}"
+
+
+def choose_metadata(picture: Picture, effect: Effect, metadata: str) -> Picture:
+    """The picture with that of its EXIF data which goes into the result. "keep": all but orientation and small picture, and
+    without the place for an effect that hides somebody. "drop": nothing."""
+    if metadata == "drop":
+        return picture._replace(exif=None)
+    return picture._replace(exif=leave_out_place(picture.exif)) if hides(effect) else picture
 
 
 def _write(file: Path, pixels: Tensor, like: Picture | None = None) -> None:

@@ -55,6 +55,7 @@ COMMANDS = {
             "images",
             "out",
             "overwrite",
+            "metadata",
             "effect",
             "attention",
             "device",

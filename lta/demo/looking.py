@@ -10,6 +10,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from lta.apply.files import choose_metadata
 from lta.apply.sources import Attended, choose_levels, make_mask
 from lta.demo.limits import Limits, decode_image, make_preview
 from lta.demo.networks import Network, merge_levels
@@ -99,7 +100,7 @@ class Workshop(NamedTuple):
         pixels = self._apply_effect(picture, self._make_mask(number, seen, picture, asked), asked)
         suffix = choose_suffix(self.effects[asked.effect])
         (file,) = name_out(self.folder / token_hex(16), [Path(given.name)], asked.effect, suffix)
-        write_image(file, pixels, picture)
+        write_image(file, pixels, choose_metadata(picture, self.effects[asked.effect], "keep"))
         return file
 
     def _make_mask(self, number: int, seen: Seen, picture: Picture, asked: Asked) -> Attended:

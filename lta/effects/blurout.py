@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from lta.checks import require_choice, require_share
 from lta.effects.blend import blend
 from lta.effects.lens import check_radius, defocus
+from lta.protocols import Effect
 
 HOW = ("blur", "pixelate", "fill")
 WHOLE = 0.5
@@ -44,6 +45,11 @@ def blurout(
     if how == "pixelate":
         return blend(picture, pixelate_image(picture, radius, alpha), amount)
     return blend(picture, torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand_as(picture), amount)
+
+
+def hides(effect: Effect) -> bool:
+    """Whether it is there to make somebody unrecognisable: then nothing else may give them away."""
+    return getattr(effect, "func", effect) is blurout
 
 
 def pixelate_image(

@@ -18,6 +18,7 @@ from torch import Tensor
 from lta.pictures.formats import HELP, is_heif, register_formats
 from lta.pictures.grey_range import Range
 from lta.pictures.mend import JPEG, PNG, mend_file
+from lta.pictures.metadata import read_exif
 
 NOT_READ = frozenset({"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5"})
 """Of what Pillow knows: drawings (EPS would start Ghostscript), films, and files that it can name but not decode."""
@@ -38,7 +39,8 @@ class UnusablePicture(ValueError):
 
 class Picture(NamedTuple):
     """`path` is None for what was not read from a file named by the caller; `profile` an ICC profile for RGB; `format`
-    Pillow's name of the file's format; `notes` say what was decided for the user, each a few words."""
+    Pillow's name of the file's format; `notes` say what was decided for the user, each a few words; `exif` is what of the
+    camera's notes is still true (lta.pictures.metadata)."""
 
     path: Path | None
     rgb: UInt8[Tensor, "3 height width"]
@@ -46,6 +48,7 @@ class Picture(NamedTuple):
     profile: bytes | None
     format: str
     notes: tuple[str, ...]
+    exif: bytes | None = None
 
     @property
     def on_white(self) -> UInt8[Tensor, "3 height width"]:
@@ -133,9 +136,9 @@ def _open_image(stream: IOBase, largest: int) -> Image.Image:
 
 def _decode_image(
     image: Image.Image, mended: Sequence[str] = (), grey_range: Range | None = None
-) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...]]:
+) -> tuple[Tensor, Tensor | None, bytes | None, str, tuple[str, ...], bytes | None]:
     notes = list(mended)
-    form, mode = str(image.format), image.mode
+    form, mode, exif = str(image.format), image.mode, read_exif(image)
     if (count := getattr(image, "n_frames", 1)) > 1 and form in STILL:
         notes.append(f"{STILL[form]} of {count} pictures in the file")
     if _has_sixteen_bits(image):
@@ -154,7 +157,7 @@ def _decode_image(
     if profile and profile[16:20] != b"RGB ":
         notes.append("its colour profile is not one for RGB and is left out")
         profile = None
-    return rgb, alpha, profile, form, tuple(notes)
+    return rgb, alpha, profile, form, tuple(notes), exif
 
 
 @contextmanager

@@ -30,10 +30,12 @@ TRANSPARENT = tuple(ending for ending in OPTIONS if OPTIONS[ending] is not JPEG)
 def write_image(path: Path, pixels: UInt8[Tensor, "channels height width"], like: Picture | None = None) -> None:
     """RGB or RGBA `pixels` to `path`, in the format that its ending says; folders are made, a file of that name replaced.
 
-    The colour profile of `like`, the picture they were made from, goes with them; its other data (EXIF with time and
-    place, comments) do not. Raises ValueError for an ending not in OPTIONS, transparent pixels in a JPEG, sizes the format
-    can't hold, and where `path` is the very file that `like` was read from; OSError where nothing can be written. A file
-    that is not complete never gets the name.
+    The colour profile of `like`, the picture they were made from, and its `exif` go with them (into TIFF the profile alone);
+    its other data (comments, XMP) do not.
+
+    Raises ValueError for an ending not in OPTIONS, transparent pixels in a JPEG, sizes the format can't hold, and where
+    `path` is the very file that `like` was read from; OSError where nothing can be written. A file that is not complete
+    never gets the name.
     """
     ending = path.suffix.lower()
     if ending not in OPTIONS:
@@ -50,6 +52,8 @@ def write_image(path: Path, pixels: UInt8[Tensor, "channels height width"], like
     options = dict(OPTIONS[ending])
     if like is not None and like.profile:
         options["icc_profile"] = like.profile
+    if like is not None and like.exif and options["format"] != "TIFF":
+        options["exif"] = like.exif
     with replace_file(path) as file:
         try:
             image.save(file, **options)
