@@ -13,6 +13,7 @@ from lta.data.errors import DataError
 from lta.data.evaluation_data import EvaluationData, FolderToLookAt
 from lta.data.image_folder import ImageFolder
 from lta.data.known_masks import KnownMasks
+from lta.data.marked_folder import MarkedFolder
 from lta.data.mask_folder import MaskFolder
 from lta.data.rows import Rows
 from lta.data.scaled import Scaled
@@ -35,6 +36,7 @@ __all__ = [
     "ImageData",
     "ImageFolder",
     "KnownMasks",
+    "MarkedFolder",
     "MaskFolder",
     "Rows",
     "Scaled",

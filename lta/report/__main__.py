@@ -37,9 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from lta.report.watching import watch
 
             return watch(lambda: render_html(_make_report(asked, command)), asked.runs, asked.port)
-        if not made.groups and (asked.out / "report.html").exists():
-            places = ", ".join(map(str, asked.runs))
-            raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
         texts = {"report.html": render_html(made), "report.md": render_markdown(made), "report.json": render_json(made)}
         contents = {
             **texts,
@@ -52,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error}", sys.stderr)
         return 1
     for one in made.groups:
-        line = f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}   {one.verdict.words}"
-        say(line, sys.stdout)
+        line = f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}"
+        say(f"{line}   {one.verdict.words}" if made.is_of_paper else line, sys.stdout)
     for pair in made.pairs:
         points, interval = format_difference(pair.difference)
         figures = f"{points} points ({interval}) " if pair.difference else ""
@@ -69,8 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make_report(asked: argparse.Namespace, command: str) -> Report:
     runs, left_out = read_runs(asked.runs)
     groups, repeated = group_runs(runs)
+    places = ", ".join(map(str, asked.runs))
+    if not groups and not asked.watch and (asked.out / "report.html").exists():
+        raise ValueError(f"there is no finished run in {places}: the report in {asked.out} stays as it is")
     if not groups and not any(holds_marks(one.path) for one in left_out):
-        places = ", ".join(map(str, asked.runs))
         raise ValueError(f"there is no run in {places}: no folder there has a {' or '.join(MARKS)}")
     time = datetime.now(UTC).isoformat(" ", "minutes")
     return build_report(asked.title, command, time, groups, [*left_out, *repeated], asked.against)

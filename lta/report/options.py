@@ -15,7 +15,7 @@ def parse(arguments: Sequence[str], description: str | None = None) -> argparse.
     parser = argparse.ArgumentParser(prog="python -m lta.report", description=description, epilog=EPILOG)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run directories, or folders that hold some")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for report.html, .md and .json (default: here)")
-    parser.add_argument("--title", default="Learn To Pay Attention: the paper and our runs")
+    parser.add_argument("--title", default="", help="of the page (default: by what it is about)")
     parser.add_argument(
         "--against",
         metavar="NETWORK",

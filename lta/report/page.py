@@ -37,6 +37,10 @@ REMARKS = (
 )
 
 
+BESIDE_PAPER, OWN = "Learn To Pay Attention: the paper and our runs", "Our runs"
+"""Titles."""
+
+
 class Numbered(NamedTuple):
     """A run with the number by which figures refer to it."""
 
@@ -58,6 +62,12 @@ class Report(NamedTuple):
     fronts: Sequence[Front] = ()
 
     @property
+    def is_of_paper(self) -> bool:
+        """Whether anything published is of one of the data sets; else the page says nothing of the paper."""
+        published = {names.data for names in list_rows()}
+        return any(group.names.data in published or any(find_published(group.names)) for group in self.groups)
+
+    @property
     def data_sets(self) -> list[str]:
         return list(dict.fromkeys(group.names.data for group in self.groups))
 
@@ -71,11 +81,13 @@ class Report(NamedTuple):
 def build_report(
     title: str, command: str, time: str, groups: Sequence[Group], left_out: Sequence[LeftOut], reference: str = ""
 ) -> Report:
-    """`command` and `time`: of the report itself. `reference`: what the others are compared with, see `pairs.against`."""
+    """`command` and `time`: of the report itself. `title`: "" chooses one by what the report is about. `reference`: what the
+    others are compared with, see `pairs.against`."""
     runs = [run for group in groups for run in group.runs]
     numbered = [Numbered(number, run) for number, run in enumerate(runs, 1)]
     pairs = compare_groups(groups, reference)
-    return Report(title, command, time, groups, numbered, build_tables(groups), pairs, left_out, find_fronts(groups))
+    made = Report(title, command, time, groups, numbered, build_tables(groups), pairs, left_out, find_fronts(groups))
+    return made if title else made._replace(title=BESIDE_PAPER if made.is_of_paper else OWN)
 
 
 class Drawn(NamedTuple):

@@ -1,14 +1,16 @@
 """What the page says, in HTML and Markdown."""
 
+import base64
 import json
 import re
 
-from made_runs import figure, make_run
+from made_runs import figure, make_run, picture
 
 from lta.report import plots
+from lta.report.__main__ import main
 from lta.report.groups import group_runs
 from lta.report.page import build_report, render_html, render_markdown
-from lta.report.panels import BUDGET, build_films
+from lta.report.panels import BUDGET, build_films, build_sheets
 from lta.report.runs import read_runs
 
 
@@ -64,7 +66,6 @@ def test_the_paper_stands_beside_ours(tmp_path):
 def test_a_data_set_without_published_figures_has_no_verdict(tmp_path):
     make_run(tmp_path / "run", "data=digit_scenes", "model=vgg_att2")
     page = render_html(made(tmp_path))
-    assert "Nothing is published for this data set" in page
     assert cells(page, "vgg_att2 pc concat")[:4] == ["vgg_att2 pc concat", "5.00 [1]", "one seed", "1"]
     assert "<th>verdict</th>" not in page
 
@@ -238,3 +239,37 @@ def test_panels_fit_the_page_and_say_what_is_missing(tmp_path, monkeypatch):
     assert [panel.epoch for panel in fewer[0].panels] == [0, 19], "its half holds two, of which the last comes first"
     assert fewer[1].panels
     assert BUDGET < 10_000_000
+
+
+def test_of_data_of_ones_own_it_says_nothing_of_the_paper(tmp_path, capsys):
+    for seed in range(2):
+        make_run(tmp_path / str(seed), "data=image_folder", "model=vgg_att1", "data.root=mine", seed=seed, error=5 + seed)
+    assert main([str(tmp_path), "--out", str(tmp_path)]) == 0
+    page, text = ((tmp_path / f"report.{form}").read_text() for form in ("html", "md"))
+    assert "<title>Our runs</title>" in page
+    assert text.startswith("# Our runs\n\n1 configuration, 2 runs.")
+    shown = re.sub(r"<(style|script|svg).*?</\1>", "", page, flags=re.DOTALL)
+    for said in (shown, text, capsys.readouterr().out):
+        assert not re.findall(r"Jetley|[Pp]ublished|[Vv]erdict|compar|authors'", said)
+    make_run(tmp_path / "beside", "data=cifar10", "model=vgg_att1")
+    assert main([str(tmp_path), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "<title>Learn To Pay Attention: the paper and our runs</title>" in page
+    assert page.count("Nothing is published for this data set") == 1
+
+
+def test_the_confusion_matrix_and_the_surest_mistakes_are_shown(tmp_path):
+    answers = {"classification": {"error": figure(5.0)}}
+    make_run(tmp_path / "asked", "data=image_folder", "model=vgg_att1", answers=answers)
+    make_run(tmp_path / "not", "data=image_folder", "model=vgg_att2")
+    assert "Confusion matrix" not in render_html(made(tmp_path)), "none was drawn"
+    drawn = tmp_path / "asked/evaluations/classification"
+    drawn.mkdir()
+    for number, name in enumerate(("confusion", "surest_mistakes", "calibration")):
+        (drawn / f"{name}.png").write_bytes(picture(number))
+    (drawn / "surest_mistakes.png").write_bytes(b"no picture")
+    sheets = build_sheets(group_runs(read_runs([tmp_path])[0])[0])
+    assert [(sheet.run.path.name, sheet.title) for sheet in sheets] == [("asked", "Confusion matrix")]
+    page = render_html(made(tmp_path))
+    assert page.count(sheets[0].source) == 1
+    assert base64.b64decode(sheets[0].source.partition(",")[2]) == picture(0)
