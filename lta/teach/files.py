@@ -104,7 +104,7 @@ def describe_left_out(taught: Taught) -> list[str]:
         return ["none: of a single mask nothing can be said about other pictures"]
     more, (low, high) = figures["difference"]["value"], figures["difference"]["interval"]
     return [
-        f"IoU {figures['iou']['value']:.3f}, threshold and ridge ({taught.fit.ridge:g}) from the others",
+        f"IoU {figures['iou']['value']:.3f}, threshold from the others, ridge ({taught.fit.ridge:g}) from all",
         f"{more:+.3f} ({low:+.3f} to {high:+.3f}) over the features' length, untaught",
     ]
 
