@@ -194,7 +194,7 @@ class AttentionMaps(pl.Callback):
         return Path(self.directory or trainer.default_root_dir, "attention", f"epoch_{epoch:04d}.png")
 
 
-def _name_label(label: np.ndarray, names: Sequence[str]) -> str:
+def _name_label(label: np.ndarray | np.integer, names: Sequence[str]) -> str:
     """A class's name, or those of several labels."""
     return join_labels(list_names(label, names), "none") if label.ndim else names[int(label)]
 

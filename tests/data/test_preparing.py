@@ -74,6 +74,7 @@ def test_a_part_that_is_too_small_for_the_processes_is_found_before_training(pro
 @pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda:0", True)])
 def test_memory_is_pinned_where_training_is_on_a_gpu(monkeypatch, device, pinned):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 0))  # else the pictures would lie on the GPU
     data = attached(1, device)
     data.setup()
     assert data.train_dataloader().pin_memory is pinned

@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ class Stub(torch.nn.Module):
     """Reads its maps off the picture: "A" is the first channel, "B" is uniform on a coarse grid, "C" the third channel."""
 
     class_names = ("one", "two")
+    hparams: ClassVar = {}
 
     def __init__(self, levels=("A", "B", "C")):
         super().__init__()
@@ -246,6 +248,7 @@ class Small(torch.nn.Module):
     """A network of lta as a run leaves it, untrained."""
 
     class_names = tuple(map(str, range(10)))
+    hparams: ClassVar = {}
 
     def __init__(self, *overrides):
         super().__init__()
