@@ -196,7 +196,9 @@ class AttentionMaps(pl.Callback):
 
 def _name_label(label: np.ndarray | np.integer, names: Sequence[str]) -> str:
     """A class's name, or those of several labels."""
-    return join_labels(list_names(label, names), "none") if label.ndim else names[int(label)]
+    if isinstance(label, np.ndarray) and label.ndim:
+        return join_labels(list_names(label, names), "none")
+    return names[int(label)]
 
 
 def caption(example: Example) -> str:

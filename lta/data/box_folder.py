@@ -47,9 +47,9 @@ class BoxFolder(MarkedFolder):
         parts = whole if self.fit == "squash" else compute_crop_boxes(root, listing.images, self.size, self.fit)
         boxes, there = move_boxes(listing, parts, self.size)
         ways_on = "data.fit=squash or data.on_empty=skip"
-        self.say_what_is_lost(root, listing.images, there, "pictures have no box", ways_on)
+        self._say_what_is_lost(root, listing.images, there, "pictures have no box", ways_on)
         contents = digest_files(root, listing.images, cache_folder(self.cache, "data.cache"), self.verify)
-        images = self.read_parts(root, listing.images, parts, contents)
+        images = self._read_parts(root, listing.images, parts, contents)
         class_names, labels = np.unique(listing.classes, return_inverse=True)
         marked = [
             f"{name} {make_digest(box.tobytes()).hex()}" for name, box in zip(listing.images, listing.boxes, strict=True)

@@ -47,7 +47,7 @@ class MarkedFolder(FolderToLookAt):
         self.fit, self.on_empty, self.cache, self.verify = fit, on_empty, cache, verify
         self.class_column, self.class_name = class_column, str(class_name)
 
-    def say_what_is_lost(self, root: Path, names: Sequence[str], marked: np.ndarray, what: str, ways_on: str) -> None:
+    def _say_what_is_lost(self, root: Path, names: Sequence[str], marked: np.ndarray, what: str, ways_on: str) -> None:
         """One line on those of `names` that are not `marked` any more, bool (names,), in their part of the picture.
 
         Raises DataError instead where `on_empty` is "error" or nothing would be left.
@@ -61,7 +61,7 @@ class MarkedFolder(FolderToLookAt):
             raise DataError(f"{said}; choose {ways_on}")
         log.info("%s; left out", said)
 
-    def read_parts(self, root: Path, names: Sequence[str], parts: np.ndarray, contents: Contents) -> np.ndarray:
+    def _read_parts(self, root: Path, names: Sequence[str], parts: np.ndarray, contents: Contents) -> np.ndarray:
         """uint8 (names, height, width, 3): of each file its part, a row (left, top, width, height) of `parts`."""
         boxes = parts.astype(np.float64)
         ways_on = "repair them or take them out"

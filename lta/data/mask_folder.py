@@ -49,10 +49,10 @@ class MaskFolder(MarkedFolder):
         masks = read_masks(root, listing, self.size, boxes, self.threshold)
         there = np.any(masks, axis=(1, 2), keepdims=False)
         ways_on = "a larger data.image_size, another data.fit, or data.on_empty=skip"
-        self.say_what_is_lost(root, listing.masks, there, "masks are empty", ways_on)
+        self._say_what_is_lost(root, listing.masks, there, "masks are empty", ways_on)
         cache = cache_folder(self.cache, "data.cache")
         pictures, drawn = (digest_files(root, names, cache, self.verify) for names in (listing.images, listing.masks))
-        images = self.read_parts(root, listing.images, boxes, pictures)
+        images = self._read_parts(root, listing.images, boxes, pictures)
         class_names, labels = np.unique(listing.classes, return_inverse=True)
         marked = [f"{name} {digest.hex()}" for name, digest in zip(listing.images, drawn.digests, strict=True)]
         whole = Split(
