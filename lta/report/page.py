@@ -1,8 +1,5 @@
 """The report as one HTML file and as Markdown: what is said stands here, how it looks in templates/."""
 
-import html
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,23 +7,36 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lta.report import plots
-from lta.report.answers import Cell, Table, build_tables
-from lta.report.deviations import is_trained_by_authors
+from lta.report.answers import Table, build_tables
 from lta.report.dots import draw_dots
 from lta.report.forest import draw_forest
+from lta.report.formatting import (
+    cite_runs,
+    compute_cost,
+    describe_answer,
+    describe_code,
+    describe_run,
+    escape_markdown,
+    format_cell,
+    format_interval,
+    format_published,
+    format_setting,
+    format_spread,
+    join_commands,
+    name_checkpoint,
+    title_deviations,
+)
 from lta.report.fronts import RULE as FRONTS_RULE
 from lta.report.fronts import Front, draw_front, find_fronts
 from lta.report.groups import Group, find_differences, find_most_common, select_best_recipes
-from lta.report.names import Names, shorten_target
+from lta.report.names import Names
 from lta.report.pairs import RULE as PAIRS_RULE
 from lta.report.pairs import Pair, compare_groups, format_difference
 from lta.report.panels import build_films, build_sheets
-from lta.report.published import TRUST, Figure, find_published, list_rows, read_paper
+from lta.report.published import TRUST, find_published, list_rows, read_paper
 from lta.report.runs import LeftOut, Run
-from lta.report.statistics import Summary
 from lta.report.verdict import RULE
 from lta.report.wording import describe_estimate
-from lta.runtime.teachers import name_teachers
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -146,24 +156,24 @@ def _render(template: str, made: Report, autoescape: bool, **more: Any) -> str:
     )
     numbers = {run.path: number for number, run in made.runs}
     environment.globals |= {
-        "asked": lambda evaluator, runs: "\n".join(_describe_answer(numbers[run.path], run, evaluator) for run in runs),
-        "checkpoint": _checkpoint,
-        "command": _join_commands,
-        "code": _describe_code,
-        "deviations_title": _deviations_title,
+        "asked": lambda evaluator, runs: "\n".join(describe_answer(numbers[run.path], run, evaluator) for run in runs),
+        "checkpoint": name_checkpoint,
+        "command": join_commands,
+        "code": describe_code,
+        "deviations_title": title_deviations,
         "first": lambda runs: min(numbers[run.path] for run in runs),
-        "cite": lambda runs: _cite([numbers[run.path] for run in runs]),
-        "traced": lambda runs: "\n".join(_describe_run(numbers[run.path], run) for run in runs),
-        "cell": _format_cell,
-        "spread": _format_spread,
+        "cite": lambda runs: cite_runs([numbers[run.path] for run in runs]),
+        "traced": lambda runs: "\n".join(describe_run(numbers[run.path], run) for run in runs),
+        "cell": format_cell,
+        "spread": format_spread,
         "signed": format_difference,
-        "interval": _format_interval,
-        "cost": _compute_cost,
-        "figures": _format_published,
+        "interval": format_interval,
+        "cost": compute_cost,
+        "figures": format_published,
         "in_words": describe_estimate,
-        "text": _format_setting,
+        "text": format_setting,
     }
-    environment.filters["cells"] = lambda value: _escape_markdown(str(value))
+    environment.filters["cells"] = lambda value: escape_markdown(str(value))
     return environment.get_template(template).render(
         report=made,
         paper=read_paper(),
@@ -212,106 +222,3 @@ def _tabulate_differences(groups: Sequence[Group]) -> Mapping[str, tuple[Sequenc
         if table := find_differences(of):
             found[data] = (of, table)
     return found
-
-
-def _cite(numbers: Sequence[int]) -> str:
-    """1,2,3,7 as 1-3, 7."""
-    spans: list[list[int]] = []
-    for number in sorted(numbers):
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
-
-
-def _describe_run(number: int, run: Run) -> str:
-    return f"[{number}] {run.path}, seed {run.seed}, {_checkpoint(run)}: {_join_commands(run)}"
-
-
-def _describe_answer(number: int, run: Run, evaluator: str) -> str:
-    """An answer has a checkpoint and a command of its own."""
-    answer = run.answers[evaluator]
-    command = shlex.join(map(str, answer.get("command") or ())) or "command unknown"
-    return f"[{number}] {run.path}, seed {run.seed}, {answer['question'].get('checkpoint', 'checkpoint unknown')}: {command}"
-
-
-def _checkpoint(run: Run) -> str:
-    return f"{run.results.get('test_checkpoint', 'last')}.ckpt"
-
-
-def _join_commands(run: Run) -> str:
-    """Of each start of the run that was given another one."""
-    return "; then ".join(dict.fromkeys(shlex.join(map(str, start["command"])) for start in run.starts)) or "command unknown"
-
-
-def _describe_code(run: Run) -> str:
-    """Commits that the run was started with, and when it was begun."""
-    commits = dict.fromkeys(
-        start["git"]["commit"][:10] + (", changed" if start["git"].get("changed") else "") for start in run.starts
-    )
-    return "; then ".join(commits) + (f" ({str(run.starts[0].get('time', 'time unknown'))[:16]})" if commits else "unknown")
-
-
-def _deviations_title(data: str) -> str:
-    if is_trained_by_authors(data):
-        return "deviations from the authors' training"
-    return "differences from the authors' training on CIFAR-10"
-
-
-def _format_spread(one: Summary, digits: int = 2) -> str:
-    return f"{one.mean:.{digits}f}" + (f" ± {one.sd:.{digits}f}" if one.sd is not None else "")
-
-
-def _format_interval(one: Summary, digits: int = 2) -> str:
-    """Of an error in percent, which can't lie outside 0 to 100, as Student's interval can."""
-    return (
-        "one seed"
-        if one.interval is None
-        else f"{max(one.interval[0], 0):.{digits}f} to {min(one.interval[1], 100):.{digits}f}"
-    )
-
-
-def _format_cell(cell: Cell) -> str:
-    if cell.summary is None:
-        return cell.text
-    size = abs(cell.summary.mean)
-    if 0 < size < 1e-3:
-        return f"{cell.summary.mean:.1e}"
-    return _format_spread(cell.summary, 1 if size >= 10 else 3)
-
-
-def _format_published(figures: Sequence[Figure]) -> str:
-    return ", ".join(map(str, figures)) or "-"
-
-
-def _compute_cost(group: Group) -> Mapping[str, str]:
-    """Means over runs: minutes, images a second in training, and on what; and what taught the maps."""
-    seconds = [run.results["seconds"] for run in group.runs if isinstance(run.results.get("seconds"), (int, float))]
-    rates = [
-        run.history[-1]["time/images"] / run.history[-1]["time/seconds"]
-        for run in group.runs
-        if run.history and run.history[-1].get("time/seconds") and "time/images" in run.history[-1]
-    ]
-    parameters = group.runs[0].results.get("parameters")
-    on = dict.fromkeys(
-        f"{results.get('processes', 1)} x {results.get('device', 'unknown')}, {results.get('precision', 'unknown')}"
-        for results in (run.results for run in group.runs)
-    )
-    return {
-        "minutes": f"{sum(seconds) / len(seconds) / 60:.1f}" if seconds else "-",
-        "rate": f"{sum(rates) / len(rates):,.0f}" if rates else "-",
-        "parameters": f"{parameters:,}" if isinstance(parameters, int) else "-",
-        "on": "; ".join(on),
-        "taught": "; ".join(dict.fromkeys(name_teachers(run.results.get("taught_by")) or "-" for run in group.runs)),
-    }
-
-
-def _format_setting(value: Any) -> str:
-    """A setting's value; a class by its own name."""
-    return "-" if value is None else shorten_target(value) if str(value).startswith("lta.") else str(value)
-
-
-def _escape_markdown(text: str) -> str:
-    """For a cell of a Markdown table: neither ends the cell nor becomes HTML."""
-    return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
