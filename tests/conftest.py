@@ -18,6 +18,8 @@ LONGEST = (
     "test_the_quickstart_learns_and_attends_to_the_object",
     "test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights",
     "test_the_authors_recipe_learns_on_real_pictures",
+    "test_slurm_runs_a_task_a_device_and_a_preempted_job_goes_on",
+    "test_a_dry_run_goes_through_all_stages",
 )
 """Tests of minutes: begun first, so that no process is left with one of them when all others are through."""
 

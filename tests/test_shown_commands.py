@@ -40,7 +40,7 @@ RUN_HERE = [
 ]
 SMALL = {
     "run": ["recipe.epochs=1", "data.batch_size=8", "data.eval_batch_size=8", "logger=none", "trainer=cpu"]
-    + [f"+trainer.limit_{part}_batches=1" for part in ("train", "val", "test")],
+    + [f"+trainer.limit_{part}_batches={count}" for part, count in (("train", 10), ("val", 1), ("test", 1))],
     "teach": ["size=96"],
 }
 SMALL_DATA = {
@@ -131,6 +131,7 @@ def first_of(word):
 @pytest.mark.parametrize(("name", "words"), RUN_HERE, ids=lambda part: part if isinstance(part, str) else " ".join(part))
 def test_it_does_what_is_shown(place, tmp_path, name, words):
     data = {"LTA_DATA_ROOT": str(place / "data"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    words = [word.replace("$LTA_DATA_ROOT", data["LTA_DATA_ROOT"]) for word in words]
     command = [sys.executable, "-m", f"lta.{name}", *make_small(name, words, tmp_path / "run")]
     if name in ("apply", "predict") and "out=" not in " ".join(words):
         command.append(f"out={tmp_path / 'out'}")
