@@ -4,9 +4,10 @@
 
 About 25 minutes in all on one large GPU; then trainings by the authors' recipe go on for as long as it is called. Each
 stage says what it will take and is skipped where that is more than what is left of the call. OUT/gpu_day.json is written
-whole after each stage. Without --resume, OUT is a new folder below runs/. With it, OUT is gone on with, or begun if it is
-new. CIFAR-10 and CIFAR-100, as their authors publish them, are looked for below LTA_DATA_ROOT; without them their stages say
-so. Neither wandb nor kornia is needed. --dry-run goes through all stages on the CPU, with tiny sizes.
+whole after each stage. OUT/networks holds the networks that were trained to their end. Without --resume, OUT is a new folder
+below runs/. With it, OUT is gone on with, or begun if it is new. CIFAR-10 and CIFAR-100, as their authors publish them, are
+looked for below LTA_DATA_ROOT; without them their stages say so. Neither wandb nor kornia is needed. --dry-run goes through
+all stages on the CPU, with tiny sizes.
 """
 
 import argparse

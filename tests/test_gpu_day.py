@@ -10,7 +10,11 @@ from pathlib import Path
 import gpu_figures
 import processes
 import pytest
+import torch
 from commands import environment
+from untrained_run import untrained_run
+
+import lta
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -133,6 +137,20 @@ def test_a_training_goes_on_in_the_next_call_and_keeps_what_it_found(day):
     assert day.stages["training"]["state"] == "unfinished"
     assert day.stages["training"]["found"] == {"epochs_done": 3}
     assert day.call(training)[0].startswith("== training: what training is; about 90 s")
+
+
+def test_a_network_is_carried_home_without_its_optimiser(tmp_path):
+    from gpu_stages.small_checkpoints import keep_network
+
+    run = untrained_run(tmp_path / "run")
+    own = torch.load(run / "checkpoints/last.ckpt", weights_only=True)
+    torch.save(own | {"optimizer_states": [{"state": {0: torch.zeros(10_000)}}]}, run / "checkpoints/last.ckpt")
+    keep_network(run, tmp_path / "networks/it.ckpt")
+    kept, whole = lta.load(tmp_path / "networks/it.ckpt").state_dict(), own["state_dict"]
+    assert kept.keys() == whole.keys()
+    assert all(torch.equal(kept[name], whole[name]) for name in whole)
+    sizes = [file.stat().st_size for file in (tmp_path / "networks/it.ckpt", run / "checkpoints/last.ckpt")]
+    assert sizes[0] < sizes[1] - 30_000
 
 
 def test_the_end_of_a_call_stops_a_stage_that_takes_too_long(day):
@@ -291,6 +309,8 @@ def test_a_dry_run_goes_through_all_stages(tmp_path):
         assert found[name]["epochs_done"] == 1
         assert 0 <= found[name]["test_error"] <= 100
         assert "recipe=author" in found[name]["command"] or "author" not in name
+        home = lta.load(tmp_path / "out/networks" / f"{name}.ckpt")
+        assert home.predict(torch.zeros(3, 32, 32, dtype=torch.uint8)).labels
     assert [found[name]["at_most"] for name in ("att2_cifar10", "att3_cifar100")] == [5.23, 22.97]
     page = gpu_figures.render_figures_of(day)
     assert all(stages[name]["title"] in page for name in trained)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from torchvision import datasets
 
 from gpu_stages.settings import Settings
+from gpu_stages.small_checkpoints import keep_network
 from gpu_stages.stage import Absent, Unfinished
 from lta.data.archives import data_root, find_path
 from lta.runtime.run_directory import read_finished_results
@@ -46,6 +47,9 @@ def train(settings: Settings, training: Training, seconds: float) -> dict[str, A
     found = {"command": ["python", "-m", "lta.run", *overrides], **describe_rows(rows)}
     if results is None:
         raise Unfinished(found, estimate_rest(rows, len(before), time.monotonic() - begun, find_epochs(directory)))
+    kept = settings.out / "networks" / f"{training.name}.ckpt"
+    if not kept.is_file():
+        keep_network(directory, kept)
     test = results["test"]
     found |= {
         "test_error": test["error"],
