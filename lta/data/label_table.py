@@ -160,8 +160,8 @@ class LabelledFolder:
         others = sorted(name for file, name in names.items() if file not in table.rows)
         if others:
             some = f"{len(others)} picture{'s' * (len(others) > 1)}"
-            log.warning("%s: %s without a row in %s (%s%s), left out", *(root, some, table.path.name, others[0]),
-                        ", ..." if len(others) > 1 else "")  # fmt: skip
+            first = others[0] + ", ..." * (len(others) > 1)
+            log.warning("%s: %s without a row in %s (%s), left out", root, some, table.path.name, first)
         self._listed = sorted((names[file], number) for number, file in enumerate(table.rows))
 
     def list_folders(self) -> list[str]:

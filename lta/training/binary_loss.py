@@ -1,21 +1,16 @@
 """What a network is taught by whose pictures have several labels each."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from lta import checks
-from lta.layers.precision import to_full_precision
-from lta.models.output import NetworkOutput
-from lta.training.losses import check_class_weights, read_class_weights
-from lta.training.mask_loss import make_mask_loss
+from lta.training.losses import LabelLoss, read_class_weights
 
 
-class BinaryCrossEntropy(nn.Module):
+class BinaryCrossEntropy(LabelLoss):
     """The sum over the classes of the binary cross-entropy with logits, a mean over the batch, in full precision; of several
     `output.loss_logits` the sum. A class's logit has the gradient, probability minus label, that it has in `CrossEntropy`,
     so that learning rates keep their meaning.
@@ -24,29 +19,10 @@ class BinaryCrossEntropy(nn.Module):
     a label and those without have the same sum of weights; or by name how many times as much as the others an image with
     the label counts in that label's loss. Both are scaled, for each class, to a mean of 1 over the training images; they
     need `fit_classes`. `focal`: the exponent g of (1 - p)^g, where p is the probability of what is right (Lin et al. 2017).
-    `mask`, `mask_kind`, `mask_levels`, `mask_count`: as of `CrossEntropy`.
+    The other settings are those of `LabelLoss`.
     """
 
     several_labels = True
-
-    def __init__(
-        self,
-        label_smoothing: float = 0.0,
-        class_weights: Any = None,
-        focal: float = 0.0,
-        mask: float = 0.0,
-        mask_kind: str = "bce",
-        mask_levels: Sequence[str] | None = None,
-        mask_count: int | None = None,
-    ):
-        super().__init__()
-        checks.require_number("recipe.label_smoothing", label_smoothing, 0, 1)
-        checks.require_number("loss.focal", focal, 0, 100)
-        check_class_weights(class_weights)
-        self.label_smoothing, self.class_weights, self.focal = label_smoothing, class_weights, focal
-        self.weights: Tensor | None
-        self.register_buffer("weights", None, persistent=False)  # follows from the data: no part of a checkpoint
-        self.of_masks = make_mask_loss(mask, mask_kind, mask_levels, mask_count)
 
     def fit_classes(self, labels: UInt8[np.ndarray, "images classes"], class_names: Sequence[str]) -> None:
         """Takes the weights from the training images. Raises ValueError for the weight of no class, and for no weight."""
@@ -60,9 +36,6 @@ class BinaryCrossEntropy(nn.Module):
         else:
             weights = np.divide(1, counts, out=np.zeros_like(counts), where=counts > 0)
         self.weights = torch.tensor(weights * images / (weights * counts).sum(0), dtype=torch.float32)
-
-    def forward(self, output: NetworkOutput, labels: UInt8[Tensor, "batch classes"]) -> Float[Tensor, ""]:
-        return torch.stack([self._compute(to_full_precision(logits), labels) for logits in output.loss_logits]).sum()
 
     def _compute(self, logits: Float[Tensor, "batch classes"], labels: UInt8[Tensor, "batch classes"]) -> Float[Tensor, ""]:
         true = labels.to(logits.dtype)

@@ -9,6 +9,8 @@ from torchmetrics import Metric
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 from torchmetrics.utilities import dim_zero_cat
 
+from lta.training.metrics import PercentWrong
+
 EACH = 20
 """Classes up to which each has an AUROC of its own."""
 
@@ -18,47 +20,21 @@ def make_label_metrics(class_names: Sequence[str]) -> dict[str, Metric]:
     return {"error": ExactMatchError(), "label_error": LabelError(), "ranking": LabelRanking(class_names)}
 
 
-class ExactMatchError(Metric):
+class ExactMatchError(PercentWrong):
     """Percent of images of which at least one label is not as it should be, where a label is said to be there from a
     probability of 0.5 on, 0 to 100."""
-
-    full_state_update = False
-    higher_is_better = False
-    wrong: Tensor
-    seen: Tensor
-
-    def __init__(self):
-        super().__init__()
-        self.add_state("wrong", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "batch classes"], labels: UInt8[Tensor, "batch classes"]) -> None:
         self.wrong += ((logits >= 0) != labels.bool()).any(1).sum()
         self.seen += len(labels)
 
-    def compute(self) -> Tensor:
-        return 100 * self.wrong / self.seen
 
-
-class LabelError(Metric):
+class LabelError(PercentWrong):
     """Percent of all labels of all images that are not as they should be (Hamming loss), 0 to 100."""
-
-    full_state_update = False
-    higher_is_better = False
-    wrong: Tensor
-    seen: Tensor
-
-    def __init__(self):
-        super().__init__()
-        self.add_state("wrong", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "batch classes"], labels: UInt8[Tensor, "batch classes"]) -> None:
         self.wrong += ((logits >= 0) != labels.bool()).sum()
         self.seen += labels.numel()
-
-    def compute(self) -> Tensor:
-        return 100 * self.wrong / self.seen
 
 
 class LabelRanking(Metric):

@@ -1,12 +1,13 @@
 """What a network is taught by: from its output and the labels to one number."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from lta import checks
@@ -19,19 +20,11 @@ from lta.training.recipes import Recipe
 BALANCED = "balanced"
 
 
-class CrossEntropy(nn.Module):
-    """The sum of the cross-entropies of `output.loss_logits`, each a mean over the batch, in full precision.
+class LabelLoss(nn.Module):
+    """What `CrossEntropy` and `BinaryCrossEntropy` share: their settings, and the sum over `output.loss_logits`.
 
-    `label_smoothing`: the share of each label that is spread evenly over all classes. conf/ hands on that of the recipe.
-    `class_weights`: "balanced", so that each class has the same sum of weights over the training images, or weights by
-    class name, 1 for those that are not named; all are then scaled to a mean of 1 over the training images, so that the
-    learning rate keeps its meaning. They need `fit_classes`. `focal`: the exponent g of (1 - p)^g, by which the loss of an
-    image whose class has the probability p is multiplied (Lin et al. 2017); 0: no such factor.
-
-    A batch's loss is divided by its number of images, not by its sum of weights: several processes then follow the same
-    gradient as one.
-    `mask`: the weight of what training adds to this for pictures that have a mask, with `mask_kind`, `mask_levels` and
-    `mask_count` (see `MaskLoss`); 0: nothing.
+    `mask`: the weight of what training adds for pictures that have a mask, with `mask_kind`, `mask_levels` and `mask_count`
+    (see `MaskLoss`); 0: nothing.
     """
 
     def __init__(
@@ -53,6 +46,27 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weights", None, persistent=False)  # follows from the data: no part of a checkpoint
         self.of_masks = make_mask_loss(mask, mask_kind, mask_levels, mask_count)
 
+    def forward(self, output: NetworkOutput, labels: Integer[Tensor, "batch *classes"]) -> Float[Tensor, ""]:
+        return torch.stack([self._compute(to_full_precision(logits), labels) for logits in output.loss_logits]).sum()
+
+    @abstractmethod
+    def _compute(self, logits: Float[Tensor, "batch classes"], labels: Tensor) -> Float[Tensor, ""]:
+        """Of one set of logits, a mean over the batch."""
+
+
+class CrossEntropy(LabelLoss):
+    """The sum of the cross-entropies of `output.loss_logits`, each a mean over the batch, in full precision.
+
+    `label_smoothing`: the share of each label that is spread evenly over all classes. conf/ hands on that of the recipe.
+    `class_weights`: "balanced", so that each class has the same sum of weights over the training images, or weights by
+    class name, 1 for those that are not named; all are then scaled to a mean of 1 over the training images, so that the
+    learning rate keeps its meaning. They need `fit_classes`. `focal`: the exponent g of (1 - p)^g, by which the loss of an
+    image whose class has the probability p is multiplied (Lin et al. 2017); 0: no such factor.
+
+    A batch's loss is divided by its number of images, not by its sum of weights: several processes then follow the same
+    gradient as one. The other settings are those of `LabelLoss`.
+    """
+
     def fit_classes(self, labels: Int[np.ndarray, " images"], class_names: Sequence[str]) -> None:
         """Takes the weights from the training images. Raises ValueError for the weight of no class, and for no weight."""
         if self.class_weights is None:
@@ -63,9 +77,6 @@ class CrossEntropy(nn.Module):
         else:
             weights = np.divide(1, counts, out=np.zeros_like(counts), where=counts > 0)
         self.weights = torch.tensor(weights * counts.sum() / (weights @ counts), dtype=torch.float32)
-
-    def forward(self, output: NetworkOutput, labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
-        return torch.stack([self._compute(to_full_precision(logits), labels) for logits in output.loss_logits]).sum()
 
     def _compute(self, logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
         if self.class_weights is None and not self.focal:

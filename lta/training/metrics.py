@@ -19,27 +19,34 @@ def measure_loss(logits: Float[Tensor, "batch classes"], labels: Tensor, several
     return nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="sum") / len(labels)
 
 
-class ErrorRate(Metric):
-    """Percent of images whose class is not among the `top` highest logits, 0 to 100."""
+class PercentWrong(Metric):
+    """Percent that is wrong of all that was seen, 0 to 100."""
 
     full_state_update = False
     higher_is_better = False
     wrong: Tensor
     seen: Tensor
 
+    def __init__(self):
+        super().__init__()
+        self.add_state("wrong", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def compute(self) -> Tensor:
+        return 100 * self.wrong / self.seen
+
+
+class ErrorRate(PercentWrong):
+    """Percent of images whose class is not among the `top` highest logits, 0 to 100."""
+
     def __init__(self, top: int = 1):
         super().__init__()
         self.top = top
-        self.add_state("wrong", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> None:
         guessed = logits.topk(self.top, dim=1).indices if self.top > 1 else logits.argmax(1, keepdim=True)
         self.wrong += (guessed != labels.unsqueeze(1)).all(1).sum()
         self.seen += len(labels)
-
-    def compute(self) -> Tensor:
-        return 100 * self.wrong / self.seen
 
 
 class BalancedError(Metric):

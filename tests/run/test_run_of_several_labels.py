@@ -82,17 +82,30 @@ def test_the_whole_way(capsys, root, trained, monkeypatch):
     assert torch.allclose(found.probabilities, shares, atol=2e-2), "in bfloat16 and in float32"
     assert torch.equal(found.probabilities, classifier(read_images(root, rows)).logits.sigmoid().detach())
 
-    ended = lta_run(capsys, [f"checkpoint={trained}", "evaluator=classification"], evaluate, "evaluate",
-                    lists=("evaluator", "checkpoint"), sweeps=False)  # fmt: skip
+    ended = lta_run(
+        capsys,
+        [f"checkpoint={trained}", "evaluator=classification"],
+        evaluate,
+        "evaluate",
+        lists=("evaluator", "checkpoint"),
+        sweeps=False,
+    )
     assert ended.status == 0, ended.err
     figures = json.loads((trained / "evaluations/classification.json").read_text())["figures"]
-    assert figures["error"]["value"] == pytest.approx(100 * np.mean([one != row["labels"] for one, row in zip(
-        found.labels, rows, strict=True)]), abs=1e-4)  # fmt: skip
+    assert figures["error"]["value"] == pytest.approx(
+        100 * np.mean([one != row["labels"] for one, row in zip(found.labels, rows, strict=True)]), abs=1e-4
+    )
     assert set(figures["by_class"]) == {"green", "red"}
     assert "confusion" not in figures
     assert (trained / "evaluations/classification/least_sure.png").is_file()
-    refused = lta_run(capsys, [f"checkpoint={trained}", "evaluator=faithfulness"], evaluate, "evaluate",
-                      lists=("evaluator", "checkpoint"), sweeps=False)  # fmt: skip
+    refused = lta_run(
+        capsys,
+        [f"checkpoint={trained}", "evaluator=faithfulness"],
+        evaluate,
+        "evaluate",
+        lists=("evaluator", "checkpoint"),
+        sweeps=False,
+    )
     assert_refused(
         refused, "evaluator=faithfulness asks for the one class of an image, and this network gives several labels"
     )
