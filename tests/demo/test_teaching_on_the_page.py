@@ -126,6 +126,7 @@ def test_taught_by_a_brush_taken_back_and_given_as_a_file(page, school, settings
 
     painter, pictures, said, *_ = page.take_back(request(), scene(1)[1])
     assert "taught by 1 mask." in said
+    assert "0.png: painted" in pictures, "what was painted for the step before is there again"
     assert "1.png: painted" not in pictures
     assert "<polyline" not in painter
     assert painter != page.choose(request(), pressed(1))[0], "the page draws anew what it thinks it shows already"
