@@ -202,7 +202,7 @@ def draw_curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], l
         axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, label=label, **few)
         if low != high:
             axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
-    axes.set_title(chart.title, fontsize=10)
+    axes.set_title(chart.title + ("" if chart.x is _epochs else f", by {chart.x_label.partition(',')[0]}"), fontsize=10)
     axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
     if min(value for _, _, (_, low, _, _) in lines for value in low) >= 0:
         axes.set_ylim(bottom=0)

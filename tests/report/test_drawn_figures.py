@@ -1,6 +1,7 @@
 """Charts: of differences, by hand; and every chart as a file of its own."""
 
 import io
+import re
 
 import pytest
 from made_runs import make_run
@@ -150,3 +151,12 @@ def test_another_kind_is_named(capsys):
     with pytest.raises(SystemExit):
         __main__.main(["runs", "--figures", "gif"])
     assert "--figures: invalid choice: 'gif'" in capsys.readouterr().err
+
+
+def test_titles_tell_charts_apart(runs):
+    groups, _ = group_runs(read_runs([runs])[0])
+    looks = plots.choose_styles(groups)
+    drawn = [drawing.svg for chart in plots.list_charts(groups) if (drawing := plots.draw(chart, groups, looks))]
+    titles = [re.findall(r">((?:Training|Validation|Test) [^<]*)</text>", svg) for svg in drawn]
+    assert len({title for one in titles for title in one}) == len(titles)
+    assert ["Validation error, by minutes"] in titles
