@@ -35,6 +35,7 @@ from lta.report.pairs import Pair, compare_groups, format_difference
 from lta.report.panels import build_films, build_sheets
 from lta.report.published import TRUST, find_published, list_rows, read_paper
 from lta.report.runs import LeftOut, Run
+from lta.report.unfinished import Unfinished
 from lta.report.verdict import RULE
 from lta.report.wording import describe_estimate
 
@@ -81,6 +82,12 @@ class Report(NamedTuple):
     def data_sets(self) -> list[str]:
         return list(dict.fromkeys(group.names.data for group in self.groups))
 
+    @property
+    def unfinished(self) -> list[Unfinished]:
+        """Runs that go on come before those that were stopped."""
+        begun = [one.unfinished for one in self.left_out if one.unfinished is not None]
+        return sorted(begun, key=lambda one: not one.is_running)
+
     def groups_of(self, data: str) -> list[Group]:
         return [group for group in self.groups if group.names.data == data]
 
@@ -101,9 +108,11 @@ def build_report(
 
 
 class Drawn(NamedTuple):
-    """The charts of one data set, and those of its attention. `lines`: the groups in them, each with its look."""
+    """The charts of one data set, and those of its attention. `lines`: the groups in them, each with its look; `begun`: the
+    unfinished runs, likewise."""
 
     lines: Sequence[tuple[Group, plots.Style]]
+    begun: Sequence[tuple[Unfinished, plots.Style]]
     charts: Sequence[plots.Drawing]
     attention: Sequence[plots.Drawing]
     not_drawn: Sequence[Group]
@@ -112,14 +121,17 @@ class Drawn(NamedTuple):
 def render_html(made: Report) -> str:
     """The report as one HTML page with its charts and pictures inside."""
     charts, forests, dots = {}, {}, {}
-    for data in made.data_sets:
+    for data in dict.fromkeys([*made.data_sets, *(one.names.data for one in made.unfinished)]):
         of = made.groups_of(data)
-        shown = plots.select_groups(of)
-        looks = plots.choose_styles(shown)
-        drawn = [drawing for chart in plots.list_charts(shown) if (drawing := plots.draw(chart, shown, looks)) is not None]
+        begun = [one for one in made.unfinished if one.names.data == data and one.history][: plots.LINES // 2]
+        shown = plots.select_groups(of, len(begun))
+        lines: list[plots.Line] = [*shown, *begun]
+        looks = plots.choose_styles(lines)
+        drawn = [drawing for chart in plots.list_charts(lines) if (drawing := plots.draw(chart, lines, looks)) is not None]
         not_drawn = [group for group in of if group not in shown]
-        attention = [drawing for chart in plots.list_attention_charts(shown) if (drawing := plots.draw(chart, shown, looks))]
-        charts[data] = Drawn(list(zip(shown, looks, strict=True)), drawn, attention, not_drawn)
+        attention = [drawing for chart in plots.list_attention_charts(lines) if (drawing := plots.draw(chart, lines, looks))]
+        looks, of_begun = looks[: len(shown)], list(zip(begun, looks[len(shown) :], strict=True))
+        charts[data] = Drawn(list(zip(shown, looks, strict=True)), of_begun, drawn, attention, not_drawn)
         with plots.use_ink(plots.INK):
             if (figure := draw_forest(made.pairs_of(data))) is not None:
                 forests[data] = plots.render_svg(figure)

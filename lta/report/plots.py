@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lta.report.groups import Group
+from lta.report.names import Names
 
 INK = "#010203"
 """Stands for the page's own text colour until the SVG is written."""
@@ -43,8 +44,30 @@ DASHES: Sequence[Any] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 
 MARKS = ("", "o", "s", "^", "D", "v", "x")
 
 
+@runtime_checkable  # the tests check types
+class Recorded(Protocol):
+    """A run's epochs."""
+
+    @property
+    def history(self) -> Sequence[Mapping[str, float]]: ...
+
+
+@runtime_checkable
+class Line(Protocol):
+    """What is drawn as one: a group, or an unfinished run."""
+
+    @property
+    def names(self) -> Names: ...
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def runs(self) -> Sequence[Recorded]: ...
+
+
 class Style(NamedTuple):
-    """The model decides the colour; its lines are told apart by dashes, then by marks."""
+    """Lines of one colour are told apart by dashes, then by marks."""
 
     colour: str
     dash: Any
@@ -70,9 +93,9 @@ class Drawing(NamedTuple):
     svg: str
 
 
-def select_groups(groups: Sequence[Group]) -> list[Group]:
-    """Those of least error, as many as can be told apart, in their order."""
-    least = sorted(groups, key=lambda group: group.summary.mean)[:LINES]
+def select_groups(groups: Sequence[Group], besides: int = 0) -> list[Group]:
+    """Those of least error, as many as can be told apart with `besides` other lines, in their order."""
+    least = sorted(groups, key=lambda group: group.summary.mean)[: LINES - besides]
     return [group for group in groups if group in least]
 
 
@@ -123,13 +146,13 @@ ATTENTION: Mapping[str, str] = {
 """What the telemetry says of the maps; entropy says what effective positions say."""
 
 
-def list_charts(groups: Sequence[Group]) -> list[Chart]:
+def list_charts(groups: Sequence[Line]) -> list[Chart]:
     """CHARTS, and one for each other metric that runs of these groups have logged, by epoch."""
     others = [key for key in _list_keys(groups) if not LOGGED.fullmatch(key)]
     return [*CHARTS, *(Chart(key, "epochs trained", key, _epochs, key) for key in others[:OTHERS])]
 
 
-def list_attention_charts(groups: Sequence[Group]) -> list[Chart]:
+def list_attention_charts(groups: Sequence[Line]) -> list[Chart]:
     """A chart for each statistic of each level's maps, by epoch."""
     found = []
     for key in sorted(_list_keys(groups)):
@@ -143,23 +166,36 @@ def list_attention_charts(groups: Sequence[Group]) -> list[Chart]:
     return found
 
 
-def _list_keys(groups: Sequence[Group]) -> list[str]:
+def _list_keys(groups: Sequence[Line]) -> list[str]:
     return list(dict.fromkeys(key for group in groups for run in group.runs for row in run.history for key in row))
 
 
-def choose_styles(groups: Sequence[Group]) -> list[Style]:
-    """Of the groups of one data set, so that a group looks the same in all of its charts."""
+def choose_styles(groups: Sequence[Line]) -> list[Style]:
+    """Of the groups of one data set, so that a group looks the same in all of its charts. Of a single model each group has a
+    colour; else a model has one, of its own as far as there are enough."""
+    colours = _choose_colours([group.names.model for group in groups])
     used: dict[str, int] = {}
     found = []
-    for group in groups:
-        model = group.names.model
-        colour = BY_MODEL.get(model, COLOURS[sum(map(ord, model)) % len(COLOURS)])
+    for colour in colours:
         number = used[colour] = used.get(colour, -1) + 1
         found.append(Style(colour, DASHES[number % len(DASHES)], MARKS[number // len(DASHES) % len(MARKS)]))
     return found
 
 
-def draw(chart: Chart, groups: Sequence[Group], looks: Sequence[Style]) -> Drawing | None:
+def _choose_colours(models: Sequence[str]) -> list[str]:
+    """Of each line, by its model."""
+    if len(set(models)) == 1:
+        return [COLOURS[number % len(COLOURS)] for number in range(len(models))]
+    chosen = {model: BY_MODEL[model] for model in dict.fromkeys(models) if model in BY_MODEL}
+    for model in dict.fromkeys(models):
+        if model not in chosen:  # begins with one that does not hang on the other models
+            first = sum(map(ord, model)) % len(COLOURS)
+            order = [*COLOURS[first:], *COLOURS[:first]]
+            chosen[model] = min(order, key=list(chosen.values()).count)
+    return [chosen[model] for model in models]
+
+
+def draw(chart: Chart, groups: Sequence[Line], looks: Sequence[Style]) -> Drawing | None:
     """For a page that has the legend already; None where no run recorded it."""
     with use_ink(INK):
         figure = draw_curves(chart, groups, looks)
@@ -184,7 +220,7 @@ def use_ink(ink: str) -> AbstractContextManager[Any]:
     )
 
 
-def draw_curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], legend: bool = False) -> Figure | None:
+def draw_curves(chart: Chart, groups: Sequence[Line], looks: Sequence[Style], legend: bool = False) -> Figure | None:
     """The mean over seeds, with a band from the lowest to the highest; None where no run recorded it."""
     lines = [
         (group.label, look, points)
@@ -199,7 +235,8 @@ def draw_curves(chart: Chart, groups: Sequence[Group], looks: Sequence[Style], l
     for label, look, (x, low, middle, high) in lines:
         marked = look.mark or len(x) == 1
         few = {"marker": look.mark or "o", "markersize": 3, "markevery": max(1, len(x) // 8)} if marked else {}
-        axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, label=label, **few)
+        # Not clipped: half of a line at 0 would be cut off.
+        axes.plot(x, middle, color=look.colour, linestyle=look.dash, linewidth=1.6, label=label, clip_on=False, **few)
         if low != high:
             axes.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
     axes.set_title(chart.title + ("" if chart.x is _epochs else f", by {chart.x_label.partition(',')[0]}"), fontsize=10)
@@ -226,7 +263,7 @@ def render_svg(figure: Figure) -> str:
     return text[text.index("<svg") :].replace(INK, "currentColor")
 
 
-def _collect_points(chart: Chart, group: Group) -> tuple[list[float], list[float], list[float], list[float]] | None:
+def _collect_points(chart: Chart, group: Line) -> tuple[list[float], list[float], list[float], list[float]] | None:
     """x, lowest, mean and highest by epoch, at most about POINTS of those that every run of the group has."""
     every = max(1, -(-max(len(run.history) for run in group.runs) // POINTS))
     series = []

@@ -1,6 +1,5 @@
 """Run directories, read as files: what is whole enough to be reported, and why the rest is not."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +9,11 @@ from lta.report.files import Unusable, read_json_mapping, read_yaml_mapping
 from lta.report.history import clean_history, is_number
 from lta.report.names import Names, names_of
 from lta.report.places import list_files, walk_folders
+from lta.report.unfinished import Unfinished, read_unfinished
 from lta.runtime.run_directory import describe_divergence
 
 MARKS = ("config.yaml", "run.json")
 """What lies in a run's directory from its start on."""
-
-SHOWN = ("train/error", "val/error")
-"""What is said of an unfinished run's last epoch."""
 
 PARTS = ("checkpoints", "evaluations", "wandb")
 """Folders of a run in which no other run is looked for."""
@@ -58,10 +55,19 @@ class Run(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """What is missing from the report: a whole run, or a part of one."""
+    """What is missing from the report: a whole run, or a part of one. `unfinished`: the run, where it has curves so far."""
 
     path: Path
     reason: str
+    unfinished: Unfinished | None = None
+
+
+class NotFinished(Unusable):
+    """With what there is of the run."""
+
+    def __init__(self, reason: str, unfinished: Unfinished | None):
+        super().__init__(reason)
+        self.unfinished = unfinished
 
 
 def read_runs(places: Sequence[Path]) -> tuple[list[Run], list[LeftOut]]:
@@ -112,7 +118,8 @@ def _find_runs_below(place: Path, seen: set[tuple[int, int]]) -> tuple[list[Run]
         try:
             run, missing = _read_run(folder, files)
         except Unusable as why:
-            (begun if "run.json" in files else others).append(LeftOut(folder, str(why)))
+            unfinished = why.unfinished if isinstance(why, NotFinished) else None
+            (begun if "run.json" in files else others).append(LeftOut(folder, str(why), unfinished))
             if "run.json" in files:
                 below[:] = [name for name in below if name not in PARTS]
         else:
@@ -131,7 +138,8 @@ def _read_run(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
     if "results.json" not in files:
         if "run.json" not in files:
             raise Unusable("no run, or one that never began: it has a config.yaml, but no run.json and no results.json")
-        raise Unusable(f"not finished: it has no results.json ({_describe_progress(directory)})")
+        unfinished, progress = read_unfinished(directory, config)
+        raise NotFinished(progress, unfinished)
     results = read_json_mapping(directory / "results.json")
     if why := describe_divergence(results):
         raise Unusable(f"in no figure: {why}")
@@ -195,17 +203,3 @@ def _parse_start(start: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(start.get("choices", {}), dict):
         raise TypeError
     return {**start, "git": {**git, "commit": str(git.get("commit", "unknown"))}}
-
-
-def _describe_progress(directory: Path) -> str:
-    """How far an unfinished run came, as its metrics.csv says."""
-    if not (directory / "metrics.csv").is_file():  # reading a pipe would wait for ever
-        return "no epoch is recorded"
-    try:
-        with (directory / "metrics.csv").open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, csv.Error, UnicodeDecodeError):
-        return "no epoch is recorded"
-    last = rows[-1] if rows else {}
-    figures = ", ".join(f"{key} {last[key]}" for key in SHOWN if last.get(key))
-    return f"{len(rows)} epoch{'s' * (len(rows) != 1)} recorded{f', the last with {figures}' if figures else ''}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lta.report.places import walk_folders
 from lta.report.runs import MARKS
+from lta.report.unfinished import find_running
 from lta.report.writing import escape_surrogates, say
 
 LOOPBACK = "127.0.0.1"
@@ -35,7 +36,7 @@ setInterval(async () => {
 
 
 def take_state(places: Sequence[Path]) -> str:
-    """Of all runs at or below `places`: another one once a file of theirs has changed."""
+    """Of all runs at or below `places`: another one once a file of theirs has changed, or one has ended without a word."""
     found, seen = hashlib.blake2b(digest_size=12), set()
     for place in places:
         for folder, files, _ in walk_folders(place, seen, []):
@@ -47,6 +48,8 @@ def take_state(places: Sequence[Path]) -> str:
                 except OSError:
                     continue
                 found.update(f"{path} {status.st_mtime_ns} {status.st_size}\n".encode(errors="surrogateescape"))
+            if "results.json" not in files and find_running(folder):  # one that is killed changes no file
+                found.update(b"running\n")
     return found.hexdigest()
 
 

@@ -62,6 +62,10 @@ ABSENT = "nothing"
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "wandb", "numpy", "scikit-learn")
 
 
+PATIENCE = 0.5
+"""Seconds that a start waits for the directory's lock: whoever asks `is_being_run` holds it for a moment."""
+
+
 @contextmanager
 def lock_directory(directory: Path, own: bool = False) -> Iterator[None]:
     """Inside, no other run gets into `directory`, until this process has ended, however it ends.
@@ -75,7 +79,7 @@ def lock_directory(directory: Path, own: bool = False) -> Iterator[None]:
     from filelock import FileLock, Timeout  # here: `--cfg job` needs none of it, and it takes its time
 
     try:
-        with FileLock(directory / ".lock", timeout=0):
+        with FileLock(directory / ".lock", timeout=PATIENCE):
             try:
                 yield
             except BaseException:

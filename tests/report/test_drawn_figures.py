@@ -11,6 +11,7 @@ from lta.report import __main__, plots
 from lta.report.figure_files import render_figure_files
 from lta.report.forest import COLOURS, LETTERS, UNDECIDED, draw_forest
 from lta.report.groups import group_runs
+from lta.report.names import Names
 from lta.report.page import render_html
 from lta.report.pairs import compare_groups
 from lta.report.runs import read_runs
@@ -160,3 +161,35 @@ def test_titles_tell_charts_apart(runs):
     titles = [re.findall(r">((?:Training|Validation|Test) [^<]*)</text>", svg) for svg in drawn]
     assert len({title for one in titles for title in one}) == len(titles)
     assert ["Validation error, by minutes"] in titles
+
+
+class Named:
+    """As much of a group as its look hangs on."""
+
+    def __init__(self, model):
+        self.names, self.label, self.runs = Names(model, None, None, "cifar10"), model, ()
+
+
+def test_colours_tell_lines_apart_as_far_as_there_are_enough():
+    of_one = plots.choose_styles([Named("vgg_att3")] * 12)
+    assert len({look.colour for look in of_one}) == len(plots.COLOURS)
+    assert len(set(of_one)) == 12
+    several = ["air", "backbone_att1", "vgg_att2", "vgg_att3", "air", "mine", "yours"]
+    looks = plots.choose_styles([Named(model) for model in several])
+    colours = dict(zip(several, (look.colour for look in looks), strict=True))
+    assert len(set(colours.values())) == 6, "each model has its own"
+    assert colours["vgg_att3"] == plots.BY_MODEL["vgg_att3"], "the same in every report"
+    assert looks[0].colour == looks[4].colour
+    assert looks[0].dash != looks[4].dash
+    assert len(set(plots.choose_styles([Named(f"model{number}") for number in range(12)]))) == 12
+
+
+def test_a_line_at_the_edge_is_not_cut(tmp_path):
+    history = [{"epoch": float(epoch), "train/error": 0.0} for epoch in range(5)]
+    make_run(tmp_path / "a", "data=cifar10", "model=vgg", history=history)
+    groups, _ = group_runs(read_runs([tmp_path])[0])
+    figure = plots.draw_curves(plots.CHARTS[0], groups, plots.choose_styles(groups))
+    assert figure is not None
+    ((line,),) = [axes.lines for axes in figure.axes]
+    assert not line.get_clip_on(), "half of its width would be gone"
+    assert figure.axes[0].get_ylim()[0] == 0

@@ -43,7 +43,8 @@ def test_what_is_not_whole_is_left_out_with_its_reason(tmp_path):
     runs, _ = read_runs([tmp_path])
     assert [run.path.name for run in runs] == ["whole"]
     said = reasons(tmp_path)
-    assert said.pop("unfinished") == "not finished: it has no results.json (2 epochs recorded, the last with val/error 40)"
+    so_far = "2 of 30 epochs recorded, the last with val/error 40"
+    assert said.pop("unfinished") == f"not finished: it has no results.json ({so_far})"
     assert "results.json is broken: Unterminated string" in said.pop("torn")
     assert "config.yaml is broken" in said.pop("torn_config")
     assert "config.yaml is broken" in said.pop("binary")
@@ -192,7 +193,8 @@ def test_byte_order_marks_and_other_line_ends_do_not_hurt(tmp_path, change):
     assert one._replace(path=None) == other._replace(path=None)
     assert not left_out
     (run / "results.json").unlink()
-    assert reasons(run)["run"] == "not finished: it has no results.json (2 epochs recorded, the last with val/error 40)"
+    so_far = "2 of 30 epochs recorded, the last with val/error 40"
+    assert reasons(run)["run"] == f"not finished: it has no results.json ({so_far})"
 
 
 def test_files_are_utf8_whatever_the_machine_speaks(tmp_path):

@@ -5,10 +5,22 @@ import json
 import threading
 
 import pytest
+from filelock import FileLock
 from made_runs import make_run
 
 from lta.report import __main__
+from lta.report.groups import group_runs
+from lta.report.page import build_report, render_html
+from lta.report.plots import LINES
+from lta.report.runs import read_runs
+from lta.report.unfinished import read_unfinished
 from lta.report.watching import Watched, serve_watched, take_state
+
+
+def make_page(place):
+    found, left_out = read_runs([place])
+    groups, repeated = group_runs(found)
+    return render_html(build_report("", "lta report", "2026-12-01", groups, [*left_out, *repeated]))
 
 
 @pytest.fixture
@@ -72,10 +84,77 @@ def test_the_command_refuses_what_it_would_not_do(runs, tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
-def test_an_unfinished_run_is_named_with_its_last_errors(runs):
-    make_run(runs / "b", "data=cifar10", "model=vgg_gap", seed=1)
-    (runs / "b/results.json").unlink()
-    (runs / "b/metrics.csv").write_text("epoch,val/error,train/error\n0,50,40\n1,30.5,20\n")
+def make_begun(directory, metrics, **how):
+    make_run(directory, "data=cifar10", "model=vgg_gap", **how)
+    (directory / "results.json").unlink()
+    (directory / "metrics.csv").write_bytes(metrics)
+    return directory
+
+
+TWO = b"epoch,val/error,train/error,attention/A/peak\n0,50,40,1.5\n1,30.5,20,2\n"
+
+
+def test_an_unfinished_run_is_named_with_its_last_errors_and_its_curves_are_drawn(runs):
+    make_begun(runs / "b", TWO, seed=1)
     assert __main__.main([str(runs), "--out", str(runs.parent)]) == 0
-    assert "2 epochs recorded, the last with train/error 20, val/error 30.5" in (runs.parent / "report.html").read_text()
-    assert json.loads((runs.parent / "report.json").read_text())["configurations"]
+    page = (runs.parent / "report.html").read_text()
+    assert "2 of 30 epochs recorded, the last with train/error 20, val/error 30.5" in page
+    assert "vgg_gap, not finished: b, 2 of 30 epochs</li>" in page
+    assert "running" not in page.partition("<main>")[2].partition('<h2 id="runs">')[0]
+    assert "A: peak" in page, "a chart of what this run alone has recorded"
+    made = json.loads((runs.parent / "report.json").read_text())["configurations"]
+    assert [one["test_error"]["n"] for one in made] == [1], "in no figure"
+
+
+def test_a_run_that_goes_on_is_called_running_until_its_process_ends(runs):
+    begun = make_begun(runs / "b", TWO, seed=1)
+    with FileLock(begun / ".lock"):
+        page = make_page(runs)
+        assert "vgg_gap, running: b, 2 of 30 epochs</li>" in page
+        assert '<a href="#curves">1 running now</a>' in page
+        state = take_state([runs])
+    assert take_state([runs]) != state, "a killed run changes no file, and the page has to say it"
+    assert "vgg_gap, not finished: b" in make_page(runs)
+
+
+def test_a_run_that_is_the_first_of_its_data_set_has_curves(tmp_path):
+    begun = make_begun(tmp_path / "runs/b", TWO)
+    page = make_page(begun.parent)
+    assert "<h3>cifar10</h3>" in page
+    assert "Validation error: val error, % by epochs trained" in page
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (b"", "no epoch is recorded"),
+        (b"epoch,val/err", "no epoch is recorded"),
+        (b"epoch,val/error\n0,50\n1,", "2 of 30 epochs recorded)"),
+        (b"epoch,val/error\n0,50\n1,nan,7,8\nx,3\n-1,4\n", "2 of 30 epochs recorded)"),
+        (b"epoch,val/error\n0,\xff\n", "no epoch is recorded"),
+        (b"epoch,val/error\n0,5\x000\n", "1 of 30 epochs recorded)"),
+    ],
+)
+def test_a_damaged_table_of_epochs_is_read_as_far_as_it_goes(tmp_path, metrics, said):
+    begun = make_begun(tmp_path / "runs/b", metrics)
+    unfinished, reason = read_unfinished(begun, {"model": {}, "data": {}, "recipe": {"epochs": 30}})
+    assert said in reason
+    assert unfinished is not None
+    assert '<h2 id="curves">' in make_page(begun.parent)
+
+
+@pytest.mark.parametrize("config", [{}, {"model": 3, "data": {}}, {"model": {}, "data": {}, "recipe": {"epochs": "many"}}])
+def test_how_far_a_run_of_any_configuration_came_is_said(tmp_path, config):
+    (tmp_path / "metrics.csv").write_bytes(TWO)
+    unfinished, reason = read_unfinished(tmp_path, config)
+    assert "2 epochs recorded, the last with train/error 20" in reason
+    assert unfinished is None or unfinished.epochs is None
+
+
+def test_of_many_unfinished_runs_the_running_ones_are_drawn(tmp_path):
+    for seed in range(LINES):
+        begun = make_begun(tmp_path / f"runs/{seed:02d}", TWO, seed=seed)
+    with FileLock(begun / ".lock"):
+        page = make_page(begun.parent)
+    assert page.count("not finished: ") == LINES - 1 + LINES // 2 - 1, "each in the last section, and those in the legend"
+    assert f"running: {begun.name}, 2 of 30 epochs</li>" in page
