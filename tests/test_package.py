@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "runtime": {"checks"},
     "layers": {"checks"},
     "models": {"checks", "layers"},
-    "measures": set(),
+    "measures": {"layers"},
     "viz": {"measures"},
     "effects": {"checks", "viz"},
     "transforms": {"checks", "models", "runtime"},

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lta.measures.map_statistics import CONSTANT, distribution
-from lta.measures.placement import Placement, interpolation_weights, place_evenly
+from lta.measures.placement import Placement, pixel_weights, place_evenly
 
 
 def enlarge_map(
@@ -24,7 +24,7 @@ def enlarge_map(
         return attn.float()
     top, down, left, across = placement or place_evenly((rows, columns))
     vertical, horizontal = (
-        torch.from_numpy(interpolation_weights(*side)).to(attn.device)
+        torch.from_numpy(pixel_weights(*side)).to(attn.device)
         for side in ((rows, top, down, size[0]), (columns, left, across, size[1]))
     )
     return (vertical @ attn.double() @ horizontal.T).float()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from lta.layers.interpolation import interpolation_weights
 from lta.protocols import Cells, Network
 
 
@@ -48,16 +49,11 @@ def find_cells(network: Network, size: tuple[int, int]) -> Mapping[str, Cells]:
     return getattr(network, "cells", {})
 
 
-def interpolation_weights(cells: int, first: float, step: float, pixels: int) -> Float[np.ndarray, "pixels cells"]:
+def pixel_weights(cells: int, first: float, step: float, pixels: int) -> Float[np.ndarray, "pixels cells"]:
     """Along one side, of each cell at each pixel's centre: linear between two cells' centres, beyond the outermost ones
     theirs. Each row sums to 1. With cells that part the picture evenly, bilinear interpolation with half-pixel centres.
     """
-    place = np.clip((_centres(pixels) - first) / step, 0, cells - 1)
-    low = np.minimum(place.astype(int), max(0, cells - 2))
-    weights = np.zeros((pixels, cells))
-    weights[np.arange(pixels), low] = 1 - (place - low)
-    weights[np.arange(pixels), np.minimum(low + 1, cells - 1)] += place - low
-    return weights
+    return interpolation_weights((_centres(pixels) - first) / step, cells)
 
 
 def nearest_cells(cells: int, first: float, step: float, pixels: int) -> Int[np.ndarray, " pixels"]:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta.layers.interpolation import interpolation_weights
 from lta.protocols import Cells
 
 BASE, DEEP, LAST = "B", "C", "D"
@@ -71,26 +72,16 @@ def list_cues(classes: nn.Linear | None) -> tuple[str, ...]:
     return CUES if classes is not None else CUES[:-1]
 
 
-def grid_weights(source: Cells, count: int, target: Cells, wanted: int) -> Float[np.ndarray, "wanted count"]:
-    """Along one side, of each of `count` cells at the centre of each of `wanted` others: linear between two centres, beyond
-    the outermost ones theirs. Each row sums to 1."""
-    place = (target.offset + target.stride * np.arange(wanted) - source.offset) / source.stride
-    place = np.clip(place, 0, count - 1)
-    low = np.minimum(place.astype(int), max(0, count - 2))
-    weights = np.zeros((wanted, count))
-    weights[np.arange(wanted), low] = 1 - (place - low)
-    weights[np.arange(wanted), np.minimum(low + 1, count - 1)] += place - low
-    return weights
-
-
 def move_to_cells(maps: Tensor, source: Cells, target: Cells, size: tuple[int, int]) -> Float[Tensor, "batch rows columns"]:
     """`maps` (batch, rows, columns) of `source` cells at the centres of a `size` (rows, columns) grid of `target` cells."""
     if source == target and tuple(maps.shape[1:]) == size:
         return maps
-    down, across = (
-        torch.as_tensor(grid_weights(source, count, target, wanted), dtype=maps.dtype, device=maps.device)
-        for count, wanted in zip(maps.shape[1:], size, strict=True)
-    )
+
+    def weigh_cells(count: int, wanted: int) -> Tensor:
+        places = (target.offset + target.stride * np.arange(wanted) - source.offset) / source.stride
+        return torch.as_tensor(interpolation_weights(places, count), dtype=maps.dtype, device=maps.device)
+
+    down, across = (weigh_cells(*side) for side in zip(maps.shape[1:], size, strict=True))
     return down @ maps @ across.T
 
 

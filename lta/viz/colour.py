@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 from matplotlib import colormaps
 from PIL import Image
 
-from lta.measures.placement import Placement, interpolation_weights, nearest_cells, place_evenly
+from lta.measures.placement import Placement, nearest_cells, pixel_weights, place_evenly
 
 UPSAMPLING = ("nearest", "bilinear")
 COLOURS = ("inferno", "viridis", "magma", "plasma", "cividis")
@@ -61,7 +61,7 @@ def upsample(
     top, down, left, across = placement or place_evenly((rows, columns))
     sides = ((rows, top, down, size[0]), (columns, left, across, size[1]))
     if upsampling == "bilinear":
-        vertical, horizontal = (interpolation_weights(*side) for side in sides)
+        vertical, horizontal = (pixel_weights(*side) for side in sides)
         return (vertical @ attn @ horizontal.T).astype(np.float32)
     if upsampling == "nearest":
         vertical, horizontal = (nearest_cells(*side) for side in sides)

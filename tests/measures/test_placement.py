@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from lta.measures.pixel_maps import enlarge_map
 from lta.measures.placement import (
     find_placements,
-    interpolation_weights,
     nearest_cells,
     overlap_weights,
+    pixel_weights,
     place_evenly,
     place_in_picture,
 )
@@ -35,7 +35,7 @@ def test_evenly_is_bilinear_interpolation_with_half_pixel_centres(cells, pixels)
 
 
 def test_between_two_centres_a_map_is_linear_and_beyond_the_last_it_stays():
-    weights = interpolation_weights(3, *PLACE[:2], 32)
+    weights = pixel_weights(3, *PLACE[:2], 32)
     np.testing.assert_allclose(weights.sum(1), 1)
     assert weights[:5].tolist() == [[1, 0, 0]] * 5  # pixels 0 to 4
     np.testing.assert_allclose(weights[6], [0.75, 0.25, 0])

@@ -1,10 +1,9 @@
 """What a network shows untrained, computed by hand on small maps, and where its cells lie."""
 
-import numpy as np
 import torch
 from torch import nn
 
-from lta.models.cues import CUES, compute_cues, grid_weights, list_cues, move_to_cells
+from lta.models.cues import CUES, compute_cues, list_cues, move_to_cells
 from lta.protocols import Cells
 
 SAME = dict.fromkeys("BCD", Cells(16, 15))
@@ -72,10 +71,9 @@ def test_border_neighbours_know_several_kinds_of_border():
 
 def test_cells_of_deeper_levels_come_to_their_true_place():
     """Level C at 32 px from 31, level B at 16 from 15: B's cell 1 lies where C's cell 0 does, B's 2 halfway to C's 1."""
-    weights = grid_weights(Cells(32, 31), 2, Cells(16, 15), 5)
-    np.testing.assert_allclose(weights, [[1, 0], [1, 0], [0.5, 0.5], [0, 1], [0, 1]])
     deep = torch.tensor([[[0.0, 4.0], [8.0, 12.0]]])
     moved = move_to_cells(deep, Cells(32, 31), Cells(16, 15), (5, 5))
+    assert moved[0, 0].tolist() == [0, 0, 2, 4, 4]
     assert moved[0, 2, 2] == 6
     assert moved[0, 1, 3] == 4
     assert moved[0, 4, 0] == 8
