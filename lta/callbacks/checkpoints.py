@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from lta.callbacks.telemetry import check_is_measured
 from lta.protocols import get_splits
 
 
@@ -21,7 +22,8 @@ class RunCheckpoint(ModelCheckpoint):
 
     Written at the very end of an epoch, so that a resumed run starts with the next one. Two of them are used rather
     than Lightning's `save_last`, which writes only when the best one improves. Does nothing where `monitor` is a value
-    of the validation set and there is none.
+    of the validation set and there is none. Raises ValueError, before the training, for a monitor that says how well maps
+    find objects where no validation pictures have masks.
     """
 
     def __init__(self, filename: str, monitor: str | None = None):
@@ -41,8 +43,11 @@ class RunCheckpoint(ModelCheckpoint):
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir).resolve() / "checkpoints")
-        if (self.monitor or "").startswith("val/") and get_splits(trainer).val is None:
-            self.save_top_k = 0
+        if (monitor := self.monitor or "").startswith("val/"):
+            if get_splits(trainer).val is None:
+                self.save_top_k = 0
+            elif stage == "fit":
+                check_is_measured(f"callbacks.{self.filename}_checkpoint.monitor", monitor, trainer, module)
         super().setup(trainer, module, stage)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lta import checks
 from lta.callbacks.checkpoints import choose_mode
+from lta.callbacks.telemetry import check_is_measured
 from lta.protocols import get_splits
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class EarlyStop(EarlyStopping):
         if stage == "fit":
             if self.monitor.startswith("val/") and get_splits(trainer).val is None:
                 raise ValueError(f"{KEY}.monitor={self.monitor} needs a validation set: data.val_size is 0")
+            check_is_measured(f"{KEY}.monitor", self.monitor, trainer, pl_module)
             recipe: Any = getattr(pl_module, "recipe", None)
             if recipe is not None and (why := recipe.why_not_longer()):
                 log.info(

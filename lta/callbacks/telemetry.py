@@ -1,5 +1,6 @@
 """Numbers on the attention maps of the whole validation set, and on the gradient that reaches the query."""
 
+import re
 from itertools import combinations
 from typing import Any, cast
 
@@ -113,6 +114,32 @@ def find_objects(trainer: pl.Trainer, pl_module: pl.LightningModule) -> FoundObj
     height, width = val.images.shape[1:3]
     pixels = masks.pixels[masks.rows[known]]
     return FoundObjects(val, pixels, known, tuple(network.levels), find_placements(network, (height, width)))
+
+
+def check_is_measured(key: str, monitor: str, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    """Raises ValueError where `monitor` (the value of the setting `key`) says how well maps find objects and this is not
+    measured in this training. There is a validation set."""
+    named = re.fullmatch(r"val/(iou|pointing|energy)(?:/(.+))?", monitor)
+    if named is None:
+        return
+    measure, level = named.groups()
+    levels = tuple(cast("Network", pl_module.network).levels)
+    if not any(isinstance(callback, AttentionTelemetry) for callback in getattr(trainer, "callbacks", ())):
+        why = "callbacks.telemetry=null, which measures it"
+    elif not levels:
+        why = "the network has no maps"
+    elif level is None and measure != "iou":
+        why = f"it is measured by level: choose {monitor}/{levels[-1]}"
+    elif level is not None and level not in levels:
+        why = f"the network has no level {level}; its levels are {', '.join(levels)}"
+    elif find_objects(trainer, pl_module) is None:
+        taught = getattr(pl_module, "masks", None) is not None
+        why = "of the validation pictures at least two need a mask" + (
+            "" if taught else ", or loss.mask above 0 where objects are known"
+        )
+    else:
+        return
+    raise ValueError(f"{key}={monitor} is not measured: {why}")
 
 
 def statistics(attn: dict[str, Float[Tensor, "batch _ _"]]) -> dict[str, Float[Tensor, " batch"]]:

@@ -2,16 +2,23 @@
 
 import csv
 import json
+import re
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
-from commands import TINY, lta_run
+from commands import TINY, assert_refused, lta_run
 from PIL import Image
 
 from lta.callbacks.checkpoints import RunCheckpoint
 from lta.callbacks.found_objects import FoundObjects
+from lta.callbacks.telemetry import AttentionTelemetry, check_is_measured
 from lta.data.batches import Split
+from lta.data.known_masks import KnownMasks
 from lta.inference.checkpoint import load
 from lta.measures.localisation import cross_fit_thresholds, halves, score
 from lta.measures.pixel_maps import density
@@ -66,6 +73,42 @@ def test_the_highest_level_counts(made):
 )
 def test_the_best_checkpoint_is_that_of_the_highest_overlap(monitor, mode):
     assert RunCheckpoint("best", monitor).mode == mode
+
+
+MEASURED = [
+    ("val/iou", 3, True, None),
+    ("val/iou/B", 3, True, None),
+    ("val/iou_of_mine", 0, False, None),
+    ("val/iou", 1, True, "of the validation pictures at least two need a mask"),
+    (
+        "val/energy/A",
+        0,
+        True,
+        "of the validation pictures at least two need a mask, or loss.mask above 0 where objects are known",
+    ),
+    ("val/iou", 3, False, "callbacks.telemetry=null, which measures it"),
+    ("val/iou/Z", 3, True, "the network has no level Z; its levels are A, B"),
+    ("val/pointing", 3, True, "it is measured by level: choose val/pointing/B"),
+]
+
+
+@pytest.mark.parametrize(("monitor", "masked", "telemetry", "says"), MEASURED)
+def test_a_monitor_that_nothing_measures_ends_before_the_training(made, monitor, masked, telemetry, says):
+    split, masks, _, _ = made
+    rows = np.where(np.arange(COUNT) < masked, np.arange(COUNT), -1)
+    val = split._replace(masks=KnownMasks(masks, rows) if masked else None)
+    trainer = Mock(spec=pl.Trainer, callbacks=[AttentionTelemetry()] * telemetry, datamodule=SimpleNamespace(val=val))
+    module = Mock(spec=pl.LightningModule, network=SimpleNamespace(levels=("A", "B")), masks=None)
+    key = re.escape(f"callbacks.best_checkpoint.monitor={monitor} is not measured: {says}")
+    with pytest.raises(ValueError, match=key) if says else nullcontext():
+        check_is_measured("callbacks.best_checkpoint.monitor", monitor, trainer, module)
+
+
+def test_a_run_without_masks_does_not_begin_to_train_towards_them(tmp_path, capsys):
+    monitor = "callbacks.best_checkpoint.monitor=val/iou"
+    ended = lta_run(capsys, [*TINY, monitor, f"hydra.run.dir={tmp_path}/run"])
+    assert_refused(ended, f"{monitor} is not measured: of the validation pictures at least two need a mask")
+    assert not (tmp_path / "run" / "metrics.csv").exists()
 
 
 def test_a_run_watches_both_and_says_what_its_maps_were_taught_by(tmp_path, capsys):
