@@ -1,9 +1,9 @@
-"""Which pictures were in which part of a data set, kept with what was trained on them, and what has changed since."""
+"""Which pictures and masks were in which part of a data set, kept with what was trained on them; what has changed since."""
 
 import base64
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +14,11 @@ from lta.data.errors import DataError
 from lta.protocols import Splits
 
 PARTS = ("train", "val", "test")
+MASKS = "masks"
 
 Fingerprint = Mapping[str, Int64[np.ndarray, "pictures 2"]]
-"""By part of the data set the pictures' numbers, of names and of contents (`lta.data.batches.Split.ids`)."""
+"""By part of the data set the pictures' numbers, of names and of contents (`lta.data.batches.Split.ids`). As MASKS, of all
+pictures with a mask, those of names and of what is drawn; not there in a record of an earlier version."""
 
 
 def make_ids(names: Sequence[str], tokens: Int64[np.ndarray, " files"]) -> Int64[np.ndarray, "files 2"]:
@@ -47,7 +49,13 @@ def take_fingerprint(data: Splits) -> Fingerprint | None:
     splits = {part: getattr(data, part, None) for part in PARTS}  # anybody's module: what it lacks can't be checked
     ids = {part: getattr(split, "ids", None) for part, split in splits.items() if split is not None}
     found = {part: one for part, one in ids.items() if one is not None}
-    return found if found and len(found) == len(ids) else None
+    if not found or len(found) < len(ids):
+        return None
+    masks = [(found[part], mask) for part in found if (mask := getattr(splits[part], "masks", None)) is not None]
+    if any(one.tokens is None for _, one in masks):
+        return found
+    drawn = [np.stack([of[one.known, 0], one.tokens[one.rows[one.known]]], 1) for of, one in masks]
+    return found | {MASKS: np.concatenate(drawn) if drawn else np.empty((0, 2), np.int64)}
 
 
 def write_fingerprint(fingerprint: Fingerprint | None) -> dict[str, str] | None:
@@ -62,7 +70,7 @@ def read_fingerprint(written: Any) -> Fingerprint | None:
     if written is None:
         return None
     try:
-        raw = {part: base64.b64decode(written[part], validate=True) for part in PARTS if part in written}
+        raw = {part: base64.b64decode(written[part], validate=True) for part in (*PARTS, MASKS) if part in written}
         if "test" not in raw:
             raise ValueError("it has no test pictures")
         return {part: np.frombuffer(ids, ">i8").astype(np.int64).reshape(-1, 2) for part, ids in raw.items()}
@@ -71,15 +79,19 @@ def read_fingerprint(written: Any) -> Fingerprint | None:
 
 
 def digest_fingerprint(data: Splits) -> str | None:
-    """A word that is another one when any picture of the test set is; None where that isn't known."""
-    fingerprint = take_fingerprint(data)
-    return make_digest(np.unique(fingerprint["test"], axis=0).tobytes()).hex()[:16] if fingerprint else None
+    """A word that is another one when any picture of the test set is, or the mask of one; None where that isn't known."""
+    if (fingerprint := take_fingerprint(data)) is None:
+        return None
+    test, masks = fingerprint["test"], fingerprint.get(MASKS)
+    drawn = b"" if masks is None else np.unique(masks[np.isin(masks[:, 0], test[:, 0])], axis=0).tobytes()
+    return make_digest(np.unique(test, axis=0).tobytes() + drawn).hex()[:16]
 
 
 class Change(NamedTuple):
     """What is not as it was: numbers of pictures, and the names (tokens, where there are some) of one of each kind.
 
-    `trained_on`: those that are in test and were in train or val, by name or by content, and were not in test.
+    `trained_on`: those that are in test and were in train or val, by name or by content, and were not in test. `masks`:
+    those whose mask was added, taken out or drawn anew.
     """
 
     added: Int64[np.ndarray, " added"]
@@ -87,6 +99,7 @@ class Change(NamedTuple):
     moved: Int64[np.ndarray, " moved"]
     changed: Int64[np.ndarray, " changed"]
     trained_on: Int64[np.ndarray, " pictures"]
+    masks: Int64[np.ndarray, " masks"]
 
     def describe(self, file_names: Sequence[str] = ()) -> str:
         """In a few words; "" where nothing is another. Pictures are named where `file_names` holds them."""
@@ -96,6 +109,7 @@ class Change(NamedTuple):
             "missing": self.missing,
             "in another part": self.moved,
             "with another content": self.changed,
+            "with another mask": self.masks,
         }
         said = []
         for kind, names in ((kind, found.tolist()) for kind, found in kinds.items()):
@@ -108,7 +122,8 @@ class Change(NamedTuple):
 def compare_fingerprints(before: Fingerprint, now: Fingerprint, same_names: bool = True) -> Change:
     """`same_names`: whether a name means the same picture in both, as in one data set."""
     then, here = (
-        {name: (part, content) for part, ids in one.items() for name, content in ids.tolist()} for one in (before, now)
+        {name: (part, content) for part in PARTS if part in one for name, content in one[part].tolist()}
+        for one in (before, now)
     )
     both = then.keys() & here.keys()
     seen = np.concatenate([before[part] for part in ("train", "val") if part in before])
@@ -123,7 +138,16 @@ def compare_fingerprints(before: Fingerprint, now: Fingerprint, same_names: bool
         moved=_sort(name for name in both if then[name][0] != here[name][0]),
         changed=_sort(name for name in both if then[name][1] != here[name][1]),
         trained_on=test[was_seen & ~was_tested, 0],
+        masks=_compare_masks(before, now, both),
     )
+
+
+def _compare_masks(before: Fingerprint, now: Fingerprint, names: Collection[int]) -> Int64[np.ndarray, " masks"]:
+    """Of the pictures `names` those that have another mask, or one only before or only now."""
+    if MASKS not in before or MASKS not in now:
+        return _sort(())
+    then, here = (dict(one[MASKS].tolist()) for one in (before, now))
+    return _sort(name for name in names if then.get(name) != here.get(name))
 
 
 def _sort(names: Iterable[int]) -> Int64[np.ndarray, " names"]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from lta.data.annotations import Drawing, read_annotations
+from lta.data.contents import make_digest, to_token
 from lta.data.errors import DataError
 from lta.data.known_masks import KnownMasks
 from lta.data.listing import list_endings
@@ -91,19 +92,21 @@ def read_known_masks(
     if not there:
         return None
     boxes = compute_crop_boxes(root, [names[number] for number in there], size, "crop")
-    pixels, rows, lost = [], np.full(len(names), -1), []
+    pixels, tokens, rows, lost = [], [], np.full(len(names), -1), []
     for number, box in zip(there, boxes.tolist(), strict=True):
         name = names[number]
-        pixel_mask = np.asarray(reduce_mask(_open_binary(root, name, masks[name]), size, box)) >= 128
+        drawn = _open_binary(root, name, masks[name])
+        pixel_mask = np.asarray(reduce_mask(drawn, size, box)) >= 128
         if pixel_mask.any():
             rows[number] = len(pixels)
             pixels.append(pixel_mask)
+            tokens.append(to_token(make_digest(repr(drawn.size).encode() + drawn.tobytes())))
         else:
             lost.append(name)
     if lost:
         seen = f"{size[1]}x{size[0]}"
         log.warning("%s: nothing of the object is left at %s, so no mask of %s is used", root, seen, join_names(lost))
-    return KnownMasks(np.stack(pixels), rows) if pixels else None
+    return KnownMasks(np.stack(pixels), rows, np.array(tokens, np.int64)) if pixels else None
 
 
 def open_known_mask(

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Int64
 
 from lta.protocols import Split
 
@@ -13,10 +13,11 @@ MAIN = 2
 
 class KnownMasks(NamedTuple):
     """`pixels`: the masks that there are; `rows`: of each picture of the split which of them is its own, -1 where it has
-    none."""
+    none. `tokens`: of each mask a number for what was drawn, where it is known."""
 
     pixels: Bool[np.ndarray, "masks height width"]
     rows: Int[np.ndarray, " pictures"]
+    tokens: Int64[np.ndarray, " masks"] | None = None
 
     def select(self, index: np.ndarray) -> "KnownMasks":
         """Those of the pictures at `index`."""

@@ -1,12 +1,14 @@
 """Masks beside an image folder: found by name, in the pictures' place, and what is wrong with them in one line."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from lta.data.errors import DataError
+from lta.data.fingerprint import check_unchanged, check_untrained, digest_fingerprint, take_fingerprint, write_fingerprint
 from lta.data.image_folder import ImageFolder
 
 BOX = (24, 10, 44, 22)
@@ -65,6 +67,40 @@ def test_a_mask_has_the_name_of_its_picture(root, place):
     for stem in ("cat0", "cat2"):
         save(find_mask(root, f"cat/{stem}.png"), root / "masks" / place.format(stem))
     check_in_place(read(root), 2)
+
+
+def test_a_mask_that_was_drawn_anew_added_or_taken_out_is_a_change_of_the_data(root):
+    for stem in ("cat0", "cat2"):
+        save(find_mask(root, f"cat/{stem}.png"), root / "masks" / f"{stem}.png")
+    written = write_fingerprint(take_fingerprint(read(root)))
+    of_earlier_version = {part: ids for part, ids in written.items() if part != "masks"}
+    find_mask(root, "cat/cat0.png").convert("RGB").save(root / "masks" / "cat0.png")
+    assert check_unchanged(written, read(root)) == "", "another file that draws the same"
+
+    def check_refused(said):
+        data = read(root)
+        with pytest.raises(DataError, match=f"not those that the run was begun with: {re.escape(said)}; put them back"):
+            check_unchanged(written, data)
+        assert said in check_untrained(written, data, same_names=True)
+        assert check_unchanged(of_earlier_version, data) == "", "it recorded no masks"
+
+    save(find_mask(root, "cat/cat1.png"), root / "masks" / "cat0.png")
+    check_refused("1 with another mask (cat/cat0.png)")
+    (root / "masks" / "cat0.png").unlink()
+    check_refused("1 with another mask (cat/cat0.png)")
+    save(find_mask(root, "dog/dog1.png"), root / "masks" / "dog1.png")
+    check_refused("2 with another mask (dog/dog1.png, ...)")
+
+
+def test_what_is_measured_on_test_pictures_is_known_by_their_masks_too(root):
+    names = [f"{name}{number}" for name in ("cat", "dog") for number in range(4)]
+    for stem in names:
+        save(find_mask(root, f"{stem[:3]}/{stem}.png"), root / "masks" / f"{stem}.png")
+    words = [digest_fingerprint(read(root))]
+    for stem in names:
+        save(Image.fromarray(np.eye(40, 60, 10, np.uint8) * 255), root / "masks" / f"{stem}.png")
+        words.append(digest_fingerprint(read(root)))
+    assert len(set(words)) == 1 + 2, "two of the eight are in test"
 
 
 def test_split_folders_have_their_masks_beside_them(root):
