@@ -17,6 +17,8 @@ FOLDER = HERE.parent / "conf" / "experiment"
 KEY = ("model", "compat", "head", "data")
 """What a published figure belongs to. `compat` and `head` are left out where the network has no choice of them."""
 CHOSEN = ("data", "model", "compat", "head", "preprocess", "recipe")
+COMPACT = ("air", "headline", "official")
+"""Tables of the compact trunk, which is not of the paper."""
 NONE_KNOWN = "no published figure known to us"
 GPU = 30e12
 """Operations a second that an hour is reckoned with."""
@@ -59,7 +61,7 @@ def _describe_row(name: str, row: Mapping[str, Any], source: Mapping[str, Any]) 
     if table == "ladder":
         rungs = [other for other in source["rows"] if table_of(other) == "ladder"]
         return f"rung {rungs.index(name)} of {len(rungs) - 1} {words} {row['row']}"
-    if table in ("air", "small"):
+    if table == "small" or table in COMPACT:
         suffix = suffix.removeprefix("vgg").strip("_").replace("_", "-") or "baseline"
         return f"{words}, {suffix}: {row['row']}"
     text = f"{words}, {row['row']}" if row.get("printed", True) else row["row"]
@@ -73,15 +75,17 @@ def find_figures(name: str, rows: Mapping[str, Any], figures: list[dict[str, Any
 
 
 def _describe_figures(name: str, rows: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
-    if table_of(name) == "air":  # the compact trunk is not of the paper
+    beside = rows[name].get("beside")
+    if table_of(name) in COMPACT and beside is None:
         others = find_figures(name, rows, figures["others"])
         found = [f"{one['error']:g} % ({one['repository']}: {one['note']})" for one in others]
     else:
         found = [
             f"{one['error']:g} % ({'unchecked' if one['trust'] == 'recalled' else one['trust'] + ': ' + one['source']})"
-            for one in find_figures(name, rows, figures["figures"])
+            for one in find_figures(beside or name, rows, figures["figures"])
         ]
-    return "; ".join(found) or NONE_KNOWN
+    text = "; ".join(found) or NONE_KNOWN
+    return text if beside is None else f"of the paper's network ({beside}), with another trunk and training: {text}"
 
 
 def _describe_hours(row: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ def built(*overrides):
     return cfg, network, build(cfg.recipe), build(cfg.preprocess), build(cfg.augment)
 
 
-EPOCHS = {"fast": 30, "author": 300, "author_resnet": 200, "air": 10, "muon": 30}
+EPOCHS = {"fast": 30, "author": 300, "author_resnet": 200, "air": 10, "air_muon": 10, "muon": 30}
 
 
 def pair_models_with_recipes():
@@ -42,7 +42,7 @@ def test_every_model_goes_with_every_recipe(model, recipe):
     cfg, _, built_recipe, _, _ = built(f"model={model}", f"recipe={recipe}", "data=cifar10")
     assert built_recipe.epochs == EPOCHS[recipe]
     small = recipe == "author_resnet" or (recipe == "author" and model == "vgg_att3_upprojecting")
-    assert cfg.data.batch_size == (1024 if recipe == "air" else 64 if small else 128)
+    assert cfg.data.batch_size == ({"air": 1024, "air_muon": 512}.get(recipe) or (64 if small else 128))
 
 
 DIGITS = {"digit_scenes", "svhn"}

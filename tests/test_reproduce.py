@@ -14,6 +14,8 @@ from lta.cli.plugins import PACKAGE
 TABLES = list(SOURCE["tables"])
 AIR = "model=air, air_att1, air_att2, air_att3, air_gap, air_wide, air_wide_att3, air_wide_gap have it"
 
+AIR_RECIPES = "recipe=air, air_muon have it"
+
 
 def make(*arguments):
     command = ["make", "--dry-run", "--no-print-directory", "reproduce", *arguments]
@@ -44,7 +46,7 @@ def test_make_reproduce_runs_a_table(table):
     [
         (["experiment=glob(cifar10_*)"], "schedule.of_epochs=300", "experiment", "schedule=author, author_resnet have it"),
         (["model=air_att2,air_att3", "evaluator=[classification,query]"], "model.taps=early", "model", AIR),
-        (["model=air,air_gap", "recipe=fast,air"], "recipe.lookahead=false", "model and recipe", "recipe=air has it"),
+        (["model=air,air_gap", "recipe=fast,air"], "recipe.lookahead=false", "model and recipe", AIR_RECIPES),
     ],
 )
 def test_what_only_those_that_are_swept_have_is_told_how_to_be_set(capsys, swept, setting, owners, where):

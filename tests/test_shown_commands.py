@@ -112,7 +112,8 @@ def make_small(name, words, out):
         return [*words, *SMALL.get(name, [])]
     words = [first_of(word) for word in words if word != "-m"]
     chosen = dict(word.split("=", 1) for word in words)
-    data = chosen.get("data") or ("cifar10" if chosen.get("experiment", "").startswith(("cifar10", "air", "small")) else "")
+    of_cifar10 = chosen.get("experiment", "").startswith(("cifar10", "air", "headline", "official", "small"))
+    data = chosen.get("data") or ("cifar10" if of_cifar10 else "")
     small = [*SMALL["run"], *SMALL_DATA[data or "digit_scenes"], f"hydra.run.dir={out}"]
     if not chosen.get("model", "").startswith("backbone"):
         small.append("model.width=0.0625")
