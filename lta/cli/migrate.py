@@ -37,7 +37,7 @@ PARTS = {
         "mask_levels": None,
         "mask_count": None,
     },
-    "lta.data.cifar.CIFAR": {**FILES, "image_size": 32},
+    "lta.data.cifar.CIFAR": {**FILES, "image_size": 32, "train_size": None},
     "lta.data.svhn.SVHN": {"image_size": 32},
     "lta.data.cub200.CUB200": FILES,
     "lta.data.mask_folder.MaskFolder": FILES,

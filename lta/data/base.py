@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from lta import checks
-from lta.data.batches import DeviceDataset, EpochBatches, SameBatches, Split, batch_loader
+from lta.data.batches import DeviceDataset, EpochBatches, PlacesDataset, SameBatches, Split, batch_loader
 from lta.data.imbalance import add_counts, warn_of_imbalance
 from lta.data.scaled import Scaled
 from lta.data.splits import balanced_choice
@@ -39,6 +39,8 @@ class ImageData(pl.LightningDataModule, ABC):
     After each epoch of training the splits in `watched` are evaluated, in their order. The first is the one whose maps
     are looked at: val, or `train_sample` where there is none. With `test_each_epoch` (the authors' habit) the test set
     follows, under that name: to be looked at, never to select on.
+
+    Loaders of the splits in `without_pictures` give labels and positions alone, for whoever knows what is in the pictures.
     """
 
     train: Split
@@ -55,6 +57,7 @@ class ImageData(pl.LightningDataModule, ABC):
         self.class_names: tuple[str, ...] = ()
         self.coding: str | None = None
         self.test_each_epoch = False
+        self.without_pictures: frozenset[str] = frozenset()
 
     @property
     def several_labels(self) -> bool:
@@ -156,6 +159,8 @@ class ImageData(pl.LightningDataModule, ABC):
         batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size, balanced)
         overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # pyright: ignore[reportAttributeAccessIssue] set when it is made
         order = SameBatches(batches) if overfits else batches
+        if name in self.without_pictures:
+            return batch_loader(PlacesDataset(split), order, pin_memory=self._is_on_gpu())
         if (device := self._choose_device(split)) is not None:
             return batch_loader(self._move(name, split, device), order)
         return batch_loader(split, order, pin_memory=self._is_on_gpu())

@@ -38,7 +38,7 @@ from lta.data.image_cache import read_images
 from lta.data.image_folder import parse_image_size
 from lta.data.listing import Listing, check_same_classes, list_images
 from lta.data.resident import share_images
-from lta.data.splits import cut_val
+from lta.data.splits import cut_val, keep_part
 from lta.runtime.cache import Cache, cache_folder
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class CIFAR(ImageData):
 
     `image_size`: a number or [height, width], to which pictures are scaled from 32, see `lta.data.scaled`.
     `val_size` images are cut from train, each class in its share; `split_seed` decides which. With 0 there is no val.
+    Of the others, `train_size` are trained on, each class in its share; None: all.
     `cache`: see `lta.data.image_cache` and `lta.data.resident`; `verify`, of picture files: `lta.data.contents`.
 
     After `setup`, `coding` says what was read:
@@ -67,6 +68,7 @@ class CIFAR(ImageData):
         root: str | None = None,
         image_size: int | Sequence[int] = SIZE,
         val_size: int = 5000,
+        train_size: int | None = None,
         split_seed: int = 0,
         download: bool = True,
         verify: str = "changed",
@@ -81,10 +83,12 @@ class CIFAR(ImageData):
         checks.require_choice("data.name", name, official)
         checks.require_choice("data.verify", verify, VERIFY)
         checks.require_whole_number("data.val_size", val_size)
+        if train_size is not None:
+            checks.require_whole_number("data.train_size", train_size, least=1)
         self.name, self.official = name, official[name]
         self.root, self.size = data_root(root), parse_image_size(image_size)
         self.val_size, self.split_seed, self.download, self.cache = val_size, split_seed, download, cache
-        self.verify = verify
+        self.verify, self.train_size = verify, train_size
 
     def prepare_data(self) -> None:
         """On one process a node: what is downloaded, unpacked or decoded here, the others find ready."""
@@ -107,7 +111,8 @@ class CIFAR(ImageData):
         else:
             class_names, train, test, self.coding = _read_image_files(self.name, place, self.cache, self.verify)
         train, test = (part.scale(self.size) for part in (train, test))
-        return class_names, *cut_val(train, self.val_size, self.split_seed), test
+        train, val = cut_val(train, self.val_size, self.split_seed)
+        return class_names, keep_part(train, self.train_size, self.split_seed), val, test
 
     def _read_official(self, place: Path) -> tuple[tuple[str, ...], Split, Split, str]:
         folder = place / self.official.base_folder

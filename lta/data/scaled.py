@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from lta.data.rows import Rows
+
 
 class Scaled:
     """`images`, uint8 (n, height, width, 3), each scaled to `size` (height, width): bilinear, antialiased, rounded.
@@ -49,3 +51,13 @@ class Scaled:
         pictures = torch.from_numpy(np.array(chosen).reshape(-1, *chosen.shape[-3:])).permute(0, 3, 1, 2)
         scaled = functional.interpolate(pictures, self.size, mode="bilinear", antialias=True, align_corners=False)
         return scaled.permute(0, 2, 3, 1).contiguous().numpy().reshape(*chosen.shape[:-3], *self.size, 3)
+
+
+def find_stored(images: Any) -> tuple[Any, tuple[int, int]]:
+    """The pictures as they are kept, and the size (height, width) at which `images` shows them."""
+    if isinstance(images, Scaled):
+        return images.images, images.size
+    if isinstance(images, Rows) and isinstance(images.array, Scaled):
+        return Rows(images.array.images, images.index), images.array.size
+    height, width = images.shape[1:3]
+    return images, (height, width)

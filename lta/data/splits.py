@@ -52,6 +52,15 @@ def cut_val(train: Split, val_size: int, split_seed: int) -> tuple[Split, Split 
     return train.view(kept), train.view(held_out)
 
 
+def keep_part(train: Split, train_size: int | None, split_seed: int) -> Split:
+    """`train_size` images of train, each class in its share; None: all. Raises ValueError where there are fewer."""
+    if train_size is None or train_size == len(train.labels):
+        return train
+    if not 0 < train_size < len(train.labels):
+        raise ValueError(f"data.train_size={train_size} must be between 1 and {len(train.labels)}: there are so many images")
+    return train.view(stratified_split(train.labels, train_size, split_seed)[1])
+
+
 def draw_by_name(
     classes: Sequence[str], names: Sequence[str], seed: int, tokens: Int64[np.ndarray, " files"]
 ) -> Float64[np.ndarray, " files"]:

@@ -92,7 +92,8 @@ def train(cfg: DictConfig, directory: Path) -> None:
     answers.check_all(evaluators, classifier, data)
     possible = answers.select_possible(defaults, classifier, data)
     defaults = {name: evaluators.get(name, evaluator) for name, evaluator in possible.items()}
-    classifier.fit_input(data.train.images)
+    folder = cache_folder(plain(cfg.data).get("cache"), "data.cache") if computes_once else None
+    classifier.fit_input(data.train.images, cached_features.fit_once(folder))
     if (fit_classes := getattr(loss, "fit_classes", None)) is not None:
         fit_classes(data.train.labels, data.class_names)
     classifier.take_masks(data.train)
@@ -109,10 +110,10 @@ def train(cfg: DictConfig, directory: Path) -> None:
     begins_with = cfg.init_from if not resumed_from else None  # a run stopped before its first checkpoint takes them again
     taken = init_weights(classifier, find_source(begins_with)) if begins_with is not None else None
     if computes_once:
-        folder = cache_folder(plain(cfg.data).get("cache"), "data.cache")
         if resumed_from:  # its trunk may be one that init_from= once brought
             load_weights(classifier, resumed_from)
         classifier.features = cached_features.compute_features(classifier, data, folder, with_mirrored)
+        data.without_pictures = cached_features.list_known(classifier.features)
     if trainer.is_global_zero:
         asked = HydraConfig.get()
         run_directory.begin(

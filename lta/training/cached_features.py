@@ -5,13 +5,9 @@ pixel of the split. So the jobs of a sweep, runs with other seeds and other ways
 float16, positions first, so that a picture's are one piece.
 """
 
-import hashlib
 import logging
-import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from math import prod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -22,25 +18,25 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lta.data.contents import digest_array, make_digest
+from lta.data.scaled import find_stored
+from lta.models.measured import Batches, Measured, fit_measured
 from lta.protocols import Features, Images, Network, Splits, TrainedClassifier
 from lta.runtime.cache import remove_leftovers
 from lta.runtime.files import replace_file
 from lta.runtime.locks import hold_lock
 from lta.training.checkpoint_io import digest_tensors
+from lta.training.feature_files import CHUNK, name_file, read_file, write_files
 
 log = logging.getLogger(__name__)
-
-CHUNK = 64
-"""Pictures that are computed together."""
-
-DIGEST = 16
-"""Bytes."""
 
 FIRST = 8
 """Pictures by whose preprocessed pixels it is known how pictures are preprocessed."""
 
-SPARE = 1.05
-"""Of the space that the files take, so much must be free."""
+MEASURED = 256
+"""Training pictures at most by which it is known what was measured."""
+
+MANY = 4096
+"""Pictures that are digested together."""
 
 QUERY = "query"
 
@@ -66,14 +62,44 @@ class CachedFeatures:
     ) -> Features:
         """Of the pictures `numbers` of a split, in float32; of their mirror images where `mirrored`. Both lie on the CPU."""
         part, index = self.parts[split], numbers.cpu().numpy()
-        chosen = {name: array[index] for name, array in part.plain.items()}
+        rows = _find_rows(index)
+        chosen = {name: array[rows] for name, array in part.plain.items()}
         if mirrored is not None and part.mirrored is not None:
-            rows = np.flatnonzero(mirrored.cpu().numpy())
+            turned = np.flatnonzero(mirrored.cpu().numpy())
+            chosen = {name: array if isinstance(rows, np.ndarray) else array.copy() for name, array in chosen.items()}
             for name, array in chosen.items():
-                array[rows] = part.mirrored[name][index[rows]]
+                array[turned] = part.mirrored[name][index[turned]]
         tensors = {name: _send(array, device).float() for name, array in chosen.items()}
         query = tensors.pop(QUERY, None)
         return Features({level: array.permute(0, 3, 1, 2) for level, array in tensors.items()}, query)
+
+
+def fit_once(folder: Path | None) -> Callable[[nn.Module, Batches], None]:
+    """As `fit_measured`; what was measured of the same trunk by the same pictures is read from `folder`."""
+
+    def fit(network: nn.Module, batches: Batches) -> None:
+        trunk = getattr(network, "trunk", None)
+        if folder is None or not isinstance(trunk, Measured):
+            return fit_measured(network, batches)
+        samples = list(batches(MEASURED))
+        seen = b"".join(digest_array(np.ascontiguousarray(images.cpu().numpy())) for images in samples)
+        key = make_digest(digest_tensors(cast("Any", trunk).model.state_dict()).encode() + seen).hex()[:20]
+        path = folder / "features" / f"measured-{key}.pt"
+        norms = cast("Any", trunk).norms
+        try:
+            norms.load_state_dict(torch.load(path, weights_only=True))
+        except FileNotFoundError:
+            pass
+        except Exception as error:  # a pickle that is cut off
+            log.warning("%s can't be used and is made again (%s)", path, str(error).partition("\n")[0])
+        else:
+            return None
+        fit_measured(network, batches)
+        with replace_file(path) as file:
+            torch.save(norms.state_dict(), file)
+        return None
+
+    return fit
 
 
 def compute_features(
@@ -94,10 +120,22 @@ def compute_features(
     return CachedFeatures(parts)
 
 
+def _find_rows(index: np.ndarray) -> slice | np.ndarray:
+    """The same rows, as a slice where they follow one another: what is read is then not copied."""
+    first, count = int(index[0]) if len(index) else 0, len(index)
+    return slice(first, first + count) if np.array_equal(index, np.arange(first, first + count)) else index
+
+
 def _send(array: np.ndarray, device: torch.device) -> Tensor:
     """From pinned memory to a GPU, whose queue is not waited for."""
     tensor = torch.from_numpy(array)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def list_known(features: CachedFeatures) -> frozenset[str]:
+    """Splits whose pictures nobody needs in training, by the names that the data module has for them."""
+    names = {"test": ("test", "test_each_epoch")}
+    return frozenset(name for split in features.parts for name in names.get(split, (split,)))
 
 
 def computes_once(network: Network) -> bool:
@@ -146,43 +184,21 @@ def _find_or_compute(
     place.mkdir(parents=True, exist_ok=True)
     with hold_lock(place / ".lock", what):
         remove_leftovers(place)
-        found = {level: _read_file(_name_file(place, level), len(images)) for level in levels}
+        found = {level: read_file(name_file(place, level), len(images)) for level in levels}
         if missing := [level for level, array in found.items() if array is None]:
-            _compute_files(classifier, images, missing, mirrored, what, place)
+            write_files(place, _run_trunk(classifier, images, mirrored, what), missing, len(images), what)
         return {
-            level: np.load(_name_file(place, level), mmap_mode="r") if array is None else array
+            level: np.load(name_file(place, level), mmap_mode="c") if array is None else array
             for level, array in found.items()
         }
 
 
-def _name_file(place: Path, level: str) -> Path:
-    return place / f"{level}.npy"
-
-
-def _read_file(path: Path, count: int) -> np.ndarray | None:
-    """What `_compute_files` wrote of `count` pictures; None where there is nothing, or something else, which is said."""
-    if not path.is_file():
-        return None
-    try:
-        array = np.load(path, mmap_mode="r")
-        with path.open("rb") as file:
-            file.seek(array.offset + array.nbytes)
-            digest = np.load(file).tobytes()
-        found = hashlib.blake2b(digest_size=DIGEST)
-        for start in range(0, count, CHUNK):
-            found.update(np.ascontiguousarray(array[start : start + CHUNK]).data)
-        if len(array) == count and digest == found.digest():
-            return array
-    except Exception as error:  # numpy parses the header as Python
-        log.warning("%s can't be used and is made again (%s)", path, error)
-        return None
-    log.warning("%s is damaged, as its digest shows, and is made again", path)
-    return None
-
-
 def _digest_images(images: Images) -> bytes:
-    digests = [digest_array(np.ascontiguousarray(images[start : start + CHUNK])) for start in range(0, len(images), CHUNK)]
-    return make_digest(b"".join(digests))
+    """Of all pixels as they are kept, and of the size at which they are shown: how they are scaled shows in what
+    preprocessing makes of some of them."""
+    stored, size = find_stored(images)
+    digests = [digest_array(np.ascontiguousarray(stored[start : start + MANY])) for start in range(0, len(stored), MANY)]
+    return make_digest(repr(size).encode() + b"".join(digests))
 
 
 @torch.no_grad()
@@ -199,30 +215,6 @@ def _compute_in_memory(
     return {level: np.concatenate([part[level] for part in parts]) for level in levels}
 
 
-def _compute_files(
-    classifier: TrainedClassifier, images: Images, levels: Sequence[str], mirrored: bool, what: str, place: Path
-) -> None:
-    """Written piece by piece, as together they may be larger than the memory, and a digest behind each. What is not complete
-    is no file of that name."""
-    with ExitStack() as stack:
-        digests = {level: hashlib.blake2b(digest_size=DIGEST) for level in levels}
-        files = {level: stack.enter_context(replace_file(_name_file(place, level))) for level in levels}
-        for number, part in enumerate(_run_trunk(classifier, images, mirrored, what)):
-            if number == 0:
-                shapes = {level: (len(images), *part[level].shape[1:]) for level in levels}
-                megabytes = _check_room(place, shapes, what)
-                for level, shape in shapes.items():
-                    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(files[level], header)
-            for level, file in files.items():
-                rows = np.ascontiguousarray(part[level], "<f2").data
-                file.write(rows)
-                digests[level].update(rows)
-        for level, file in files.items():
-            np.save(file, np.frombuffer(digests[level].digest(), np.uint8))
-    log.info("%s: %d pictures, %d MB, kept in %s", what, len(images), megabytes, place)
-
-
 @torch.inference_mode()
 def _run_trunk(classifier: TrainedClassifier, images: Images, mirrored: bool, what: str) -> Iterator[dict[str, np.ndarray]]:
     """Of CHUNK pictures at a time, by level and QUERY."""
@@ -235,14 +227,3 @@ def _run_trunk(classifier: TrainedClassifier, images: Images, mirrored: bool, wh
             found = {level: x.permute(0, 2, 3, 1) for level, x in features.levels.items()} | {QUERY: features.query}
             yield {level: x.half().cpu().numpy() for level, x in found.items()}
             bar.update(len(seen))
-
-
-def _check_room(place: Path, shapes: Mapping[str, tuple[int, ...]], what: str) -> float:
-    """Megabytes that files of these shapes take. Raises ValueError where the disk has not so many."""
-    needed, free = sum(2 * prod(shape) for shape in shapes.values()), shutil.disk_usage(place).free
-    if SPARE * needed > free:
-        raise ValueError(
-            f"{what} take {needed / 1e6:,.0f} MB, and the disk of {place} has {free / 1e6:,.0f} MB free: give "
-            "data.cache=FOLDER on another one, a smaller data.image_size, or model.backbone.cache=false"
-        )
-    return needed / 1e6

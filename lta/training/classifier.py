@@ -1,7 +1,7 @@
 """The one LightningModule: any network of lta, any recipe."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from lta.models.measured import copy_measured, fit_measured
+from lta.models.measured import Batches, copy_measured, fit_measured
 from lta.models.output import NetworkOutput
 from lta.protocols import Loss, Network, Preprocess, Split, get_splits, list_missing
 from lta.training.batch_statistics import average_running_statistics
@@ -113,8 +113,8 @@ class Classifier(pl.LightningModule):
         self.test_each_epoch_metrics = self.val_metrics.clone(prefix="test_each_epoch/")
         self.test_metrics = self.val_metrics.clone(prefix="test/")
 
-    def fit_input(self, images: Any) -> None:
-        """Measures on the training pictures what preprocessing needs, and parts of the network that are measured.
+    def fit_input(self, images: Any, fit: Callable[[nn.Module, Batches], None] = fit_measured) -> None:
+        """Measures on the training pictures what preprocessing needs, and by `fit` parts of the network that are measured.
 
         `images`: uint8 (n, height, width, 3), an array or `lta.data.rows.Rows` of one. Raises ValueError where augmentation
         can't be done to pictures of their size.
@@ -130,7 +130,7 @@ class Classifier(pl.LightningModule):
             for part in np.split(sample, range(PART, len(sample), PART)):
                 yield self._preprocess_array(images[part])
 
-        fit_measured(self.network, batches)
+        fit(self.network, batches)
 
     def take_masks(self, train: Split) -> None:
         """Those of the training pictures, where `loss` teaches by masks. Raises DataError where there are none."""

@@ -7,7 +7,7 @@ from test_rows import KEYS
 
 from lta.data.batches import Split
 from lta.data.rows import Rows
-from lta.data.scaled import Scaled
+from lta.data.scaled import Scaled, find_stored
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (5, 8, 6, 3)).astype(np.uint8)
 
@@ -49,3 +49,17 @@ def test_an_array_of_them_is_a_copy_and_nothing_else():
     assert np.asarray(Scaled(PICTURES, (4, 3)), np.float32).dtype == np.float32
     with pytest.raises(ValueError, match="is a copy"):
         np.asarray(Scaled(PICTURES, (4, 3)), copy=False)
+
+
+def test_what_they_are_made_from_is_found():
+    index = np.array([3, 0, 3])
+    for images, stored, size in (
+        (PICTURES, PICTURES, (8, 6)),
+        (Rows(PICTURES, index), PICTURES[index], (8, 6)),
+        (Scaled(PICTURES, (16, 12)), PICTURES, (16, 12)),
+        (Rows(Scaled(PICTURES, (16, 12)), index), PICTURES[index], (16, 12)),
+        (Scaled(Rows(PICTURES, index), (16, 12)), PICTURES[index], (16, 12)),
+    ):
+        found, shown = find_stored(images)
+        assert np.array_equal(found[:], stored)
+        assert shown == size

@@ -12,9 +12,17 @@ from commands import assert_refused, lta_run, train
 from networks import network
 from torch import nn
 
-from lta.data.batches import Split
-from lta.training import cached_features
-from lta.training.cached_features import check_augment, choose_mirrored, compute_features
+from lta.data.batches import PlacesDataset, Split
+from lta.training import feature_files
+from lta.training.cached_features import (
+    CachedFeatures,
+    Part,
+    check_augment,
+    choose_mirrored,
+    compute_features,
+    fit_once,
+    list_known,
+)
 from lta.training.classifier import Classifier
 from lta.training.flops import count_step_flops
 from lta.training.losses import CrossEntropy
@@ -148,8 +156,70 @@ def test_a_damaged_file_is_noticed_and_made_anew(classifier, data, calls, tmp_pa
     assert path.read_bytes() == whole
 
 
+def test_a_file_that_was_found_whole_is_not_read_again_until_it_changes(classifier, data, calls, monkeypatch, tmp_path):
+    monkeypatch.setattr(feature_files, "SETTLED", 0)
+    whole = []
+    note = feature_files._note
+    monkeypatch.setattr(feature_files, "_note", lambda path, *rest: (whole.append(path), note(path, *rest)))
+
+    def compute() -> int:
+        """How many files were read from end to end."""
+        whole.clear()
+        compute_features(classifier, data, tmp_path, with_mirrored=False)
+        return len(whole)
+
+    compute()
+    assert compute() == 9, "three levels of three splits, for the first time"
+    assert compute() == 0
+    path = next(tmp_path.rglob("B.npy"))
+    path.write_bytes(path.read_bytes())
+    assert compute() == 1
+    path.with_suffix(".found_whole.json").write_text("{")
+    assert compute() == 1
+    assert len(calls) == 4, "computed once"
+
+
+def test_what_was_measured_of_the_trunk_is_read_again(data, calls, classifier, tmp_path):
+    def measure(number: int, images=data.train.images):
+        norms = classifier.network.trunk.norms
+        before = {name: value.clone() for name, value in norms.state_dict().items()}
+        for value in norms.buffers():
+            value.zero_()
+        classifier.fit_input(images, fit_once(tmp_path))
+        assert len(calls) == number
+        return all(torch.equal(value, before[name]) for name, value in norms.state_dict().items())
+
+    measured = classifier.network.trunk._compute_levels
+    classifier.network.trunk._compute_levels = lambda *given: (calls.append(1), measured(*given))[1]
+    try:
+        assert measure(1)
+        assert measure(1), "from the file"
+        (path,) = tmp_path.rglob("measured-*.pt")
+        path.write_bytes(path.read_bytes()[:100])
+        assert measure(2), "made again"
+        assert not measure(3, data.train.images[::-1] // 2), "of other pictures"
+        assert not measure(3), "back to the first"
+    finally:
+        del classifier.network.trunk._compute_levels
+
+
+def test_pictures_at_another_size_are_others(classifier, data, calls, tmp_path):
+    for size in ((40, 40), (64, 64)):
+        scaled = SimpleNamespace(**{name: split.scale(size) for name, split in vars(data).items()})
+        compute_features(classifier, scaled, tmp_path, with_mirrored=False)
+    assert calls == [64, 6, 5, 9] * 2
+
+
+def test_no_picture_is_read_where_features_are_known(data):
+    assert list_known(CachedFeatures({"train": Part({}), "test": Part({})})) == {"train", "test", "test_each_epoch"}
+    images, labels, numbers = PlacesDataset(data.train)[np.array([4, 2])]
+    assert images.shape == (2, 3, 1, 1)
+    assert labels.tolist() == [1, 2]
+    assert numbers.tolist() == [4, 2]
+
+
 def test_a_full_disk_is_said_before_anything_is_written(classifier, data, monkeypatch, tmp_path):
-    monkeypatch.setattr(cached_features.shutil, "disk_usage", lambda place: SimpleNamespace(free=1000))
+    monkeypatch.setattr(feature_files.shutil, "disk_usage", lambda place: SimpleNamespace(free=1000))
     with pytest.raises(
         ValueError, match=r"features of train take \d+ MB, and the disk of .* has 0 MB free: give data.cache="
     ):

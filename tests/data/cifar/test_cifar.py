@@ -124,6 +124,19 @@ def test_val_is_cut_from_train_by_split_seed_alone(batches_at, root):
     assert np.array_equal(module(root, split_seed=3).test.images, data.test.images)
 
 
+def test_a_part_of_train_is_kept_in_proportion(batches_at, root):
+    batches_at()
+    whole, part = module(root, val_size=10), module(root, val_size=10, train_size=30)
+    assert np.bincount(part.train.labels).tolist() == [3] * 10
+    assert set(map(tuple, part.train.ids)) < set(map(tuple, whole.train.ids))
+    assert np.array_equal(part.val.ids, whole.val.ids)
+    assert len(module(root, val_size=10, train_size=90).train.labels) == 90
+    other = module(root, val_size=10, train_size=30, split_seed=1)
+    assert not np.array_equal(other.train.ids, part.train.ids)
+    with pytest.raises(ValueError, match=r"data\.train_size=91 must be between 1 and 90"):
+        module(root, val_size=10, train_size=91)
+
+
 def test_the_root_is_the_argument_then_the_environment_then_data(batches_at, root, monkeypatch, tmp_path):
     batches_at()
     monkeypatch.chdir(tmp_path)
