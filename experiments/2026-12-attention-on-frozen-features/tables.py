@@ -28,8 +28,10 @@ Row = Mapping[str, Any]
 
 def collect(folder: Path) -> dict[str, Any]:
     """What is finished, as it goes into results.json. Errors in percent."""
-    with (folder / "cost.csv").open(newline="") as file:
-        costs = {name: float(seconds) for name, seconds in csv.reader(file)}
+    costs: dict[str, float] = {}
+    if (path := folder / "cost.csv").is_file():
+        with path.open(newline="") as file:
+            costs = {name: float(seconds) for name, seconds in csv.reader(file)}
     found: dict[str, Any] = {"rates": {}, "rate_runs": [], "runs": [], "maps": []}
     for data in DATA:
         tried = [row for run in list_rate_runs(data) if (row := _read_run(folder, run, costs))]
