@@ -22,7 +22,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported
 
-from plan import DATA, KEPT, SEEDS, Run, choose_rates, list_rate_runs, list_runs
+from plan import DATA, KEPT, RATE_SEED, RATES, SEEDS, Run, choose_rates, list_rate_runs, list_runs
 
 from lta.runtime.run_directory import read_finished_results
 
@@ -74,6 +74,7 @@ def main() -> None:
     for seeds in SEEDS:
         for data in DATA:
             if data not in rates:
+                train([Run(data, "uniform", "ABCD", RATES[0], RATE_SEED)])  # so that all levels are computed in one pass
                 rates[data] = choose_rates(data, train(list_rate_runs(data)))
                 print(f"{data}: rates {rates[data]}", flush=True)
             runs = list(list_runs(data, rates[data], seeds))
