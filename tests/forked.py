@@ -6,6 +6,7 @@ began and has done nothing since. The kernel makes them children of the command 
 for them, they see it as their parent, and they get its signals, as if `subprocess` had started them.
 """
 
+import atexit
 import ctypes
 import importlib
 import inspect
@@ -43,7 +44,7 @@ def become(
     unbuffered: bool = False,
     affinity: list[int] | None = None,
 ) -> None:
-    """Does what `python ARGUMENTS` would have done."""
+    """Does what `python ARGUMENTS` would have done, and ends."""
     if new_session:
         os.setsid()
     os.chdir(cwd)
@@ -65,7 +66,16 @@ def become(
     more = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:0] = more
     importlib.invalidate_caches()
-    how, *rest = arguments
+    try:
+        run_as_main(*arguments)
+    except SystemExit as end:
+        leave(end.code)
+        raise
+    leave(None)
+
+
+def run_as_main(how: str, *rest: str) -> None:
+    """`-m MODULE ...`, `-c CODE ...` or `SCRIPT ...`."""
     if how == "-m":
         module, *rest = rest
         sys.argv = [module, *rest]
@@ -80,6 +90,23 @@ def become(
         sys.argv = [how, *rest]
         sys.path.insert(0, os.path.dirname(os.path.realpath(how)))
         runpy.run_path(how, run_name="__main__")
+
+
+def leave(code: object) -> None:
+    """Ends this process as Python does, but that thousands of modules are not taken apart: they would be copied for it.
+
+    Returns where `code` is a text, which Python prints, or where output can't be written: Python has a status for that.
+    """
+    if code is not None and not isinstance(code, int):
+        return
+    threading._shutdown()  # waits for the threads that are no daemons
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+    os._exit((code or 0) & 0xFF)
 
 
 def renew_folders() -> None:
@@ -105,7 +132,7 @@ def begin_sister() -> None:
         ours.close()
         if asked := serve_sister(theirs):
             become(**asked)
-            sys.exit()
+            sys.exit()  # where it has not ended yet
         os._exit(0)
     theirs.close()
     start_by_sister(ours, dict(os.environ))

@@ -52,3 +52,26 @@ def test_a_child_is_a_commands_own(tmp_path, options, forked):
     assert directory == str(tmp_path / "below")
     assert (its_session == session) == ("start_new_session" not in options)
     assert with_torch == (forked and CLONE is not None)
+
+
+ENDS = """
+import atexit, sys, threading, time
+atexit.register(print, "exit")
+threading.Thread(target=lambda: time.sleep(0.1) or print("thread")).start()
+print("main")
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "said"),
+    [
+        ("", 0, ""),
+        ("sys.exit(259)", 3, ""),
+        ("sys.exit('a text')", 1, "a text\n"),
+        ("raise ValueError('wrong')", 1, "ValueError: wrong\n"),
+    ],
+)
+def test_a_command_ends_as_python_does(last, status, said):
+    ended = processes.run([sys.executable, "-c", ENDS + last])
+    assert (ended.returncode, ended.stdout.split()) == (status, ["main", "thread", "exit"])
+    assert ended.stderr.endswith(said)
