@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lta import checks
 from lta.layers.inner_product import inner_product
-from lta.layers.precision import to_full_precision
+from lta.layers.precision import to_full_precision, without_autocast
 
 
 class Compatibility(nn.Module, ABC):
@@ -31,7 +31,7 @@ class Compatibility(nn.Module, ABC):
     ) -> Float[Tensor, "batch height width"]:
         """`global_feat=None` leaves the query out, which only a separable score allows."""
         assert global_feat is not None or self.separable, f"{type(self).__name__} needs the query"
-        with torch.autocast(local_feat.device.type, enabled=False):
+        with without_autocast(local_feat):
             # With channels_last storage this is a view: (batch, positions, channels), contiguous.
             positions = local_feat.flatten(2).transpose(1, 2)
             query = None if global_feat is None else to_full_precision(global_feat)

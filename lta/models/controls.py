@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta.layers.precision import without_autocast
 from lta.layers.scaled_linear import ScaledLinear
 from lta.models.cells import find_trunk_cells
 from lta.models.output import NetworkOutput
@@ -66,7 +67,7 @@ class GAPNet(nn.Module):
         feats = self.trunk.features(images).levels[self.level]
         pooled = feats.mean((2, 3))
         logits = self.classifier(pooled)
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+        with torch.no_grad(), without_autocast(images):
             rows = self.scale * self.classifier.weight[logits.argmax(1)]
             cam = torch.einsum("bchw,bc->bhw", feats.to(rows.dtype), rows)
             positive = cam.clamp(min=0)

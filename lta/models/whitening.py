@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lta.layers.precision import without_autocast
 from lta.models.cells import place_windows
 from lta.models.measured import Batches, Measured
 from lta.protocols import Cells
@@ -43,7 +44,7 @@ class WhitenedConv(Measured):
     def forward(self, images: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch channels _ _"]:
         # Filters subtract almost equal pixels and multiply the rest by up to 28: bfloat16's 8 bits would leave an error of
         # an eighth in the weakest direction, and another filter than evaluation in float32 has.
-        with torch.autocast(images.device.type, enabled=False):
+        with without_autocast(images):
             return nn.functional.conv2d(images.to(self.weight.dtype), self.weight, self.bias)
 
     def place_cells(self, cells: Cells) -> Cells:

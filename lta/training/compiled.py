@@ -5,6 +5,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from lta.training.classifier import Classifier
+
 GRAPHS = "reduce-overhead"
 """torch.compile's mode that records CUDA graphs."""
 
@@ -19,8 +21,9 @@ class CompileTraining(pl.Callback):
         super().__init__()
         self.graphs = graphs
 
-    def setup(self, trainer: pl.Trainer, module: Any, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
+            assert isinstance(module, Classifier)
             module.compile_training(GRAPHS if self.graphs else None)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_index: int) -> None:

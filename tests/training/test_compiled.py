@@ -8,6 +8,7 @@ import torch
 from commands import TINY, lta_run
 
 import lta
+from lta.training.classifier import Classifier
 from lta.training.compiled import choose_compile
 
 SAME = [*(argument for argument in TINY if not argument.startswith("data.train_size")), "trainer.precision=32-true"]
@@ -43,7 +44,7 @@ def test_it_is_a_switch(capsys, tmp_path):
 def test_cuda_graphs_need_a_gpu_and_are_a_mode_of_torch_compile(monkeypatch):
     with pytest.raises(ValueError, match=r"trainer\.compile=reduce-overhead needs a GPU: it records CUDA graphs"):
         choose_compile("reduce-overhead", "cpu")
-    trainer, module = Mock(spec=pl.Trainer), Mock(spec=pl.LightningModule)
+    trainer, module = Mock(spec=pl.Trainer), Mock(spec=Classifier)
     (callback,) = choose_compile("reduce-overhead", "gpu")
     modes, begun = [], []
     module.compile_training = modes.append
