@@ -13,7 +13,12 @@ from torch import nn
 from lta.data.batches import Split
 from lta.data.mask_folder import MaskFolder
 from lta.evaluators.localisation.evaluator import Localisation
-from lta.evaluators.localisation.untrained import compute_untrained_maps, list_untrained_maps, place_untrained_maps
+from lta.evaluators.localisation.untrained import (
+    compute_untrained_maps,
+    list_untrained_maps,
+    place_untrained_maps,
+    say_what_was_trained,
+)
 from lta.measures.placement import place_in_picture
 from lta.training.classifier import Classifier
 from lta.training.losses import CrossEntropy
@@ -64,6 +69,16 @@ def test_they_are_what_their_names_say(classifier, split):
     scores = torch.stack([layer.weight[k] @ one.flatten(1) for k, one in zip(predicted, levels["D"], strict=True)])
     expected = scores.clamp(min=0).view(found["own_class"].shape)
     torch.testing.assert_close(torch.from_numpy(found["own_class"]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_of_a_backbone_whose_last_parts_were_trained_it_is_said(classifier):
+    assert say_what_was_trained(classifier.network) == []
+    for parts, words in (("last", "the last part of the backbone was"), ("2", "the last 2 parts of the backbone were")):
+        trained = make_classifier("model.backbone.weights=none", f"model.backbone.train={parts}").network
+        assert say_what_was_trained(trained) == [], "random weights show nothing"
+        trained.trunk.is_random = False
+        (line,) = say_what_was_trained(trained)
+        assert line == f"{words} trained with the labels: feature length, backbone's CAM are of the trained one"
 
 
 def test_they_stand_in_their_true_place(classifier):

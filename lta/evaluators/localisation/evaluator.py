@@ -19,7 +19,13 @@ from lta.evaluators.localisation.explanations import (
     place_deepest_stage,
 )
 from lta.evaluators.localisation.scores import Objects, pixel_maps, score_maps, summarise_scores
-from lta.evaluators.localisation.untrained import DRAWN, UNTRAINED, compute_untrained_maps, place_untrained_maps
+from lta.evaluators.localisation.untrained import (
+    DRAWN,
+    UNTRAINED,
+    compute_untrained_maps,
+    place_untrained_maps,
+    say_what_was_trained,
+)
 from lta.evaluators.passes import run_forward_passes
 from lta.measures.label_sets import compute_probabilities, gives_several_labels
 from lta.measures.localisation import halves
@@ -153,7 +159,7 @@ class Localisation(Evaluator):
                 classifier.hparams.get("taught_by"),
             )
         rows = table.rows(answer)
-        return Result(answer, rows, table.lines(answer, left_out), sheets)
+        return Result(answer, rows, [*table.lines(answer, left_out), *say_what_was_trained(classifier.network)], sheets)
 
     def _compute_maps(self, classifier: TrainedClassifier, data: Splits) -> tuple[dict[str, np.ndarray], dict[str, Tensor]]:
         """What the network says of each image, and its maps by level, each at its own resolution."""

@@ -38,6 +38,17 @@ def list_untrained_maps(network: Network) -> list[str]:
     return ["feature_length", *own_class, *(["class_token", "rollout"] if trunk.has_class_token else [])]
 
 
+def say_what_was_trained(network: Network) -> list[str]:
+    """A line where these maps are of a trunk that was trained with the labels: the pretraining alone does not make them."""
+    names, trained = list_untrained_maps(network), len(getattr(_find_backbone(network), "trained_parts", ()))
+    if not names or not trained:
+        return []
+    parts = "part of the backbone was" if trained == 1 else f"{trained} parts of the backbone were"
+    return [
+        f"the last {parts} trained with the labels: {', '.join(UNTRAINED[name] for name in names)} are of the trained one"
+    ]
+
+
 def compute_untrained_maps(
     classifier: TrainedClassifier, split: Split, batch_size: int
 ) -> dict[str, Float[np.ndarray, "images rows columns"]]:
