@@ -1,6 +1,7 @@
 """Rows and panels reach every logger once, after the checkpoint that holds them, also over a resume."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import pytorch_lightning as pl
@@ -132,6 +133,14 @@ def test_tensorboard_has_every_epoch_once_over_a_resume(tmp_path):
     events = EventAccumulator(str(tmp_path / "board"), size_guidance={"scalars": 0, "images": 0}).Reload()
     assert [event.step for event in events.Scalars("time/seconds")] == [0, 1, 2, 3]
     assert [event.step for event in events.Images("attention/panel")] == [0, 1, 2, 3]
+
+
+def test_the_row_of_the_test_stands_at_the_last_epoch():
+    rows, logger = EpochLog(), Memory()
+    rows.rows, rows.tested = [{"epoch": float(epoch)} for epoch in range(3)], {"test/error": 5.0}
+    trainer = Mock(spec=pl.Trainer, is_global_zero=True, loggers=[logger], callbacks=[rows], current_epoch=3)
+    EpochSend().on_test_end(trainer, Mock(spec=pl.LightningModule))
+    assert logger.rows == [(2, {"test/error": 5.0}, [])]
 
 
 def test_without_rows_there_is_nothing_to_send(tmp_path):

@@ -125,6 +125,11 @@ def test_a_dry_run_needs_no_library_and_names_every_key():
         assert key in rest
 
 
+def test_sections_that_are_closed_at_first_are_said_to_be():
+    said = {line.removesuffix(" (folded)"): not line.endswith(" (folded)") for line in outline().splitlines()}
+    assert {section.name: said[section.name] for section in SECTIONS} == {s.name: s.is_open for s in SECTIONS}
+
+
 def test_the_help_names_the_settings():
     ended = command("--help")
     assert ended.returncode == 0

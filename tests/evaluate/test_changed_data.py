@@ -11,6 +11,7 @@ from commands import assert_refused, lta_run, train
 from PIL import Image
 
 import lta
+from lta.data.fingerprint import read_fingerprint, write_fingerprint
 from lta.evaluate.__main__ import evaluate
 
 PLAIN = (
@@ -134,6 +135,14 @@ def test_a_damaged_record_is_said_in_one_line(place, capsys, record):
     content["hyper_parameters"]["pictures"] = record
     torch.save(content, path)
     assert_refused(ask(capsys, place / "hash"), "its record of the training data can't be read")
+
+
+def test_a_record_has_no_other_characters():
+    """Python's base64 leaves them out where it isn't told to look."""
+    record = write_fingerprint({"test": np.arange(4).reshape(2, 2)})
+    assert read_fingerprint(record)["test"].tolist() == [[0, 1], [2, 3]]
+    with pytest.raises(ValueError, match="its record of the training data can't be read"):
+        read_fingerprint({"test": "*" + record["test"]})
 
 
 def test_load_needs_no_data(trained, place):

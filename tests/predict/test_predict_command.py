@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from commands import assert_refused, lta_run
 from PIL import Image
+from tqdm import tqdm
 from untrained_run import untrained_run
 
 import lta
@@ -67,10 +68,22 @@ def read_rows(path="predictions/predictions.csv"):
         return list(csv.DictReader(file))
 
 
-def test_a_folder_with_what_cannot_be_read(capsys, photos, run):
+class Bar(tqdm):
+    """It has passed all pictures, seen or not."""
+
+    passed = 0
+
+    def update(self, n=1):
+        Bar.passed += n
+        return super().update(n)
+
+
+def test_a_folder_with_what_cannot_be_read(capsys, photos, run, monkeypatch):
+    monkeypatch.setattr("lta.predict.answering.tqdm", Bar)
     ended = lta_predict(capsys, f"checkpoint={run}", "images=photos", "overlays=all", "batch_size=4")
     assert_refused(ended, "2 of 8 pictures were left out: predictions/skipped.csv says why; the others are there")
     assert ended.status == 1
+    assert Bar.passed == 8
     assert [row["file"] for row in read_rows()] == GOOD
     assert list(read_rows()[0]) == ["file", "label", "probability", "label_2", "probability_2", "label_3", "probability_3"]
     left = {row["file"]: row["reason"] for row in read_rows("predictions/skipped.csv")}
