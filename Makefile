@@ -40,6 +40,7 @@ lint: install  ## ruff: what it finds wrong, and the format; basedpyright: types
 
 docs: install  ## the documentation, in docs/_build/html: offline, and a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	@touch docs/_build/built
 
 TESTS := -m pytest -q -n auto --dist worksteal
 # Python may keep what it has compiled, whatever the shell says: each process would compile all tests again.
@@ -48,9 +49,10 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python $(TESTS)
 test: .venv/linted  ## the fast tests, a process on each core
 	$(PYTEST) -m 'not slow'
 
-# One process more than there are cores: many of these tests wait, for servers, signals and limits of time.
+# One process more than there are cores: many of these tests wait, for servers, signals and limits of time. They read only
+# the files that have some.
 test-slow: .venv/linted  ## the slow tests alone
-	$(PYTEST) -m slow -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
+	$(PYTEST) $$(grep -rl 'mark[.]slow' tests --include='test_*.py') -m slow -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)')
 
 test-all: .venv/linted  ## the fast and the slow tests
 	$(PYTEST)

@@ -1,9 +1,10 @@
 import logging
-import subprocess
 import sys
 
 import numpy as np
+import processes
 import pytest
+from commands import environment
 
 from lta.data import resident as module
 from lta.data.resident import share_images
@@ -76,8 +77,8 @@ def test_processes_that_make_it_at_once_agree(tmp_path):
         "print(*{line.split()[4] for line in open('/proc/self/maps') if sys.argv[1] in line})"
     )
     command = [sys.executable, "-c", program, tmp_path]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    inodes = {process.communicate()[0].strip() for process in started}
-    assert [process.returncode for process in started] == [0] * 4
+    started = [processes.Started(command, env=environment()) for _ in range(4)]
+    assert [process.wait() for process in started] == [0] * 4
+    inodes = {process.stdout.strip() for process in started}
     assert len(files(tmp_path)) == 1
     assert inodes == {str(files(tmp_path)[0].stat().st_ino)}, "all have the pages of the one file"
