@@ -87,7 +87,7 @@ def test_a_network_is_trained_that_knows_the_colours(day):
 def test_it_is_evaluated_and_reported(day):
     folder, said = day
     assert "mug" in said["evaluate"]
-    assert "backbone_att1" in (folder / "report/report.html").read_text()
+    assert "backbone_att2" in (folder / "report/report.html").read_text()
 
 
 def test_new_pictures_are_named_as_by_python(day):

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from lta.checks import require_package
 from lta.instantiate import build
+from lta.loggers import tensorboard
 from lta.loggers.run_logger import RunLogger
 from lta.loggers.wandb_artifacts import send_checkpoints
 from lta.loggers.wandb_evaluation import send_answers
@@ -41,6 +42,9 @@ class Session:
     def send_answers(self, answers: Mapping[str, Any]) -> None:
         """An evaluator's Result by its name; to loggers that have a place for tables and pictures of no epoch."""
         send_answers(self.loggers, answers)
+        for logger in self.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                tensorboard.send_answers(logger, answers)
 
     def send_checkpoints(self) -> None:
         """The files that a logger was told to keep (`logger.wandb.checkpoints`), when they change no more."""

@@ -138,17 +138,27 @@ def _list_files(path: Path) -> list[Path]:
     if not glob.has_magic(str(path)):
         raise ValueError(f"{path}: there is no such file or folder")
     known = list_extensions()
-    found = [
-        file for file in map(Path, glob.glob(str(path), recursive=True)) if file.suffix.lower() in known and file.is_file()
-    ]
+    folder = _find_before_pattern(path)  # there may be signs in its name: "new [2024]"
+    named = glob.iglob(os.path.join(glob.escape(str(folder)), *path.parts[len(folder.parts) :]), recursive=True)
+    found = [file for file in map(Path, named) if file.suffix.lower() in known and _is_file_or_lost(file)]
     if not found:
         raise ValueError(f"{path}: there is no such file, and no picture whose name fits it")
     return sorted(found, key=_make_natural_key)
 
 
 def _find_before_pattern(path: Path) -> Path:
-    """The folder above the first part of it that has a sign in its name."""
-    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+    """The folder above the first part of it that is a pattern: that has a sign in its name, and does not exist as it is."""
+    folder = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+    for part in path.parts[len(folder.parts) :]:
+        if not (folder / part).is_dir():
+            break
+        folder /= part
+    return folder
+
+
+def _is_file_or_lost(path: Path) -> bool:
+    """Also a link that leads nowhere: whoever reads it says so."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _list_folder(folder: Path, deep: bool) -> list[Path]:
@@ -156,7 +166,9 @@ def _list_folder(folder: Path, deep: bool) -> list[Path]:
         raise ValueError(f"{folder}: there is no such folder")
     known = list_extensions()
     files = _walk_visible(folder, deep)
-    found = [file for file in files if file.is_file() and (file.suffix.lower() in known or is_jpeg_without_ending(file))]
+    found = [
+        file for file in files if _is_file_or_lost(file) and (file.suffix.lower() in known or is_jpeg_without_ending(file))
+    ]
     if not found:
         more = "" if deep else f"; {folder}/** looks in its subfolders too"
         raise ValueError(f"{folder} has no picture (by the endings of names, as .jpg or .png){more}")

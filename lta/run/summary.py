@@ -22,6 +22,7 @@ from lta.runtime.console import format_duration
 from lta.runtime.teachers import name_teachers
 from lta.training.classifier import Classifier
 from lta.training.flops import count_step_flops, describe_flops
+from lta.training.kept_statistics import find_shift
 from lta.training.mask_loss import find_mask_loss, list_learned_levels
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ def collect(trainer: pl.Trainer, classifier: Classifier, data: Splits, checkpoin
         "tested_epochs": epoch + 1,
         **_describe_training(trainer, classifier, data),
         **_describe_early_stop(trainer),
+        **_describe_statistics(classifier, data),
     }
 
 
@@ -100,6 +102,12 @@ def _describe_early_stop(trainer: pl.Trainer) -> dict[str, Any]:
     return {"stopped_early": stop.describe(trainer.current_epoch, trainer.max_epochs)}
 
 
+def _describe_statistics(classifier: Classifier, data: Splits) -> dict[str, Any]:
+    """Where running statistics do not fit: training and validation then tell of two different networks."""
+    shift = find_shift(classifier, data.train)
+    return {} if shift is None else {"statistics": {**shift._asdict(), "words": shift.describe()}}
+
+
 def _list_taught(classifier: Classifier) -> tuple[str, ...]:
     """Levels that masks teach."""
     return () if classifier.masks is None else classifier.masks.levels
@@ -159,6 +167,8 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
     if results.get("training_flops"):  # runs of before don't know it
         passes = f"{results['steps']:,} steps, forward and backward"
         lines.append(f"computed        {describe_flops(results['training_flops'])} in {passes}")
+    if statistics := results.get("statistics"):
+        lines.append(f"batch norms     {statistics['words']}")
     if results["coding"] and results["coding"] != "official":
         lines.append(f"data            {results['coding']}")
     if results["test_each_epoch"]:

@@ -127,3 +127,28 @@ def test_an_output_is_none_of_the_pictures(tmp_path):
     with pytest.raises(ValueError, match=r"x_crop\.png is one of the pictures and would be written over; choose another"):
         name_out(tmp_path / ".", pictures, "crop")
     assert name_out(tmp_path / "out", pictures, "crop")[1] == tmp_path / "out" / "x_crop_crop.png"
+
+
+def test_a_pattern_below_a_folder_with_signs_in_its_name(tmp_path, monkeypatch):
+    (tmp_path / "new [2024]").mkdir()
+    for name in ("a.jpg", "b.jpg", "c.png"):
+        (tmp_path / "new [2024]" / name).touch()
+    (tmp_path / "new 2").mkdir()
+    (tmp_path / "new 2/d.jpg").touch()
+    for pattern in (tmp_path / "new [2024]/*.jpg", tmp_path / "new [2024]/[ab].jpg"):
+        found = find_with_places(pattern)
+        assert [one.path.name for one in found] == ["a.jpg", "b.jpg"]
+        assert {one.place for one in found} == {tmp_path / "new [2024]"}
+    assert [path.name for path in find_images(tmp_path / "new [2]/*.jpg")] == ["d.jpg"], "no folder is called so"
+    monkeypatch.chdir(tmp_path)
+    assert find_images("new [2024]/*.png") == [Path("new [2024]/c.png")]
+    monkeypatch.chdir(tmp_path / "new [2024]")
+    assert find_images("*.png") == [Path("c.png")]
+
+
+def test_a_link_that_leads_nowhere_is_not_passed_over(folder):
+    (folder / "gone.jpg").symlink_to(folder / "nothing.jpg")
+    assert folder / "gone.jpg" in find_images(folder)
+    assert find_images(folder / "gon*") == [folder / "gone.jpg"]
+    with pytest.raises(ValueError, match="there is no such file"):
+        find_images(folder / "gone.jpg")

@@ -5,10 +5,12 @@ import json
 import shutil
 
 import numpy as np
+import processes
 import pytest
 import torch
-from commands import assert_refused, lta_run
+from commands import assert_refused, command, environment, lta_run, read_wandb
 from PIL import Image
+from sklearn.metrics import average_precision_score
 
 import lta
 from lta.evaluate.__main__ import evaluate
@@ -58,11 +60,29 @@ def read_rows(path):
 
 @pytest.mark.slow
 def test_the_whole_way(capsys, root, trained, monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
     more = ("augment=mixup", "loss.class_weights=balanced", "callbacks.best_checkpoint.monitor=val/mAP")
-    ended = lta_run(capsys, [*SMALL, *KIND, *more, f"data.root={root}", f"hydra.run.dir={trained}"])
-    assert ended.status == 0, ended.err
-    assert "2 labels, several a picture (green" in ended.out
-    assert "an image is right if all its labels are; of single labels" in ended.out
+    # By two processes that log to W&B. Each has other images, and some splits end in a batch that one of them has not.
+    together = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "logger=wandb", "logger.wandb.mode=offline")
+    small = [one for one in SMALL if one not in ("trainer=cpu", "logger=none")]
+    options = [
+        *small,
+        *KIND,
+        *more,
+        *together,
+        "trainer.precision=32-true",
+        f"data.root={root}",
+        f"hydra.run.dir={trained}",
+        "data.eval_batch_size=4",
+    ]
+    started = processes.run(command(*options), cwd=root.parent, env=environment(), timeout=300)
+    assert started.returncode == 0, started.stderr
+    assert "2 labels, several a picture (green" in started.stdout
+    assert "an image is right if all its labels are; of single labels" in started.stdout
+    panels = list((trained / "wandb").glob("offline-run-*/files/media/images/attention/panel_0_*.png"))
+    assert len(panels) > 4
+    logged = [record["history"] for record in read_wandb(trained)[1] if record["type"] == "history"]
+    assert any("val/mAP" in json.dumps(row) for row in logged)
     results = json.loads((trained / "results.json").read_text())
     assert {"error", "label_error", "loss", "mAP", "auroc", "auroc_red", "auroc_green"} == set(results["test"])
     assert results["training_flops"] > 0
@@ -78,13 +98,17 @@ def test_the_whole_way(capsys, root, trained, monkeypatch):
     classifier = lta.load(trained)
     assert classifier.several_labels
     found = classifier.predict([root / row["file"] for row in rows])
+    assert [int(row["image"]) for row in rows] == list(range(results["test_images"])), "of both processes, each once"
+    true_labels = np.array([[name in row["labels"].split("|") for name in ("green", "red")] for row in rows])
+    ranked = [average_precision_score(true_labels[:, k], found.probabilities[:, k]) for k in (0, 1)]
+    assert np.mean(ranked) == pytest.approx(results["test"]["mAP"], abs=1e-6)
     shares = torch.tensor([[float(row["p(green)"]), float(row["p(red)"])] for row in rows])
     assert torch.allclose(found.probabilities, shares, atol=2e-2), "in bfloat16 and in float32"
     assert torch.equal(found.probabilities, classifier(read_images(root, rows)).logits.sigmoid().detach())
 
     ended = lta_run(
         capsys,
-        [f"checkpoint={trained}", "evaluator=classification"],
+        [f"checkpoint={trained}", "evaluator=classification", "wandb=false"],
         evaluate,
         "evaluate",
         lists=("evaluator", "checkpoint"),
@@ -100,7 +124,7 @@ def test_the_whole_way(capsys, root, trained, monkeypatch):
     assert (trained / "evaluations/classification/least_sure.png").is_file()
     refused = lta_run(
         capsys,
-        [f"checkpoint={trained}", "evaluator=faithfulness"],
+        [f"checkpoint={trained}", "evaluator=faithfulness", "wandb=false"],
         evaluate,
         "evaluate",
         lists=("evaluator", "checkpoint"),
@@ -125,12 +149,17 @@ def test_the_whole_way(capsys, root, trained, monkeypatch):
     refused = lta_run(capsys, told, predict, "predict", lists=("format", "images"), sweeps=False)
     assert_refused(refused, "overlays=unsure: this network gives several labels or none")
 
-    ended = lta_run(capsys, [f"checkpoint={trained}", "format=torch_export", "out=file.pt2"], export, "export", sweeps=False)
+    ended = lta_run(capsys, [f"checkpoint={trained}", "out=file.onnx"], export, "export", sweeps=False)
     assert ended.status == 0, ended.err
-    about = {"about": ""}
-    program = torch.export.load("file.pt2", extra_files=about)
-    assert json.loads(about["about"])["labels"] == "several labels"
-    given = program.module()(read_images(root, rows))
+    session = onnxruntime.InferenceSession("file.onnx")
+    assert json.loads(session.get_modelmeta().custom_metadata_map["about"])["labels"] == "several labels"
+    given = dict(
+        zip(
+            (one.name for one in session.get_outputs()),
+            map(torch.from_numpy, session.run(None, {"images": read_images(root, rows).numpy()})),
+            strict=True,
+        )
+    )
     assert torch.allclose(given["probabilities"], given["logits"].sigmoid())
     assert torch.allclose(given["probabilities"], found.probabilities, atol=1e-4)
 
@@ -139,11 +168,11 @@ def test_the_whole_way(capsys, root, trained, monkeypatch):
     (moved / "results.json").unlink()
     text = (root / "labels.csv").read_text()
     (root / "labels.csv").write_text(text.replace("a/001.png,red", "a/001.png,"))
-    refused = lta_run(capsys, [f"resume={moved}"])
+    refused = lta_run(capsys, [f"resume={moved}", "trainer=cpu"])
     assert_refused(refused, "the labels are not those that the run was begun with: put the table back as it was")
     (root / "labels.csv").write_text(text)
-    ended = lta_run(capsys, [f"resume={moved}"])
-    assert ended.status == 0, ended.err
+    ended = processes.run(command(f"resume={moved}", "trainer=cpu"), cwd=root.parent, env=environment(), timeout=300)
+    assert ended.returncode == 0, ended.stderr
     assert json.loads((moved / "results.json").read_text())["test"] == pytest.approx(results["test"])
 
 
