@@ -41,8 +41,8 @@ MAY_IMPORT = {
     "evaluators": {"checks", "effects", "measures", "runtime.teachers", "transforms", "viz"},
     "sweep": {"checks", "cli.migrate", "runtime"},
     "cli": {"checks", "instantiate", "runtime", "sweep"},
-    "inference": {"cli", "data", "instantiate", "measures", "models", "pictures", "runtime", "training"},
-    "apply": {"checks", "effects", "inference", "measures", "pictures", "runtime.teachers", "viz"},
+    "inference": {"cli", "data", "instantiate", "measures", "models", "pictures", "runtime", "training", "transforms"},
+    "apply": {"checks", "data", "effects", "inference", "measures", "pictures", "runtime.teachers", "viz"},
     "dashboard": {"loggers"},
     "demo": {
         "apply",

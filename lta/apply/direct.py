@@ -1,5 +1,6 @@
 """Effects in Python, without a command: `lta.mask_of`, `lta.autoblur`."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lta.apply.sources import from_classifier
 from lta.effects.autoblur import autoblur as blur
 from lta.effects.transparency import apply_effect
 from lta.inference.checkpoint import load
+from lta.inference.untaught import UntaughtClassifier
 from lta.pictures.grey_range import find_grey_range
 from lta.pictures.read import Picture, read_image
 from lta.protocols import TrainedClassifier
@@ -30,12 +32,15 @@ DEFAULTS = {
 """As in conf/apply.yaml (a test holds them together)."""
 
 
-def mask_of(picture: Any, network: str | Path | TrainedClassifier, **attention: Any) -> Float[np.ndarray, "height width"]:
+def mask_of(
+    picture: Any, network: str | Path | TrainedClassifier | None = None, **attention: Any
+) -> Float[np.ndarray, "height width"]:
     """How much each pixel is attended, 0 to 1, as lta.apply has it.
 
     `picture`: a file, or a PIL image. `network`: a run directory or checkpoint file, or what `lta.load` gave; for many
-    pictures give the latter, which is read once. `attention`: settings of conf/apply.yaml (`levels`, `scales`, `edges`,
-    ...). Raises ValueError for settings that there are not, a network without maps, and a picture that can't be read.
+    pictures give the latter, which is read once. None: nothing trained, the length of a pretrained backbone's features.
+    `attention`: settings of conf/apply.yaml (`levels`, `scales`, `edges`, ...). Raises ValueError for settings that there
+    are not, a network without maps, and a picture that can't be read.
     """
     classifier = _get_network(network)
     return _attend(_get_picture(picture, classifier), classifier, attention).numpy()
@@ -43,7 +48,7 @@ def mask_of(picture: Any, network: str | Path | TrainedClassifier, **attention: 
 
 def autoblur(
     picture: Any,
-    network: str | Path | TrainedClassifier,
+    network: str | Path | TrainedClassifier | None = None,
     strength: float = 1.0,
     radius: float = 0.03,
     **attention: Any,
@@ -69,8 +74,15 @@ def _attend(
     return from_classifier(classifier, {**DEFAULTS, **attention}, "this network").attend(picture).mask
 
 
-def _get_network(network: str | Path | TrainedClassifier) -> TrainedClassifier:
+def _get_network(network: str | Path | TrainedClassifier | None) -> TrainedClassifier:
+    if network is None:
+        return _get_untaught()
     return load(network) if isinstance(network, str | Path) else network
+
+
+@cache
+def _get_untaught() -> TrainedClassifier:
+    return UntaughtClassifier()
 
 
 def _get_picture(picture: Any, classifier: TrainedClassifier) -> Picture:

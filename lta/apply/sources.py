@@ -1,6 +1,6 @@
-"""Where a picture's attention comes from: a trained network, or a mask."""
+"""Where a picture's attention comes from, and that of a trained network (masks: `lta.apply.masks`)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -8,13 +8,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lta import checks
+from lta.apply.levels import choose_levels, count_cells, describe_choice
 from lta.effects.attention_mask import HIGH, LOW, fit_mask_to_image, stretch_range, stretch_values
 from lta.inference.windows import check_scales, run_at_scales
 from lta.measures.pixel_maps import COMBINATIONS, combine
 from lta.pictures.grey_range import Range, find_grey_range
-from lta.pictures.read import Picture, UnusablePicture, read_image
+from lta.pictures.read import Picture
 from lta.protocols import TrainedClassifier
-from lta.runtime.teachers import add_teachers
+from lta.runtime.teachers import NOTHING_TRAINED, add_teachers, is_untaught
 
 EDGES = 0.05
 """Of a network's maps, whose cells are that large and larger."""
@@ -51,18 +52,45 @@ def from_classifier(classifier: TrainedClassifier, attention: Mapping[str, Any],
     from lta.inference.query import resolve_query
 
     _check_scales(attention["scales"])
-    levels = choose_levels(attention["levels"], classifier.network.levels, whose)
+    there, cells = classifier.network.levels, count_cells(classifier)
+    levels = choose_levels(attention["levels"], there, whose, cells)
+    chosen = describe_choice(attention["levels"], levels, there, cells)
+    taught = classifier.hparams.get("taught_by")
     queries, of_query = resolve_query(classifier, levels, attention["query"], whose)
 
     def compute_attention(picture: Picture) -> Attended:
         seen = run_at_scales(classifier, picture.on_white, attention["scales"], queries)
         share, index = seen.probabilities.max(0)
         mask, said = make_mask(seen.maps, picture, {**attention, "levels": levels}, seen.ends)
+        if is_untaught(taught):
+            return Attended(mask, (name_length(classifier), *said))
         named = f"seen as {classifier.class_names[int(index)]} ({100 * share:.0f} %)"
-        by = add_teachers(f"level{'s' * (len(levels) > 1)} {', '.join(levels)}", classifier.hparams.get("taught_by"))
-        return Attended(mask, (named, by, *of_query, *said))
+        return Attended(mask, (named, add_teachers(chosen, taught), *of_query, *said))
 
     return Source(compute_attention, find_grey_range(classifier.hparams))
+
+
+def from_backbone(name: str | None, device: torch.device, attention: Mapping[str, Any]) -> Source:
+    """The length of the features of a backbone of timm (None: of the packaged one), which nobody has taught anything.
+
+    Raises ValueError where it, or its weights, can't be had, and for a level or query.
+    """
+    # Imported here: a mask needs no network.
+    from lta.inference.untaught import BACKBONE, UntaughtClassifier
+
+    _check_scales(attention["scales"])
+    name = name or BACKBONE
+    refuse_network_settings(attention, f"backbone={name}")
+    try:
+        classifier = UntaughtClassifier(name)
+    except ValueError as error:  # it is called by another name where networks are trained
+        raise ValueError(str(error).replace("model.backbone.name=", "backbone=")) from error
+    return from_classifier(classifier.to(device), attention, f"backbone={name}")
+
+
+def name_length(classifier: TrainedClassifier) -> str:
+    """What an untaught network's map is."""
+    return f"{NOTHING_TRAINED} ({getattr(getattr(classifier.network, 'trunk', None), 'name', 'a backbone')})"
 
 
 def _check_scales(scales: Any) -> None:
@@ -89,40 +117,6 @@ def make_mask(
         mask, prefers = stretch_values(together[0], LOW if low is None else low, HIGH if high is None else high)
     said = () if prefers else ("the map prefers nothing: all of the picture counts as attended",)
     return Attended(finish_mask(mask, picture, attention, EDGES), said)
-
-
-def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
-    """The light of a picture; nothing is attended where it is transparent.
-
-    Raises ValueError where it can't be read, or where a picture has another size.
-    """
-    refuse_network_settings(attention, f"mask={path}")
-    drawn = read_image(path)
-    mask = drawn.rgb.float().mean(0) / 255
-    if drawn.alpha is not None:
-        mask *= drawn.alpha.float() / 255
-    said = () if mask.any() else (f"mask={path} is black or transparent everywhere: nothing counts as attended",)
-
-    def compute_attention(picture: Picture) -> Attended:
-        if picture.rgb.shape[1:] != mask.shape:
-            theirs, ours = (f"{shape[-1]} x {shape[-2]}" for shape in (picture.rgb.shape, mask.shape))
-            raise UnusablePicture(f"{picture.path} has {theirs} pixels, mask={path} {ours}")
-        return Attended(finish_mask(mask, picture, attention, 0), said)
-
-    return Source(compute_attention)
-
-
-def choose_levels(asked: Any, there: Sequence[str], whose: str) -> list[str]:
-    """One, several, "all", or None for the deepest. Raises ValueError where the network has no maps, or not those."""
-    if not there:
-        raise ValueError(f"{whose} has a network without attention maps")
-    named = {None: [there[-1]], "all": list(there)}
-    levels = named[asked] if asked is None or asked == "all" else [asked] if isinstance(asked, str) else list(asked)
-    for level in levels:
-        checks.require_choice("attention.levels", level, there)
-    if not levels:
-        raise ValueError(f"attention.levels=[] names none; choose of {', '.join(there)}")
-    return levels
 
 
 def refuse_network_settings(attention: Mapping[str, Any], source: str) -> None:

@@ -50,6 +50,16 @@ def match_masks(root: Path, folder: Path, names: Sequence[str], way_out: str = W
     have one suffix in addition, as _mask. JSON files are of LabelMe, one a picture, or of COCO, whose names count as paths.
     Raises DataError for a mask without a picture or with several, and for a picture with several masks.
     """
+    found, spare = find_matches(root, folder, names, way_out)
+    if spare:
+        raise DataError(f"{spare[0]} is the mask of no picture below {root}: {way_out}")
+    return found
+
+
+def find_matches(
+    root: Path, folder: Path, names: Sequence[str], way_out: str = WAY_OUT
+) -> tuple[dict[str, Mask], list[str]]:
+    """The same where masks may have no picture: what these are is returned too."""
     pictures = _index_pictures(names)
     drawn: list[tuple[str, str, Mask]] = []  # what it is, the path of its picture without its ending, the mask
     files: list[tuple[str, Path]] = []
@@ -68,16 +78,18 @@ def match_masks(root: Path, folder: Path, names: Sequence[str], way_out: str = W
         stems = [stem.removesuffix(shared) for stem in stems]
     drawn += [(str(path), stem, path) for stem, (_, path) in zip(stems, files, strict=True)]
     found: dict[str, Mask] = {}
+    spare: list[str] = []
     for what, stem, mask in drawn:
         of = pictures.get(stem, [])
         if not of:
-            raise DataError(f"{what} is the mask of no picture below {root}: {way_out}")
+            spare.append(what)
+            continue
         if len(of) > 1:
             raise DataError(f"{what} may be the mask of {join_names(of)}: put it into the same folders as its picture")
         if of[0] in found:
             raise DataError(f"{what} is a second mask of {of[0]}: {way_out}")
         found[of[0]] = mask
-    return found
+    return found, spare
 
 
 def read_known_masks(
@@ -145,7 +157,9 @@ def _cut_ending(name: str) -> str:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Pictures and JSON files in `folder` and below, in order; links to folders are not followed."""
+    """Pictures and JSON files in `folder` and below, in order, or the file itself; links to folders are not followed."""
+    if folder.is_file():
+        yield folder
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(files):

@@ -50,6 +50,7 @@ def serve(cfg: dict[str, Any]) -> None:
     port = place.find_free_port(cfg["host"], cfg["port"])
     with place.use_own_folder(cfg["host"]) as (folder, aside):
         # Imported only now: Gradio, torch and matplotlib read the environment when they are.
+        from lta.apply.segmentation import find_file, load_segmenter
         from lta.demo.course import School, build_untaught
         from lta.demo.limits import make_limits
         from lta.demo.looking import Workshop
@@ -74,7 +75,9 @@ def serve(cfg: dict[str, Any]) -> None:
         else:
             networks = (name_untaught(school.begin().classifier),)
         effects = {name: build(node) for name, node in cfg["effect"].items()}
-        workshop = Workshop(networks, effects, cfg["attention"]["scales"], most, folder)
+        here = find_file(cfg["segmenter"]).is_file()  # of others nothing is downloaded
+        segmenter = load_segmenter(cfg["segmenter"], device) if here else None
+        workshop = Workshop(networks, effects, cfg["attention"]["scales"], most, folder, segmenter)
         workshop.check(cfg["attention"])
         visits = Visits()
         page = Page(workshop, visits, cfg["attention"], school)

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lta.apply.sources import EDGES, choose_levels
+from lta.apply.levels import FEWEST, choose_levels
+from lta.apply.sources import EDGES
 from lta.effects.blurout import HOW
 from lta.effects.lens import LARGEST
 from lta.measures.pixel_maps import COMBINATIONS
@@ -58,7 +59,7 @@ Control = Number | Choice | Several | Switch | Colour
 OF_EFFECTS: dict[str, Control] = {
     "strength": Number("Strength", 0, 1, 0.01),
     "radius": Number("Radius", 0.005, LARGEST, 0.005, "a share of the shorter side"),
-    "how": Choice("How", HOW, "only fill leaves nothing to win back, where attention is half or more"),
+    "how": Choice("How", HOW, "blur, pixelate: do not anonymise; fill: leaves nothing where attention is half or more"),
     "colour": Colour("Colour"),
     "colours": Choice("Colours", COLOURS),
     "aspect": Choice("Aspect ratio", (AS_IT_IS, "1:1", "4:3", "3:2", "16:9", "3:4", "9:16"), "width:height", free=True),
@@ -70,7 +71,7 @@ OF_EFFECTS: dict[str, Control] = {
 def make_attention_controls(levels: Sequence[str]) -> dict[str, Control]:
     """By key of `attention` in conf/demo.yaml."""
     return {
-        "levels": Several("Levels", tuple(levels), "shallow to deep"),
+        "levels": Several("Levels", tuple(levels), f"shallow to deep; none: the deepest of at least {FEWEST} cells a side"),
         "combine": Choice("Several levels together", tuple(COMBINATIONS)),
         "low": Number("Nothing up to", 0, 1, 0.01, "the quantile of the map below which nothing is attended"),
         "high": Number("All from", 0, 1, 0.01, "the quantile from which on everything is"),

@@ -2,7 +2,7 @@
 
 import html
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,37 @@ def render_image(pixels: UInt8[Tensor, "channels rows columns"], alternative: st
     return f'<figure class="lta-{name or "picture"}">{shown}{below}</figure>'
 
 
+def render_result(pixels: UInt8[Tensor, "channels rows columns"], alternative: str, size: tuple[int, int]) -> str:
+    """The figure of an effect; where it has the `size` (width, height) of what it was made from, the picture before lies
+    over it, as far as the page's slider draws it."""
+    shown = f'<img src="{encode_data_url(pixels)}" width="{pixels.shape[2]}" height="{pixels.shape[1]}"'
+    alike = (pixels.shape[2], pixels.shape[1]) == size
+    before = '<span class="lta-before" aria-hidden="true"></span>' if alike else ""
+    place = f"--lta-ratio: {pixels.shape[2] / pixels.shape[1]:.4f}; --lta-width: {pixels.shape[2]}px"  # see page.css
+    frame = f'<div class="lta-frame" style="{place}">{shown} alt="{escape_text(alternative)}">{before}</div>'
+    return f'<figure class="lta-result">{frame}</figure>'
+
+
+def render_effects(made: Mapping[str, UInt8[Tensor, "channels rows columns"] | ValueError]) -> str:
+    """All effects at a glance: each a button that chooses it, or why it can't be made."""
+    tiles = []
+    for number, (name, pixels) in enumerate(made.items()):
+        if isinstance(pixels, ValueError):
+            tiles.append(f"<div>{render_problem(f'{name}: {pixels}')}</div>")
+            continue
+        image = f'<img src="{encode_data_url(pixels)}" width="{pixels.shape[2]}" height="{pixels.shape[1]}" alt="">'
+        tiles.append(f'<button type="button" data-number="{number}">{image}{escape_text(name)}</button>')
+    return f'<div class="lta-effects" role="group" aria-label="all effects">{"".join(tiles)}</div>'
+
+
 def render_input(one: Given, small: bool = False) -> str:
     """The picture as it was given, with its name, its size and what was decided for it."""
     pixels = one.preview.rgb if one.preview.alpha is None else _stack_alpha(one.preview)
     caption = "; ".join([f"{one.name}, {one.size[0]} x {one.size[1]} pixels", *one.preview.notes])
-    return render_image(pixels, f"the picture {one.name}", caption, "other" if small else "given")
+    figure = render_image(pixels, f"the picture {one.name}", caption, "other" if small else "given")
+    if small:
+        return figure
+    return f'{figure}<style>:root {{ --lta-before: url("{encode_data_url(pixels)}"); }}</style>'  # see `render_result`
 
 
 def render_gallery(label: str, examples: Sequence[tuple[Example, Path]]) -> str:
@@ -89,7 +115,8 @@ def render_maps(one: Given, seen: Seen) -> str:
 def render_output(network: Network, one: Given, by: Seen, asked: str) -> str:
     """What a network took the picture for, and where it looked; `asked` says with which query, "" for its own."""
     said = f'<p class="lta-about">{escape_text(asked)}</p>' if asked else ""
-    return f'{said}<div class="lta-seen">{render_prediction(network, by)}{render_maps(one, by)}</div>'
+    predicted = "" if network.is_untaught else render_prediction(network, by)  # it knows no classes
+    return f'{said}<div class="lta-seen">{predicted}{render_maps(one, by)}</div>'
 
 
 def render_notes(said: Sequence[str]) -> str:
@@ -104,7 +131,12 @@ def render_problem(said: Any) -> str:
 
 def render_heading(network: Network) -> str:
     """HTML of a network's name and what it is."""
-    return f'<h2 class="lta-network">{escape_text(network.name)}</h2><p class="lta-about">{escape_text(network.about)}</p>'
+    return f'<h2 class="lta-network">{escape_text(network.name)}</h2>'
+
+
+def render_about(network: Network) -> str:
+    """HTML of what a network is."""
+    return f'<p class="lta-about">{escape_text(network.about)}</p>'
 
 
 def encode_data_url(pixels: UInt8[Tensor, "channels rows columns"]) -> str:

@@ -8,7 +8,7 @@ import gradio as gr
 
 from lta.demo import controls, figures
 from lta.demo.limits import read_upload
-from lta.demo.looking import OTHER, Asked, Workshop, select_seen
+from lta.demo.looking import MASK, NETWORK, OTHER, Asked, Workshop, select_seen
 from lta.demo.visits import Given, Visit, Visits
 from lta.inference.windows import Seen
 from lta.pictures.read import UnusablePicture
@@ -22,9 +22,9 @@ class Handlers:
     """`effects`: the keywords of each effect, `attention`: its keys, both in the order of the page's controls; `examples`:
     the files of its gallery.
 
-    Every handler takes what the controls hold: the effect, the values of all effects, of attention, and whose query. It
-    returns, for each network, the result and what is said of it; and where more has changed, after these of all networks,
-    for each its button and what it has seen.
+    Every handler takes what the controls hold: the effect, the values of all effects, of attention, where the map comes from
+    and for which class, and whose query. It returns, for each network, the result and what is said of it; and where more has
+    changed, after these of all networks, for each its button and what it has seen.
     """
 
     def __init__(
@@ -64,6 +64,44 @@ class Handlers:
     def choose_other_example(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
         return self._show_other_image(request, self.examples[event.number], values)
 
+    def upload_mask(self, request: gr.Request, file: str | None, *values: Any) -> list[Any]:
+        """Of the picture that is there. It becomes where the map comes from."""
+        visit = self._get_visit(request)
+        with visit.lock:
+            try:
+                if file is None:  # emptied meanwhile
+                    return [None, gr.skip(), *self._skip_results()]
+                visit.drawn = self.workshop.read_mask(_require_image(visit), *read_upload(file, self.workshop.most))
+            except ValueError as error:
+                gr.Warning(figures.escape_text(error))
+                return [None, gr.skip(), *self._skip_results()]
+            finally:
+                self._remove(file)
+            return [None, gr.Radio(value=MASK), *self._render_results(visit, [*values[:-3], MASK, *values[-2:]])]
+
+    def show_all_effects(self, number: int) -> Callable[..., str]:
+        """A handler that makes all effects at a glance, by one network."""
+
+        def show(request: gr.Request, *values: Any) -> str:
+            visit = self._get_visit(request)
+            with visit.lock:
+                try:
+                    _require_image(visit)
+                    asked = {name: self.parse_controls([name, *values[1:]]) for name in self.effects}
+                    of_effects = {name: one.values for name, one in asked.items()}
+                    return figures.render_effects(
+                        self.workshop.render_all_effects(visit, number, asked[values[0]], of_effects)
+                    )
+                except ValueError as error:
+                    return figures.render_problem(error)
+
+        return show
+
+    def choose_effect(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
+        """One of all effects at a glance."""
+        name = list(self.effects)[int(event.number)]
+        return [gr.Radio(value=name), *self.update_results(request, name, *values[1:])]
+
     def leave(self, request: gr.Request) -> None:
         self.visits.forget(request.session_hash)
 
@@ -73,9 +111,10 @@ class Handlers:
         def save_result(request: gr.Request, *values: Any) -> str:
             visit = self._get_visit(request)
             try:
+                asked = self.parse_controls(values)
                 with visit.lock:  # the file takes its time: meanwhile the page may go on to another picture
-                    given, seen = _require_image(visit), select_seen(visit, number, values[-1])
-                file = self.workshop.save(given, seen, number, self.parse_controls(values))
+                    given, seen = _require_image(visit), self.workshop.find_map(visit, number, asked)
+                file = self.workshop.save(given, seen, number, asked)
             except (ValueError, OSError) as error:
                 raise gr.Error(figures.escape_text(error), title="No file was made", print_exception=False) from error
             visit.keep(number, file.parent)
@@ -90,7 +129,8 @@ class Handlers:
         of_effects = {name: {key: next(rest) for key in keys} for name, keys in self.effects.items()}
         attention = {key: next(rest) for key in self.attention}
         chosen = {key: controls.to_setting_value(key, value) for key, value in of_effects[effect].items()}
-        return Asked(effect, chosen, attention, next(rest))
+        source, segment, query = rest
+        return Asked(effect, chosen, attention, query, source, segment)
 
     def _get_visit(self, request: gr.Request) -> Visit:
         return self.visits.get_visit(str(request.session_hash))
@@ -100,8 +140,10 @@ class Handlers:
         if given is None:
             return [gr.skip()] * (1 + PARTS * len(self.workshop.networks))
         with visit.lock:
-            visit.given, visit.swapped = given, self.workshop.swap_query(given, visit.other) if visit.other else ()
-            return [figures.render_input(given), *self._render_all(visit, values)]
+            visit.give(given)
+            visit.swapped = self.workshop.swap_query(given, visit.other) if visit.other else ()
+            source = leave_mask(values[-3])
+            return [figures.render_input(given), *self._render_all(visit, [*values[:-3], source, *values[-2:]])]
 
     def _show_other_image(self, request: gr.Request, file: str | Path | None, values: Sequence[Any]) -> list[Any]:
         visit, other = self._get_visit(request), self._load_image(file)
@@ -122,8 +164,14 @@ class Handlers:
             gr.Warning(figures.escape_text(error))
             return None
         finally:
-            if Path(file).is_relative_to(self.workshop.folder):  # an upload: what is needed of it is in memory
-                Path(file).unlink(missing_ok=True)
+            self._remove(file)
+
+    def _remove(self, file: str | Path | None) -> None:
+        if file is not None and Path(file).is_relative_to(self.workshop.folder):  # an upload: what is needed is in memory
+            Path(file).unlink(missing_ok=True)
+
+    def _skip_results(self) -> list[Any]:
+        return [gr.skip()] * (2 * len(self.workshop.networks))
 
     def _render_all(self, visit: Visit, values: Sequence[Any]) -> list[Any]:
         parts = self._render_results(visit, values)
@@ -146,7 +194,8 @@ class Handlers:
                 given, asked = _require_image(visit), self.parse_controls(values)
                 pixels, said = self.workshop.render_effect(visit, number, asked)
                 described = f"{given.name} with the effect {asked.effect}"
-                parts += [figures.render_image(pixels, described, name="result"), figures.render_notes(said)]
+                height, width = given.preview.rgb.shape[1:]
+                parts += [figures.render_result(pixels, described, (width, height)), figures.render_notes(said)]
             except ValueError as error:
                 parts += [gr.skip(), figures.render_problem(error)]
         return parts
@@ -158,6 +207,11 @@ def _describe_query(visit: Visit, seen: Seen, query: str) -> str:
     if any(seen is own for own in visit.given.seen):
         return f"It ignores the query of {visit.other.name}."
     return f"Asked with the query of {visit.other.name}:"
+
+
+def leave_mask(source: str) -> str:
+    """Where the map of another picture comes from: a mask is of one."""
+    return NETWORK if source == MASK else source
 
 
 def show_only_chosen(names: Sequence[str]) -> Callable[[str], list[Any]]:

@@ -11,39 +11,54 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from lta.apply.files import choose_metadata
-from lta.apply.sources import Attended, choose_levels, make_mask
+from lta.apply.levels import choose_levels, describe_choice
+from lta.apply.masks import EMPTY, measure_light
+from lta.apply.segmentation import EDGES as FINE_EDGES
+from lta.apply.segmentation import Segmenter, describe_found
+from lta.apply.sources import EDGES, Attended, finish_mask, make_mask
 from lta.demo.limits import Limits, decode_image, make_preview
 from lta.demo.networks import Network, merge_levels
-from lta.demo.visits import Given, Visit
+from lta.demo.visits import Drawn, Given, Visit
 from lta.effects.attention_mask import HIGH, LOW
+from lta.effects.blurout import warn_of_hiding
 from lta.effects.transparency import apply_effect, check, choose_suffix
 from lta.inference.windows import Seen, check_scales, run_at_scales
 from lta.pictures.find import name_out
-from lta.pictures.read import Picture
+from lta.pictures.read import Picture, UnusablePicture
 from lta.pictures.write import write_image
 
 OWN, OTHER = "this picture", "the other picture"
 """Whose query the networks are asked with."""
 
+NETWORK, MASK, SEGMENTATION = "network", "mask file", "segmentation"
+"""Where the map comes from."""
+
+GLANCE = 60_000
+"""Pixels of a picture, of all effects at a glance."""
+
 
 class Asked(NamedTuple):
-    """`effect` by name with its `values`, `attention` as in conf/demo.yaml, `query`: OWN or OTHER."""
+    """`effect` by name with its `values`, `attention` as in conf/demo.yaml, `query`: OWN or OTHER. `source`: NETWORK, MASK
+    or SEGMENTATION, which looks for the class `segment`."""
 
     effect: str
     values: Mapping[str, Any]
     attention: Mapping[str, Any]
     query: str = OWN
+    source: str = NETWORK
+    segment: str = ""
 
 
 class Workshop(NamedTuple):
-    """What all pages share. `scales` as in `lta.inference.windows.run_at_scales`; results' files are written below
-    `folder`."""
+    """What all pages share. `scales` as in `lta.inference.windows.run_at_scales`; results' files are written below `folder`.
+    `segmenter`: None where its weights are not here."""
 
     networks: tuple[Network, ...]
     effects: Mapping[str, partial]
     scales: Sequence[int] | None
     most: Limits
     folder: Path
+    segmenter: Segmenter | None = None
 
     def check(self, attention: Mapping[str, Any]) -> None:
         """Raises ValueError where what the page begins with can't be, tried on a picture of nothing."""
@@ -83,18 +98,61 @@ class Workshop(NamedTuple):
 
         While an effect's values are moved the last mask is taken again. Raises ValueError where a value can't be.
         """
-        seen, given = select_seen(visit, number, asked.query), visit.given
+        seen, given = self.find_map(visit, number, asked), visit.given
         assert given is not None, "there is a picture"
         kept = visit.masks.get(number)
         if kept is None or kept[0][0] is not seen or kept[0][1] != asked.attention:
             kept = (seen, dict(asked.attention)), self._make_mask(number, seen, given.preview, asked)
             visit.masks[number] = kept
-        return self._apply_effect(given.preview, kept[1], asked), kept[1].said
+        pixels = self._apply_effect(given.preview, kept[1], asked)
+        return pixels, (*kept[1].said, *warn_of_hiding(self.effects[asked.effect], asked.values))
+
+    def render_all_effects(
+        self, visit: Visit, number: int, asked: Asked, values: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, UInt8[Tensor, "channels rows columns"] | ValueError]:
+        """Each effect with its `values` on a small picture, or why it can't be made. Raises ValueError where there is no
+        map."""
+        seen = self.find_map(visit, number, asked)
+        assert visit.given is not None, "there is a picture"
+        small = make_preview(visit.given.preview, GLANCE)
+        attended = self._make_mask(number, seen, small, asked)
+        made = {}
+        for effect in self.effects:
+            try:
+                made[effect] = self._apply_effect(small, attended, asked._replace(effect=effect, values=values[effect]))
+            except ValueError as error:
+                made[effect] = error
+        return made
+
+    def read_mask(self, given: Given, name: str, content: bytes) -> Drawn:
+        """A mask of the picture, from a file. Raises UnusablePicture where it is none, or of another size."""
+        light = measure_light(decode_image(name, content, self.most))
+        height, width = light.shape
+        if (width, height) != given.size:
+            sizes = f"{width} x {height} pixels, and {given.name} {given.size[0]} x {given.size[1]}"
+            raise UnusablePicture(f"{name} has {sizes}: a mask must have the size of its picture")
+        return Drawn(light, 0.0, (f"The map is the mask {name}.",) if light.any() else (f"{name} {EMPTY}.",))
+
+    def find_map(self, visit: Visit, number: int, asked: Asked) -> Seen | Drawn:
+        """What the mask is made of. Raises ValueError where it is not there."""
+        assert visit.given is not None, "there is a picture"
+        if asked.source == NETWORK:
+            return select_seen(visit, number, asked.query)
+        if asked.source == MASK:
+            if visit.drawn is None:
+                raise ValueError(f"give a mask of {visit.given.name}: a picture of its size, white where it counts")
+            return visit.drawn
+        if self.segmenter is None:
+            raise ValueError("the weights of the segmentation are not here")
+        if asked.segment not in visit.segments:
+            likely = self.segmenter.find(asked.segment, self._decode(visit.given, self.networks[number]))
+            visit.segments[asked.segment] = Drawn(likely, FINE_EDGES, (f"{describe_found(asked.segment, likely)}.",))
+        return visit.segments[asked.segment]
 
     def _decode(self, given: Given, network: Network) -> Picture:
         return decode_image(given.name, given.content, self.most, network.grey_range)
 
-    def save(self, given: Given, seen: Seen, number: int, asked: Asked) -> Path:
+    def save(self, given: Given, seen: Seen | Drawn, number: int, asked: Asked) -> Path:
         """The effect on all of the picture's pixels, in a file named as lta.apply names it, in a folder of its own."""
         picture = self._decode(given, self.networks[number])
         pixels = self._apply_effect(picture, self._make_mask(number, seen, picture, asked), asked)
@@ -103,15 +161,22 @@ class Workshop(NamedTuple):
         write_image(file, pixels, choose_metadata(picture, self.effects[asked.effect], "keep"))
         return file
 
-    def _make_mask(self, number: int, seen: Seen, picture: Picture, asked: Asked) -> Attended:
-        levels = [level for level in asked.attention["levels"] if level in seen.maps]
+    def _make_mask(self, number: int, seen: Seen | Drawn, picture: Picture, asked: Asked) -> Attended:
+        if isinstance(seen, Drawn):
+            untouched = asked.attention["edges"] == EDGES
+            edges = {**asked.attention, "edges": seen.edges if untouched else asked.attention["edges"]}
+            return Attended(finish_mask(seen.values, picture, edges, seen.edges), seen.said)
+        network, chosen = self.networks[number], asked.attention["levels"]
+        levels = [level for level in chosen if level in seen.maps] if chosen else [network.best_level]
         if not levels:
-            network = self.networks[number]
             raise ValueError(f"choose a level: {network.name} has {', '.join(network.levels)}")
         attention = {**asked.attention, "levels": levels}
         if (attention["low"], attention["high"]) == (LOW, HIGH):  # left as they were
             attention |= {"low": None, "high": None}
-        return make_mask(seen.maps, picture, attention, seen.ends)
+        mask, said = make_mask(seen.maps, picture, attention, seen.ends)
+        if chosen or len(network.levels) < 2:
+            return Attended(mask, said)
+        return Attended(mask, (f"By {describe_choice(None, levels, network.levels, network.cells)}.", *said))
 
     def _apply_effect(self, picture: Picture, attended: Attended, asked: Asked) -> UInt8[Tensor, "channels rows columns"]:
         effect = self.effects[asked.effect]

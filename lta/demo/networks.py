@@ -2,18 +2,20 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 import torch
 
+from lta.apply.levels import count_cells, find_best_level
 from lta.inference.checkpoint import load
 from lta.models.taught_net import TaughtNet
 from lta.pictures.grey_range import Range, find_grey_range
 from lta.protocols import TrainedClassifier, takes_queries
-from lta.runtime.teachers import UNTAUGHT, name_teachers
+from lta.runtime.teachers import NOTHING_TRAINED, is_untaught, name_teachers
 
 NAMED = 12
 """Classes that are listed; of more, the number is given."""
@@ -21,7 +23,7 @@ NAMED = 12
 
 class Network(NamedTuple):
     """`levels` with a map; of these, `acting` are those whose map takes notice of the query; `about` one sentence;
-    `grey_range` is what 16-bit grey is read in."""
+    `grey_range` is what 16-bit grey is read in; `cells` of levels along a picture's shorter side."""
 
     name: str
     classifier: TrainedClassifier
@@ -29,6 +31,16 @@ class Network(NamedTuple):
     acting: tuple[str, ...]
     about: str
     grey_range: Range | None = None
+    cells: Mapping[str, int] = MappingProxyType({})
+
+    @property
+    def best_level(self) -> str:
+        """What effects follow where nothing else is chosen."""
+        return find_best_level(self.levels, self.cells)
+
+    @property
+    def is_untaught(self) -> bool:
+        return is_untaught(self.classifier.hparams.get("taught_by"))
 
     @property
     def query_note(self) -> str:
@@ -52,8 +64,11 @@ def load_networks(checkpoints: Sequence[str], which: str, device: torch.device) 
 def name_untaught(classifier: TrainedClassifier) -> Network:
     """What the page shows where no network was given."""
     network = cast(TaughtNet, classifier.network)
-    about = f"Nobody trained or taught it for a task of yours. Its map was taught by {UNTAUGHT}."
-    return Network(f"{network.trunk.name}, untaught", classifier, network.levels, (), about)
+    about = (
+        f"Nobody taught this map anything: it is how long the features of {network.trunk.name} are, a pretrained network. "
+        "Teach one of your own in the tab Teach."
+    )
+    return Network(f"{NOTHING_TRAINED[0].upper()}{NOTHING_TRAINED[1:]}", classifier, network.levels, (), about)
 
 
 def shorten_paths(checkpoints: Sequence[str]) -> list[str]:
@@ -64,6 +79,12 @@ def shorten_paths(checkpoints: Sequence[str]) -> list[str]:
         if len(set(short)) == len(short):
             return short
     return list(checkpoints)
+
+
+def choose_start_levels(networks: Sequence[Network]) -> list[str]:
+    """The level that effects begin with, where it is the same for all; else none, and each network's own is taken."""
+    best = {network.best_level for network in networks}
+    return list(best) if len(best) == 1 else []
 
 
 def merge_levels(networks: Sequence[Network]) -> tuple[str, ...]:
@@ -78,7 +99,9 @@ def _load_network(checkpoint: str, name: str, which: str, device: torch.device) 
         raise ValueError(f"checkpoint={checkpoint} has a network without attention maps")
     acting = network.acting_levels if takes_queries(network) else ()
     about = _describe_network(checkpoint, which, classifier)
-    return Network(name, classifier, network.levels, acting, about, find_grey_range(classifier.hparams))
+    return Network(
+        name, classifier, network.levels, acting, about, find_grey_range(classifier.hparams), count_cells(classifier)
+    )
 
 
 def _describe_network(checkpoint: str, which: str, classifier: TrainedClassifier) -> str:

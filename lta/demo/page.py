@@ -7,18 +7,27 @@ import gradio as gr
 
 from lta.demo import controls, examples, figures
 from lta.demo.course import School
-from lta.demo.handlers import Handlers, hide_idle_controls, show_only_chosen
-from lta.demo.looking import OTHER, OWN, Workshop
-from lta.demo.networks import merge_levels
+from lta.demo.handlers import Handlers, hide_idle_controls, leave_mask, show_only_chosen
+from lta.demo.looking import MASK, NETWORK, OTHER, OWN, SEGMENTATION, Workshop
+from lta.demo.networks import choose_start_levels, merge_levels
 from lta.demo.teach_handlers import TeachHandlers
 from lta.demo.teach_page import add_teaching
 from lta.demo.visits import Visits
-from lta.demo.widgets import FETCH, make_gallery, make_html, make_image_field, make_widget
+from lta.demo.widgets import (
+    FETCH,
+    PRESSED,
+    make_comparison,
+    make_gallery,
+    make_html,
+    make_image_field,
+    make_widget,
+)
 
 INTRODUCTION = (
     "What a network attends to in a picture, and what can be made of it. "
     "Pictures stay on the computer that serves this page."
 )
+NO_SEGMENTATION = "segmentation of people and things is offered too where torchvision's weights are on the computer"
 WAITING = 64
 """Events of all pages that may wait; a page has one of each kind."""
 
@@ -45,10 +54,16 @@ class Page:
                             self._add_input()
                         with gr.Column(elem_id="lta-controls"):
                             self._add_effects()
+                            self._add_source()
                             self._add_attention(attention)
                             self._add_query()
-                    with gr.Column(scale=5, min_width=300, elem_id="lta-views"), gr.Row():
-                        self.views = [self._add_view(number) for number in range(len(self.networks))]
+                    with gr.Column(scale=5, min_width=300, elem_id="lta-views"):
+                        numbers = range(len(self.networks))
+                        with gr.Row(elem_id="lta-results"):
+                            self.views = [self._add_result(number) for number in numbers]
+                        with gr.Row(elem_id="lta-more"):
+                            for number in numbers:
+                                self._add_more(number)
                 with gr.Tab("Teach"):
                     add_teaching(TeachHandlers(school, visits, files), self.examples, WHOLE)
             keys = {name: tuple(values) for name, values in self.values.items()}
@@ -75,12 +90,24 @@ class Page:
                         for key, value in effect.keywords.items()
                     }
 
+    def _add_source(self) -> None:
+        segmenter = self.workshop.segmenter
+        sources = [NETWORK, MASK] + [SEGMENTATION] * (segmenter is not None)
+        names = [] if segmenter is None else list(segmenter.names)
+        first = "person" if "person" in names else next(iter(names), "")
+        with gr.Accordion("Where the map comes from", open=False):
+            self.source = gr.Radio(sources, value=NETWORK, label="Map from", info=None if names else NO_SEGMENTATION)
+            self.segment = gr.Dropdown(names or [first], value=first, label="Class to look for", visible=False)
+            self.mask_file = make_image_field("A mask of the picture: white where it counts")
+
     def _add_attention(self, start: Mapping[str, Any]) -> None:
         levels = merge_levels(self.networks)
+        values = {key: controls.to_control_value(key, value, levels) for key, value in start.items()}
+        if start["levels"] is None:
+            values["levels"] = choose_start_levels(self.networks)
         with gr.Accordion("Attention", open=False):
             self.attention = {
-                key: make_widget(control, controls.to_control_value(key, start[key], levels))
-                for key, control in controls.make_attention_controls(levels).items()
+                key: make_widget(control, values[key]) for key, control in controls.make_attention_controls(levels).items()
             }
 
     def _add_query(self) -> None:
@@ -93,20 +120,29 @@ class Page:
                 self.other = make_html()
                 self.other_gallery = make_gallery("Examples of another picture", self.examples)
 
-    def _add_view(self, number: int) -> dict[str, Any]:
+    def _add_result(self, number: int) -> dict[str, Any]:
+        """What stays in view on a narrow screen."""
+        with gr.Column(min_width=150, elem_classes="lta-view"):
+            make_html(figures.render_heading(self.networks[number]), padding=False)
+            result = make_html(padding=False)
+            make_comparison()
+        return {"result": result}
+
+    def _add_more(self, number: int) -> None:
         with gr.Column(min_width=280):
-            make_html(figures.render_heading(self.networks[number]))
-            return {
-                "seen": make_html(),
-                "result": make_html(),
-                "said": make_html(name="lta-said"),
+            self.views[number] |= {
+                "said": make_html(name="lta-said", padding=False),
                 "save": gr.Button("Download at full size", variant="primary", interactive=False),
                 "file": gr.DownloadButton(visible="hidden"),
+                "all": gr.Button("All effects at a glance", interactive=False),
+                "effects": gr.HTML(js_on_load=PRESSED, padding=False),
             }
+            make_html(figures.render_about(self.networks[number]), padding=False)
+            self.views[number]["seen"] = make_html(padding=False)
 
     def _wire(self, do: Handlers) -> None:
         of_effects = [part for values in self.values.values() for part in values.values()]
-        live = [self.effect, *of_effects, *self.attention.values()]
+        live = [self.effect, *of_effects, *self.attention.values(), self.source, self.segment]
         state = [*live, self.query]
         results = [view[part] for view in self.views for part in ("result", "said")]
         whole = [*results, *(view[part] for view in self.views for part in ("save", "seen"))]
@@ -124,6 +160,8 @@ class Page:
         self.gallery.click(do.choose_example, state, [self.given, *whole], **PRIVATE)
         if self.examples:
             self.blocks.load(do.show_first_example, state, [self.given, *whole], **PRIVATE)
+        self._wire_source(do, state, results, silent, at_once)
+        self._wire_effects(do, state, results, silent)
         self.query.input(do.change_query, state, whole, **PRIVATE)
         self.other_file.upload(do.upload_other, [self.other_file, *state], [self.other_file, *others], **WHOLE)
         self.other_gallery.click(do.choose_other_example, state, others, **PRIVATE)
@@ -131,3 +169,15 @@ class Page:
             made = view["save"].click(do.save(number), state, view["file"], **WHOLE)
             made.success(None, view["file"], None, js=FETCH, **silent)
         self.blocks.unload(do.leave)
+
+    def _wire_source(self, do: Handlers, state: list[Any], results: list[Any], silent: Any, at_once: Any) -> None:
+        self.mask_file.upload(do.upload_mask, [self.mask_file, *state], [self.mask_file, self.source, *results], **WHOLE)
+        self.source.change(lambda source: gr.Dropdown(visible=source == SEGMENTATION), self.source, self.segment, **at_once)
+        gr.on([self.file.upload, self.gallery.click], leave_mask, self.source, self.source, **silent)
+
+    def _wire_effects(self, do: Handlers, state: list[Any], results: list[Any], silent: Any) -> None:
+        """All effects at a glance are those of one picture: another one removes them."""
+        for number, view in enumerate(self.views):
+            view["all"].click(do.show_all_effects(number), state, view["effects"], **WHOLE)
+            view["effects"].click(do.choose_effect, state, [self.effect, *results], **silent)
+            view["seen"].change(lambda: ["", gr.Button(interactive=True)], None, [view["effects"], view["all"]], **silent)

@@ -7,6 +7,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+from jaxtyping import Float
+from torch import Tensor
+
 from lta.apply.sources import Attended
 from lta.demo.course import Course
 from lta.inference.windows import Seen
@@ -30,21 +33,36 @@ class Given(NamedTuple):
     seen: tuple[Seen, ...]
 
 
+class Drawn(NamedTuple):
+    """A map that no network of the page has made: `values` from 0 to 1 of all of the picture, how far borders move where
+    nothing else is asked for (`edges`), and what is to be said of it."""
+
+    values: Float[Tensor, "rows columns"]
+    edges: float
+    said: tuple[str, ...]
+
+
 @dataclass
 class Visit:
-    """`swapped`: what each network sees in `given` with the query of `other`, None where that changes nothing. `masks` by
-    network: the last one, with what it was made from. `course`: what is taught on it. Whoever reads or writes several of
-    them holds `lock`."""
+    """`drawn`: a mask of `given` from a file; `segments`: by class, where it was looked for. `swapped`: what each network
+    sees in `given` with the query of `other`, None where that changes nothing. `masks` by network: the last one, with what
+    it was made from. `course`: what is taught on it. Whoever reads or writes several of them holds `lock`."""
 
     given: Given | None = None
     other: Given | None = None
     swapped: tuple[Seen | None, ...] = ()
+    drawn: Drawn | None = None
+    segments: dict[str, Drawn] = field(default_factory=dict)
     masks: dict[int, tuple[Any, Attended]] = field(default_factory=dict)
     lock: Any = field(default_factory=Lock)
     course: Course | None = None
     used: float = field(default_factory=time.monotonic)
     _folders: dict[int, Path] = field(default_factory=dict)
     _left: bool = False
+
+    def give(self, given: Given) -> None:
+        """Another picture: nothing that was made of the one before counts."""
+        self.given, self.drawn, self.segments, self.swapped = given, None, {}, ()
 
     def keep(self, number: int, folder: Path) -> None:
         """The folder of the last file made of one network's result; the one before is removed."""

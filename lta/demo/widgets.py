@@ -54,6 +54,17 @@ def make_gallery(label: str, examples: Sequence[tuple[Example, Path]], pressed: 
     return gr.HTML(figures.render_gallery(label, examples), js_on_load=pressed, visible=bool(examples))
 
 
-def make_html(content: str = "", name: str | None = None) -> Any:
+COMPARED = """element.addEventListener("input", (event) => {
+    event.target.closest(".lta-view").style.setProperty("--lta-cut", event.target.value + "%");
+});"""
+
+
+def make_comparison() -> Any:
+    """A slider that draws the picture before over the result, from the left; it is in a column of the class lta-view."""
+    label = '<label class="lta-compare">Before and after <input type="range" min="0" max="100" value="0"></label>'
+    return gr.HTML(label, js_on_load=COMPARED, padding=False)
+
+
+def make_html(content: str = "", name: str | None = None, padding: bool = True) -> Any:
     """`name` is a CSS class."""
-    return gr.HTML(content, js_on_load=None, elem_classes=name)
+    return gr.HTML(content, js_on_load=None, elem_classes=name, padding=padding)

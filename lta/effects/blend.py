@@ -11,8 +11,10 @@ ROWS = 256
 
 
 def blend(
-    picture: UInt8[Tensor, "3 height width"], other: UInt8[Tensor, "3 height width"], amount: Float[Tensor, "height width"]
-) -> UInt8[Tensor, "3 height width"]:
+    picture: UInt8[Tensor, "channels height width"],
+    other: UInt8[Tensor, "channels height width"],
+    amount: Float[Tensor, "height width"],
+) -> UInt8[Tensor, "channels height width"]:
     """`other` in the share that `amount` (0 to 1) says: exactly `picture` at 0, exactly `other` at 1."""
     out = torch.empty_like(picture)
     for top in range(0, picture.shape[1], ROWS):

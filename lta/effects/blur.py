@@ -43,10 +43,10 @@ def apply_gaussian_blur(
 
 
 def mix(
-    images: Shaped[Tensor, "batch 3 height width"],
-    others: Shaped[Tensor, "batch 3 height width"],
+    images: Shaped[Tensor, "batch channels height width"],
+    others: Shaped[Tensor, "batch channels height width"],
     amount: Float[Tensor, "batch height width"] | Bool[Tensor, "batch height width"],
-) -> Shaped[Tensor, "batch 3 height width"]:
+) -> Shaped[Tensor, "batch channels height width"]:
     """`others` in the share that `amount` (0 to 1, or a mask) says, exactly `images` at 0 and `others` at 1."""
     if amount.dtype == torch.bool:
         return torch.where(amount[:, None], others, images)

@@ -1,6 +1,7 @@
 """What is attended is made unrecognisable: "blur the person out"."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -25,13 +26,13 @@ def blurout(
     how: str = "blur",
     radius: float = 0.06,
     colour: Sequence[int] = (128, 128, 128),
-) -> UInt8[Tensor, "3 height width"]:
+) -> UInt8[Tensor, "channels height width"]:
     """Where `attention` is 0 the picture stays as it is to the bit; from `WHOLE` on it is replaced by `strength` (0 to 1).
 
     `how`: "blur" by discs of `radius`, a share of the picture's shorter side, at 1; "pixelate" by squares of twice that
     side; "fill" by `colour` (red, green, blue; 0 to 255). What blur and squares hide can in part be won back where much is
     known of what may stand there, as of faces and number plates; "fill" at full strength leaves nothing from `WHOLE` on,
-    and below it, along borders, as much as is to be seen.
+    and below it, along borders, as much as is to be seen. With `alpha` it returns four channels, opaque where it fills.
     """
     require_share("strength", strength)
     require_choice("how", how, HOW)
@@ -44,12 +45,29 @@ def blurout(
     amount = strength * (attention / WHOLE).clamp(max=1)  # a network is hardly ever wholly sure, and a veil hides nothing
     if how == "pixelate":
         return blend(picture, pixelate_image(picture, radius, alpha), amount)
-    return blend(picture, torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand_as(picture), amount)
+    filled = blend(picture, torch.tensor(colour, dtype=torch.uint8)[:, None, None].expand_as(picture), amount)
+    if alpha is None:
+        return filled
+    opaque = torch.full_like(alpha, 255)[None]  # a transparent picture's outline would stand there else
+    return torch.cat([filled, blend(alpha[None], opaque, amount)])
 
 
 def hides(effect: Effect) -> bool:
     """Whether it is there to make somebody unrecognisable: then nothing else may give them away."""
     return getattr(effect, "func", effect) is blurout
+
+
+def warn_of_hiding(effect: Effect, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an effect with these `values` (of its keywords, in place of its own) is not, in words; () for what promises
+    nothing."""
+    if not hides(effect):
+        return ()
+    kept = {**getattr(effect, "keywords", {}), **values}
+    if kept.get("how", HOW[0]) != "fill":
+        return (f"{kept.get('how', HOW[0])} does not anonymise: a face or a number plate can be recognised or won back.",)
+    if kept.get("strength", 1.0) < 1:
+        return ("fill below full strength leaves what was there to be seen.",)
+    return ()
 
 
 def pixelate_image(

@@ -4,6 +4,9 @@ from typing import Any
 
 UNTAUGHT = "nothing (the length of a pretrained network's features)"
 
+NOTHING_TRAINED = "feature length, nothing trained"
+"""The name of such a map."""
+
 
 def name_teachers(taught: Any) -> str | None:
     """ "labels", "labels and 8 masks" or "8 masks", of the `taught_by` of a run's results or a checkpoint's
@@ -22,3 +25,8 @@ def add_teachers(said: str, taught: Any) -> str:
     """`said` with what the maps were taught by."""
     named = name_teachers(taught)
     return said if named is None else f"{said}; maps taught by {named}"
+
+
+def is_untaught(taught: Any) -> bool:
+    """Whether it is known that nothing has taught them."""
+    return name_teachers(taught) == UNTAUGHT

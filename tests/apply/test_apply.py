@@ -1,5 +1,6 @@
 """lta.apply as a user starts it: a network's attention, or a mask, on pictures."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,14 @@ def test_a_mask_drives_the_effect_exactly(capsys, flower):
     assert torch.equal(read_image("effects/flower_autoblur.png").rgb, autoblur(flower.rgb, mask))
     cut = read_image("effects/flower_cutout.png")
     assert torch.equal(cut.alpha, (255 * mask).to(torch.uint8))
-    assert ended.out.splitlines()[-4:] == [
+    *said, last = ended.out.splitlines()[-5:]
+    assert said == [
         "flower.png: 320 x 214",
         "  effects/flower_autoblur.png",
         "  effects/flower_cutout.png",
         "  effects/flower_sheet.png",
     ]
+    assert re.fullmatch(r"1 picture in \d+\.\d s", last)
     lta_apply(capsys, "mask=mask.png", "images=flower.png", "effect=spotlight", "attention.invert=true", "out=inverse")
     changed = (read_image("inverse/flower_spotlight.png").rgb != flower.rgb).any(0)
     assert not changed[mask == 0].any()
@@ -54,7 +57,7 @@ def test_a_network_attends_and_every_effect_is_made(capsys, flower, tmp_path):
     assert ended.status == 0, ended.err
     assert "%); levels B, C" in ended.out
     names = ("autoblur", "blurout", "spotlight", "desaturate", "heatmap", "cutout", "crop", "sheet")
-    assert [line.strip() for line in ended.out.splitlines()[-8:]] == [f"effects/flower_{name}.png" for name in names]
+    assert [line.strip() for line in ended.out.splitlines()[-9:-1]] == [f"effects/flower_{name}.png" for name in names]
     assert not torch.equal(read_image("effects/flower_autoblur.png").rgb, flower.rgb)
     assert read_image("effects/flower_sheet.png").rgb.shape[2] > 3 * 512
     ended = lta_apply(capsys, f"checkpoint={run}", "images=flower.png", "effect=crop", "attention.levels=[D]", "out=none")
@@ -70,6 +73,7 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
     ended = lta_apply(capsys, "mask=mask.png", "images=seen.png,photo.jpg,small.png", "effect=desaturate")
     assert ended.status == 0, "the others are still made"
     assert "left out: small.png has 9 x 9 pixels, mask=mask.png 320 x 214" in ended.out
+    assert re.search(r"^2 pictures in \d+\.\d s, \d+\.\d s each$", ended.out, re.MULTILINE)
     assert torch.equal(read_image("effects/seen_desaturate.png").alpha, read_image("seen.png").alpha)
     assert read_image("effects/photo_desaturate.jpg").alpha is None
     lta_apply(capsys, "mask=mask.png", "images=photo.jpg", "effect=cutout")
@@ -82,7 +86,12 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["images=flower.png", "effect=crop"], "give one of checkpoint=RUN, whose attention is used, "),
+        (
+            ["mask=mask.png", "segmentation=person", "images=flower.png", "effect=crop"],
+            "segmentation and mask are given, and attention comes from one of them: checkpoint=RUN, ",
+        ),
+        (["backbone=renset", "images=flower.png", "effect=crop"], "error: backbone=renset: timm "),
+        (["attention.levels=all", "images=flower.png", "effect=crop"], "attention.levels=all is of a network that attends"),
         (["mask=mask.png", "images=flower.png"], "effect=... must be given; choose one or more of all, autoblur"),
         (["mask=mask.png", "images=flower.png", "effect=smear"], "effect=smear is unknown; choose one of all, autoblur"),
         (["mask=mask.png", "images=nowhere.png", "effect=crop"], "nowhere.png: there is no such file or folder"),
@@ -129,6 +138,22 @@ def test_what_can_be_wrong_is_one_line(capsys, flower, arguments, says):
     assert says in ended.err
     assert torch.equal(read_image("flower.png").rgb, flower.rgb)
     assert not Path("effects").exists(), "all of it is found before the first picture"
+
+
+def test_the_file_that_is_filled_says_nothing_of_what_was_there(capsys, flower):
+    """Byte for byte: not in its pixels, nor in anything else that is written."""
+    mask = np.asarray(Image.open("mask.png")) > 0
+    pixels = np.array(Image.open("flower.png"))
+    Path("other").mkdir()
+    Image.fromarray(np.where(mask[..., None], 255 - pixels, pixels)).save("other/flower.png")
+    files = []
+    for name in ("flower.png", "other/flower.png"):
+        ended = lta_apply(
+            capsys, "mask=mask.png", f"images={name}", "effect=blurout", "effect.blurout.how=fill", "overwrite=true"
+        )
+        assert ended.status == 0, ended.err
+        files.append(Path("effects/flower_blurout.png").read_bytes())
+    assert files[0] == files[1]
 
 
 def test_nothing_is_written_over_unasked(capsys, flower):

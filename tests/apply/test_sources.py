@@ -7,7 +7,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 from untrained_run import untrained_run
 
-from lta.apply.sources import EDGES, from_mask, from_network
+from lta.apply.masks import from_mask
+from lta.apply.sources import EDGES, from_network
 from lta.effects.attention_mask import fit_mask_to_image, stretch_values
 from lta.inference.checkpoint import load
 from lta.inference.windows import run_at_scales

@@ -239,8 +239,11 @@ def test_it_asks_nobody_else_fits_and_can_be_read(opened, site, width, scheme):
     page = opened(color_scheme=scheme, viewport={"width": width, "height": 800})
     unfold(page, "Attention")
     unfold(page, "Query")
+    unfold(page, "Where the map comes from")
     page.locator(".lta-gallery").first.get_by_role("button", name="cat").click()
     page.locator('figure.lta-result img[alt^="chelsea.png"]').first.wait_for()
+    page.get_by_role("button", name="All effects at a glance").first.click()
+    page.locator(".lta-effects img").last.wait_for()
     elsewhere = [url for url in page.asked if not url.startswith((site.address + "/", "data:", "blob:"))]
     assert elsewhere == []
     assert page.errors == []
@@ -258,6 +261,68 @@ def test_it_asks_nobody_else_fits_and_can_be_read(opened, site, width, scheme):
     for part in ("h2.lta-network", ".lta-about", "figure.lta-given figcaption", ".lta-prediction li span"):
         assert contrast(page, part) >= 4.5, part
     assert find_violations(page) == []
+
+
+def test_on_a_phone_the_result_stays_in_view_while_a_slider_moves(opened):
+    page = opened(viewport={"width": 390, "height": 844}, has_touch=True)
+    unfold(page, "Attention")
+    place = """node => {
+        const box = node.getBoundingClientRect();
+        const front = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        return {top: box.top, bottom: box.bottom, front: front === node || node.contains(front) || front?.contains(node)};
+    }"""
+    images = page.locator("figure.lta-result .lta-frame")
+    for name in ("Strength", "Radius", "Nothing up to", "Feather"):
+        slider = page.get_by_label(f"range slider for {name}").first
+        slider.focus()
+        change(page, lambda slider=slider: slider.press("End" if slider.input_value() == "0" else "Home"))
+        page.wait_for_timeout(300)
+        for part in (images.nth(0), images.nth(1), slider):
+            seen = part.evaluate(place)
+            assert 0 <= seen["top"] < seen["bottom"] <= 844, (name, seen)
+            assert seen["front"], (name, "nothing lies over it")
+        slider.press("Home" if name == "Nothing up to" else "End")
+
+
+def test_before_and_after_and_all_effects_by_key(opened):
+    page = opened(viewport={"width": 1300, "height": 900})
+    given(page, "photo.png", photograph(640, 480))
+    slider = page.get_by_label("Before and after").first
+    slider.focus()
+    slider.press("End")
+    before = page.locator(".lta-before").first
+    assert before.evaluate("node => getComputedStyle(node).clipPath") == "inset(0px)"
+    shown = page.locator("figure.lta-given img").get_attribute("src")
+    assert shown in before.evaluate("node => getComputedStyle(node).backgroundImage")
+    change(page, lambda: page.get_by_label("desaturate", exact=True).check())
+    assert slider.input_value() == "100", "it stays where it is"
+    assert before.evaluate("node => getComputedStyle(node).clipPath") == "inset(0px)"
+    slider.press("Home")
+    assert before.evaluate("node => getComputedStyle(node).clipPath") == "inset(0px 100% 0px 0px)"
+    page.get_by_role("button", name="All effects at a glance").nth(1).click()
+    effects = page.locator(".lta-effects button")
+    effects.nth(6).wait_for()
+    effects.filter(has_text="crop").focus()
+    change(page, lambda: page.keyboard.press("Enter"))
+    assert page.get_by_label("crop", exact=True).is_checked()
+    page.get_by_label("Aspect ratio").wait_for()
+    assert page.locator(".lta-before").count() == 0, "a part of the picture is not compared with all of it"
+
+
+def test_a_mask_file_is_the_map_of_one_picture(opened):
+    page = opened()
+    given(page, "photo.png", photograph(640, 480))
+    unfold(page, "Where the map comes from")
+    mask = BytesIO()
+    Image.new("L", (640, 480), 255).save(mask, "PNG")
+    page.get_by_label("spotlight", exact=True).check()
+    change(page, lambda: give(page, "mask.png", mask.getvalue(), field=1))
+    page.get_by_text("The map is the mask mask.png.").first.wait_for()
+    assert page.get_by_label("mask file").is_checked()
+    given(page, "other.png", photograph(400, 300))
+    page.get_by_text("The map is the mask mask.png.").first.wait_for(state="detached")
+    assert page.get_by_label("network", exact=True).is_checked()
+    assert page.errors == []
 
 
 def contrast(page, part):

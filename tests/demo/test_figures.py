@@ -3,6 +3,7 @@
 import re
 from base64 import b64decode
 from io import BytesIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,6 +41,30 @@ def test_pictures_are_in_the_page_with_what_they_show(channels):
     assert 'alt="half &amp; half"' in html
     assert "<figcaption>a &lt;caption&gt;</figcaption>" in html
     assert 'class="lta-result"' in html
+
+
+def test_before_lies_over_a_result_of_the_same_size(made):
+    pixels = torch.zeros(3, 20, 30, dtype=torch.uint8)
+    html = figures.render_result(pixels, "a.png with the effect autoblur", (30, 20))
+    assert len(shown(html)) == 1
+    assert '<span class="lta-before" aria-hidden="true">' in html
+    assert "--lta-ratio: 1.5000; --lta-width: 30px" in html
+    assert "lta-before" not in figures.render_result(pixels, "a crop", (31, 20))
+    given = made.analyse_image("a.png", photograph())
+    ((_, array),) = shown(figures.render_input(given))
+    (before,) = re.findall(r'--lta-before: url\("data:image/jpeg;base64,([^"]+)"\)', figures.render_input(given))
+    assert np.array_equal(np.asarray(Image.open(BytesIO(b64decode(before)))), array)
+    assert "--lta-before" not in figures.render_input(given, small=True)
+
+
+def test_what_knows_no_classes_predicts_none(made):
+    given = made.analyse_image("a.png", photograph())
+    (network,) = made.networks
+    assert "lta-prediction" in figures.render_output(network, given, given.seen[0], "")
+    untaught = SimpleNamespace(hparams={"taught_by": {"labels": False, "masks": 0}})
+    html = figures.render_output(network._replace(classifier=untaught), given, given.seen[0], "")
+    assert "lta-prediction" not in html
+    assert "attention map of level A" in html
 
 
 def test_the_maps_of_all_levels_are_drawn_and_said(made):

@@ -8,8 +8,8 @@ from pretended_page import ATTENTION, photograph, workshop
 gr = pytest.importorskip("gradio")
 
 from lta.demo import controls  # noqa: E402
-from lta.demo.handlers import FORGOTTEN, PARTS, Handlers, hide_idle_controls, show_only_chosen  # noqa: E402
-from lta.demo.looking import OTHER, OWN  # noqa: E402
+from lta.demo.handlers import FORGOTTEN, PARTS, Handlers, hide_idle_controls, leave_mask, show_only_chosen  # noqa: E402
+from lta.demo.looking import MASK, NETWORK, OTHER, OWN, SEGMENTATION  # noqa: E402
 from lta.demo.visits import Visits  # noqa: E402
 from lta.pictures.read import read_image  # noqa: E402
 
@@ -39,7 +39,7 @@ def chosen(number):
     return gr.EventData(None, {"number": number})
 
 
-def held(page, effect="spotlight", query=OWN, effect_values=None, **attention):
+def held(page, effect="spotlight", query=OWN, effect_values=None, source=NETWORK, **attention):
     """What the controls hold, in their order."""
     values = {
         name: {key: controls.to_control_value(key, value) for key, value in page.workshop.effects[name].keywords.items()}
@@ -47,7 +47,7 @@ def held(page, effect="spotlight", query=OWN, effect_values=None, **attention):
     }
     values[effect] |= effect_values or {}
     flat = [value for name in values for value in values[name].values()]
-    return [effect, *flat, *(ATTENTION | attention).values(), query]
+    return [effect, *flat, *(ATTENTION | attention).values(), source, "person", query]
 
 
 def uploaded(page, name="photo.png", content=None):
@@ -112,7 +112,8 @@ def test_a_wrong_value_is_said_below_the_last_result(page):
     page.choose_example(request(), chosen(0), *held(page))
     for wrong, says in (
         (held(page, low=0.9, high=0.2), "low=0.9 must be below high=0.2"),
-        (held(page, levels=[]), "choose a level: pc has A, B, C"),
+        (held(page, levels=["D"]), "choose a level: pc has A, B, C"),
+        (held(page, source=MASK), "give a mask of example.png: a picture of its size, white where it counts"),
         (held(page, "crop", effect_values={"aspect": "<b>"}), "aspect=&lt;b&gt; must be width:height"),
         (held(page, "blurout", effect_values={"colour": "red"}), "colour=red must be a colour"),
     ):
@@ -158,6 +159,40 @@ def test_files_are_made_of_what_is_shown_and_removed_with_the_page(page):
     page.leave(request())
     assert not second.parent.exists()
     assert not again.parent.exists()
+
+
+def test_a_mask_becomes_the_source_until_another_picture_comes(page):
+    with pytest.warns(UserWarning, match="There is no picture"):
+        assert page.upload_mask(request(), uploaded(page, "mask.png"), *held(page)) == [None] + [SKIPPED] * 5
+    page.upload(request(), uploaded(page), *held(page))
+    with pytest.warns(UserWarning, match=r"mask.png has 9 x 6 pixels, and photo.png 90 x 60"):
+        page.upload_mask(request(), uploaded(page, "mask.png", photograph(9, 6)), *held(page))
+    file = uploaded(page, "mask.png", photograph(seed=3))
+    field, source, result, said, *_ = page.upload_mask(request(), file, *held(page))
+    assert (field, source.constructor_args["value"]) == (None, MASK)
+    assert not Path(file).exists()
+    assert "photo.png with the effect spotlight" in result
+    assert "The map is the mask mask.png." in said
+    assert page.update_results(request(), *held(page, source=MASK))[0] == result
+    saved = Path(page.save(0)(request(), *held(page, source=MASK)))
+    assert read_image(saved).rgb.shape == (3, 60, 90)
+    _, result, said, *_ = page.choose_example(request(), chosen(0), *held(page, source=MASK))
+    assert "example.png" in result
+    assert said == "", "by the network"
+    assert [leave_mask(one) for one in (MASK, SEGMENTATION, NETWORK)] == [NETWORK, SEGMENTATION, NETWORK]
+
+
+def test_one_of_all_effects_at_a_glance_is_chosen(page):
+    assert FORGOTTEN in page.show_all_effects(0)(request(), *held(page))
+    page.upload(request(), uploaded(page), *held(page))
+    shown = page.show_all_effects(1)(request(), *held(page, "crop", effect_values={"aspect": "wide"}))
+    assert shown.count("<button") == len(page.effects) - 1
+    assert "crop: aspect=wide must be width:height" in shown
+    place = list(page.effects).index("heatmap")
+    assert f'data-number="{place}"' in shown
+    radio, result, *_ = page.choose_effect(request(), chosen(place), *held(page))
+    assert radio.constructor_args["value"] == "heatmap"
+    assert result == page.update_results(request(), *held(page, "heatmap"))[0]
 
 
 def test_controls_that_change_nothing_are_hidden():

@@ -11,10 +11,11 @@ from PIL import Image
 from pretended_page import ATTENTION, photograph, workshop
 
 from lta.apply.__main__ import apply
+from lta.apply.segmentation import Segmenter
 from lta.apply.sources import make_mask
 from lta.demo import looking
 from lta.demo.limits import decode_image
-from lta.demo.looking import OTHER, OWN, Asked, select_seen
+from lta.demo.looking import GLANCE, MASK, OTHER, OWN, SEGMENTATION, Asked, select_seen
 from lta.demo.visits import Visit
 from lta.pictures.read import UnusablePicture, read_image
 
@@ -39,7 +40,7 @@ def asked(effect="autoblur", query=OWN, values=None, **attention):
 
 @pytest.fixture(autouse=True)
 def _small_previews(monkeypatch):
-    monkeypatch.setattr(looking, "make_preview", lambda picture: original(picture, 20_000))
+    monkeypatch.setattr(looking, "make_preview", lambda picture, most=20_000: original(picture, min(most, 20_000)))
 
 
 original = looking.make_preview
@@ -157,7 +158,7 @@ def test_the_file_is_that_of_lta_apply(made, capsys, tmp_path, monkeypatch, name
 
 def test_what_the_networks_can_not_do_is_said(made, visit):
     with pytest.raises(ValueError, match="choose a level: pc has A, B, C"):
-        made.render_effect(visit, 0, asked(levels=[]))
+        made.render_effect(visit, 0, asked(levels=["D"]))
     with pytest.raises(ValueError, match=r"low=0.9 must be below high=0.5"):
         made.render_effect(visit, 0, asked(low=0.9, high=0.5))
     with pytest.raises(ValueError, match="aspect=wide must be width:height"):
@@ -198,3 +199,114 @@ def test_formats_keep_what_they_have(made):
     assert torch.equal(pixels[3], picture.alpha)
     file = made.save(visit.given, visit.given.seen[0], 0, asked("desaturate"))
     assert torch.equal(read_image(file).alpha, picture.alpha)
+
+
+def half_mask(width, height):
+    mask = np.zeros((height, width), np.uint8)
+    mask[:, : width // 2] = 255
+    stream = BytesIO()
+    Image.fromarray(mask).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_a_mask_file_makes_the_file_of_lta_apply(made, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content, mask = photograph(420, 300), half_mask(420, 300)
+    Path("photo.png").write_bytes(content)
+    Path("mask.png").write_bytes(mask)
+    ended = lta_run(
+        capsys,
+        ["mask=mask.png", "images=photo.png", "effect=spotlight", "attention.feather=0.05"],
+        apply,
+        "apply",
+        lists=("effect", "images"),
+        sweeps=False,
+    )
+    assert ended.status == 0, ended.err
+    visit = Visit(made.analyse_image("photo.png", content))
+    by_mask = asked("spotlight", feather=0.05)._replace(source=MASK)
+    with pytest.raises(ValueError, match=r"give a mask of photo.png: a picture of its size"):
+        made.render_effect(visit, 0, by_mask)
+    visit.drawn = made.read_mask(visit.given, "mask.png", mask)
+    ours = made.save(visit.given, made.find_map(visit, 0, by_mask), 0, by_mask)
+    assert ours.read_bytes() == Path("effects/photo_spotlight.png").read_bytes()
+    pixels, said = made.render_effect(visit, 1, by_mask._replace(attention=ATTENTION))
+    shown = visit.given.preview.rgb
+    assert torch.equal(pixels[:, :, : shown.shape[2] // 2 - 2], shown[:, :, : shown.shape[2] // 2 - 2])
+    assert not torch.equal(pixels, shown)
+    assert said == ("The map is the mask mask.png.",)
+    with pytest.raises(UnusablePicture, match=r"small.png has 9 x 9 pixels, and photo.png 420 x 300: a mask must have"):
+        made.read_mask(visit.given, "small.png", half_mask(9, 9))
+
+
+class Halves(torch.nn.Module):
+    """Sure of class 1 in the left half of a picture, of the background in the right."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.asked = 0
+
+    def forward(self, images):
+        self.asked += 1
+        scores = torch.zeros(1, 3, 10, 20)
+        scores[:, 1, :, :10] = 20
+        scores[:, 0, :, 10:] = 20
+        return {"out": scores}
+
+
+def test_segmentation_looks_for_a_class_once(made, visit):
+    network = Halves()
+    shop = made._replace(segmenter=Segmenter(network, lambda resize_size: lambda x: x.float(), ("nothing", "cat", "dog")))
+    by_class = asked("cutout", edges=0.0)._replace(source=SEGMENTATION, segment="cat")
+    pixels, said = shop.render_effect(visit, 0, by_class)
+    width = pixels.shape[2]
+    assert pixels[3, :, : width // 2 - 10].min() == 255
+    assert pixels[3, :, width // 2 + 10 :].max() == 0
+    assert said == ("50 % of it is cat.",)
+    shop.render_effect(visit, 1, by_class)
+    shop.save(visit.given, shop.find_map(visit, 0, by_class), 0, by_class)
+    assert network.asked == 1
+    _, said = shop.render_effect(visit, 0, by_class._replace(segment="dog"))
+    assert said == ("no dog was found in it: nothing counts as attended.",)
+    visit.give(visit.given)
+    shop.render_effect(visit, 0, by_class)
+    assert network.asked == 3, "another picture is looked at anew"
+    with pytest.raises(ValueError, match="weights of the segmentation are not here"):
+        made.render_effect(visit, 0, by_class)
+
+
+def test_all_effects_at_a_glance_are_the_effects_on_a_small_picture(made, visit):
+    values = {name: {} for name in made.effects} | {"crop": {"aspect": "wide"}, "spotlight": {"strength": 0.3}}
+    found = made.render_all_effects(visit, 1, asked(), values)
+    assert list(found) == list(made.effects)
+    assert "aspect=wide" in str(found.pop("crop"))
+    small = original(visit.given.preview, GLANCE)
+    mask = make_mask(visit.given.seen[1].maps, small, ATTENTION).mask
+    assert torch.equal(found["spotlight"], made.effects["spotlight"](small.rgb, mask, strength=0.3))
+    assert {pixels.shape[1:] for pixels in found.values()} == {small.rgb.shape[1:]}
+
+
+def test_without_a_level_chosen_the_networks_own_is_taken_and_named(made, visit):
+    coarse = made.networks[1]._replace(cells={"A": 15, "B": 7, "C": 3})
+    shop = made._replace(networks=(made.networks[0], coarse))
+    automatic, said = shop.render_effect(visit, 1, asked("heatmap", levels=[]))
+    assert said == ("By level B (of 7 x 7 cells; C, the deepest, has 3).",)
+    by_hand, said = shop.render_effect(visit, 1, asked("heatmap", levels=["B"]))
+    assert torch.equal(automatic, by_hand)
+    assert said == ()
+    assert shop.render_effect(visit, 0, asked("heatmap", levels=[]))[1] == ("By level C.",)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"how": "blur"}, "blur does not anonymise: a face or a number plate can be recognised or won back."),
+        ({"how": "pixelate"}, "pixelate does not anonymise: "),
+        ({"how": "fill", "strength": 0.9}, "fill below full strength leaves what was there to be seen."),
+        ({"how": "fill"}, None),
+    ],
+)
+def test_what_does_not_anonymise_is_said(made, visit, values, says):
+    _, said = made.render_effect(visit, 0, asked("blurout", values=values))
+    assert said == () if says is None else said[0].startswith(says)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lta.effects.autoblur import autoblur
-from lta.effects.blurout import blurout, pixelate_image
+from lta.effects.blurout import WHOLE, blurout, pixelate_image
 from lta.effects.crop import crop, ratio, window
 from lta.effects.cutout import cutout
 from lta.effects.heatmap import heatmap
@@ -118,6 +118,25 @@ def test_who_is_found_with_some_doubt_is_hidden_all_the_same(how):
     assert torch.equal(blurout(PICTURE, 0.9 * ALL, how=how), sure)
     at_the_border = blurout(PICTURE, 0.25 * ALL, how=how).float()
     assert (at_the_border - (PICTURE.float() + sure) / 2).abs().max() <= 0.5
+
+
+def test_what_is_filled_says_nothing_of_what_was_there():
+    """Two pictures that differ wherever half or more of a pixel is attended, and there alone, become one."""
+    random = torch.Generator().manual_seed(1)
+    attention = torch.rand(60, 90, generator=random)
+    hidden = attention >= WHOLE
+    others = torch.randint(0, 256, PICTURE.shape, dtype=torch.uint8, generator=random)
+    alpha, seen = torch.randint(0, 256, (2, 60, 90), dtype=torch.uint8, generator=random)
+    one, other = (
+        blurout(pixels, attention, shown, how="fill", colour=(9, 8, 7))
+        for pixels, shown in ((PICTURE, alpha), (torch.where(hidden, others, PICTURE), torch.where(hidden, seen, alpha)))
+    )
+    assert torch.equal(one, other)
+    assert one[:, hidden].unique(dim=1).flatten().tolist() == [9, 8, 7, 255], "nor by how transparent it was"
+    assert torch.equal(blurout(PICTURE, NONE, alpha, how="fill")[3], alpha)
+    for how in ("blur", "pixelate"):  # they do: what the page says of them
+        pair = [blurout(pixels, attention, how=how) for pixels in (PICTURE, torch.where(hidden, others, PICTURE))]
+        assert not torch.equal(*pair), how
 
 
 def test_the_heatmap_of_a_weak_or_empty_mask_is_weak_or_empty():
