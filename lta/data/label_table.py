@@ -4,7 +4,7 @@ import csv
 import logging
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -155,7 +155,7 @@ class LabelledFolder:
             more = f" (and {len(unknown) - 1} more rows)" if len(unknown) > 1 else ""
             raise DataError(
                 f"{table.path}: row {table.rows[unknown[0]]} names {unknown[0]}, and there is no such picture below "
-                f"{root}{more}"
+                f"{root}{more}{_find_reason(unknown[0], root, names)}"
             )
         others = sorted(name for file, name in names.items() if file not in table.rows)
         if others:
@@ -173,6 +173,18 @@ class LabelledFolder:
         listed = [(name, number) for name, number in self._listed if not part or name.startswith(part + os.sep)]
         numbers = [number for _, number in listed]
         return Listing(self.table.class_names, [name for name, _ in listed], self.table.labels[numbers])
+
+
+def _find_reason(file: str, root: Path, names: Collection[str]) -> str:
+    """What the row may have meant, by the way that other programs write names; "" where that is no picture either."""
+    if (sent := _normalise(file.replace("\\", "/"))) in names:
+        return f"; write / between folders: {sent}"
+    if (below := file.removeprefix(f"{_normalise(str(root))}/")) in names:
+        return f"; paths begin at the folder: {below}"
+    if (other := next((name for name in names if name.casefold() == file.casefold()), None)) is not None:
+        return f"; letters differ in case: {other}"
+    inside = [name for name in names if name.endswith(f"/{file}")]
+    return f"; paths begin at the folder: {inside[0]}" if inside else ""
 
 
 def _normalise(name: str) -> str:

@@ -1,6 +1,7 @@
 """labels.csv: what it may hold, and how what it may not is refused."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -139,6 +140,23 @@ def test_rows_and_pictures_belong_together(tmp_path, caplog):
     with (root / "labels.csv").open("a") as file:
         file.write("\na/nothere.png,dot\na/neither.png,dot")
     with pytest.raises(DataError, match=r"row 62 names a/nothere\.png, and there is no such picture below .* \(and 1 more"):
+        read_all()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (r"a\00.png", "write / between folders: a/00.png"),
+        ("{root}/a/00.png", "paths begin at the folder: a/00.png"),
+        ("A/00.PNG", "letters differ in case: a/00.png"),
+        ("00.png", "paths begin at the folder: a/00.png"),
+    ],
+)
+def test_a_name_as_other_programs_write_it_is_told(tmp_path, written, said):
+    root, read_all = made(tmp_path)
+    table = root / "labels.csv"
+    table.write_text(table.read_text().replace("a/00.png", written.format(root=root), 1))
+    with pytest.raises(DataError, match=rf"row \d+ names .*; {re.escape(said)}$"):
         read_all()
 
 
