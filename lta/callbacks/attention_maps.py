@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lta import checks
 from lta.callbacks.found_objects import find_shown_masks
+from lta.callbacks.own_attention import compute_own_attention, place_own_attention
 from lta.measures.label_sets import HALF, compute_probabilities, gives_several_labels, join_labels, list_names
 from lta.measures.map_statistics import total_variation
 from lta.measures.placement import Placement, find_placements
@@ -54,7 +55,7 @@ class AttentionMaps(pl.Callback):
     `attention/<level>/change`: the share of attention that moved since the panel before, 0 to 1, mean over the pictures.
     `drawn` hands the panel to EpochSend, which shows it to W&B and TensorBoard in the epoch's row. Without a validation
     set training pictures are drawn. Where masks teach the maps, or the data set has masks of some pictures, their outlines
-    are drawn too.
+    are drawn too. Of a pretrained ViT, the map of its own class token stands beside the learned ones.
 
     The network sees the pictures in evaluation mode, in the trainer's precision, each process its share; neither
     random numbers nor any state of the network change. The maps before are kept in checkpoints, so that a resumed run
@@ -91,7 +92,8 @@ class AttentionMaps(pl.Callback):
         self._index = torch.from_numpy(index)
         self._drawn, self._maps = None, {}
         height, width = self._split.images.shape[1:3]
-        self._placements = find_placements(cast("Network", pl_module.network), (height, width))
+        network = cast("Network", pl_module.network)
+        self._placements = find_placements(network, (height, width)) | place_own_attention(network, (height, width))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking and self._is_due(trainer):
@@ -125,7 +127,7 @@ class AttentionMaps(pl.Callback):
 
     def _draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         epoch = trainer.current_epoch
-        maps, predicted, confidence = self._compute_maps(trainer, pl_module)
+        maps, own, predicted, confidence = self._compute_maps(trainer, pl_module)
         if trainer.is_global_zero:
             names = get_splits(trainer).class_names
             pictures = self._split.take(self._index.numpy())
@@ -133,7 +135,7 @@ class AttentionMaps(pl.Callback):
             examples = [
                 Example(
                     image=pictures.images[i],
-                    maps={level: attn[i].numpy() for level, attn in maps.items()},
+                    maps={level: attn[i].numpy() for level, attn in {**maps, **own}.items()},
                     label=_name_label(pictures.labels[i], names),
                     predicted=_name_label(predicted[i].numpy(), names),
                     confidence=confidence[i].item(),
@@ -153,9 +155,9 @@ class AttentionMaps(pl.Callback):
 
     def _compute_maps(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
-    ) -> tuple[dict[str, Tensor], Int[Tensor, " images *classes"], Float[Tensor, " images"]]:
-        """Maps by level, predicted classes and their probabilities of the whole panel, on the CPU; of several labels which
-        are there, and the highest probability."""
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], Int[Tensor, " images *classes"], Float[Tensor, " images"]]:
+        """Maps by level, those of a pretrained ViT by itself, predicted classes and their probabilities, of the whole panel,
+        on the CPU; of several labels which are there, and the highest probability."""
         count, world = len(self._index), trainer.world_size
         share = -(-count // world)
         mine = np.resize(self._index.numpy(), share * world)[trainer.global_rank :: world]  # equal shapes: padded
@@ -166,6 +168,7 @@ class AttentionMaps(pl.Callback):
         try:
             with torch.no_grad(), own_random_numbers, trainer.precision_plugin.forward_context():
                 output = pl_module(images)
+                own = compute_own_attention(pl_module, images)
         finally:
             for module in training:
                 module.training = True
@@ -179,8 +182,10 @@ class AttentionMaps(pl.Callback):
         shares = compute_probabilities(output.logits.detach(), several)
         confidence, predicted = shares.max(1)
         predicted = (shares >= HALF).long() if several else predicted
-        maps = {level: gather_whole(attn.detach().float()) for level, attn in output.attn.items()}
-        return maps, gather_whole(predicted), gather_whole(confidence)
+        maps, own = (
+            {level: gather_whole(attn.detach().float()) for level, attn in found.items()} for found in (output.attn, own)
+        )
+        return maps, own, gather_whole(predicted), gather_whole(confidence)
 
     def _publish(self, trainer: pl.Trainer, examples: list[Example], epoch: int) -> None:
         title = add_teachers(describe_age(epoch), trainer.lightning_module.hparams.get("taught_by"))

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from attention_run import TinyClassifier, TinyData, fit
 from commands import environment
+from networks import network
 from PIL import Image
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
@@ -148,6 +149,25 @@ def test_networks_without_maps_show_pictures_and_predictions(tmp_path):
     module = fit(tmp_path, AttentionMaps(images=99), module=TinyClassifier(vgg(4, width=1 / 32)), epochs=1)
     assert os.listdir(tmp_path / "attention") == ["epoch_0000.png"]
     assert not any(key.startswith("attention") for key in module.rows[0])
+
+
+def test_a_pretrained_vit_shows_its_own_attention_beside(tmp_path):
+    pytest.importorskip("timm")
+    name = ("model.backbone.name=vit_tiny_patch16_224", "model.backbone.weights=none")
+    built = network("model=backbone_att1", *name, num_classes=4)
+    module = TinyClassifier(built)
+    module.preprocess = lambda images: (images - 127.5) / 64
+    maps = AttentionMaps(images=2)
+    fit(tmp_path, maps, module=module, epochs=1)
+    assert list(maps._panel.examples[0].maps) == ["B"], "random weights show nothing"
+    built.trunk.is_random = False
+    fit(tmp_path, maps, module=module, epochs=1)
+    drawn = maps._panel.examples[0]
+    assert list(drawn.maps) == list(drawn.placements) == ["B", "class token"]
+    pixels = torch.from_numpy(drawn.image).permute(2, 0, 1)[None]
+    expected = built.trunk.eval().compute_attention(module.preprocess(pixels))[1]["class_token"][0]
+    torch.testing.assert_close(torch.from_numpy(drawn.maps["class token"]), expected.detach())
+    assert list(maps.state_dict()["maps"]) == ["B"], "what is not learned does not change"
 
 
 @pytest.mark.parametrize(
