@@ -58,7 +58,7 @@ class AdamWRecipe(Recipe):
         others = [weight for weight in network.parameters() if weight.requires_grad and id(weight) not in inside]
         rates = [lr * self.trunk_lr_scale * self.layer_decay**depth for depth in range(len(parts))]
         groups = [group for part, rate in zip(reversed(parts), rates, strict=True) for group in self._group(part, rate)]
-        return torch.optim.AdamW([*self._group(others, lr), *groups], lr=lr)
+        return _make_adamw([*self._group(others, lr), *groups], lr)
 
     def _group(self, weights: list[nn.Parameter], lr: float) -> list[dict[str, Any]]:
         decayed, free = ([w for w in weights if (w.ndim > 1) is wanted] for wanted in (True, False))
@@ -73,3 +73,12 @@ class AdamWRecipe(Recipe):
 
     def why_not_longer(self) -> str | None:
         return self.schedule.why_not_longer()
+
+
+def _make_adamw(groups: list[dict[str, Any]], lr: float) -> torch.optim.AdamW:
+    """On the CPU in one pass over the weights: of 1.6 million, a step takes a fifth of the time."""
+    on_cpu = all(weight.device.type == "cpu" for group in groups for weight in group["params"])
+    optimizer = torch.optim.AdamW(groups, lr=lr, fused=True if on_cpu else None)
+    if on_cpu:  # it could take scaled gradients, of which Lightning would clip none; on a CPU no gradient is scaled
+        optimizer._step_supports_amp_scaling = False
+    return optimizer

@@ -1,9 +1,12 @@
 """recipe=transfer: AdamW on a backbone, of which some parts are frozen."""
 
+import copy
+
 import pytest
 import torch
 from commands import TINY, run_here
 from networks import network
+from pytorch_lightning.plugins.precision.amp import _optimizer_handles_unscaling
 
 from lta.models.backbone_trunk import BackboneTrunk
 from lta.training.adamw import AdamWRecipe
@@ -38,6 +41,26 @@ def test_parts_learn_more_slowly_the_shallower_they_lie():
     assert rates[id(net.head.classifier.weight)] == pytest.approx(base)
     decays = {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
     assert all(decays[id(weight)] == (0.3 if weight.ndim > 1 else 0) for weight in net.parameters() if id(weight) in decays)
+
+
+def test_a_step_on_the_cpu_is_that_of_torchs_plain_adamw():
+    net = network(*BACKBONE[1:], "model=backbone_att2", "model.backbone.train=last", "compat=dp", num_classes=3)
+    net = net.to(memory_format=torch.channels_last)
+    other = copy.deepcopy(net)
+    recipe = AdamWRecipe(2, lr=1e-3)
+    ours, theirs = recipe.optimizer(net, 32), recipe.optimizer(other, 32)
+    assert ours.defaults["fused"]
+    assert not _optimizer_handles_unscaling(ours), "else Lightning refuses to clip gradients in mixed precision"
+    for group in theirs.param_groups:
+        group |= {"fused": False, "foreach": False}
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    for _ in range(2):
+        for one, optimizer in ((net, ours), (other, theirs)):
+            optimizer.zero_grad()
+            one(images).logits.square().sum().backward()
+            optimizer.step()
+    for (name, weight), expected in zip(net.named_parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(weight, expected, rtol=1e-4, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize("wrong", [{"lr": 0}, {"weight_decay": -1}, {"layer_decay": 0}, {"label_smoothing": 2}])
