@@ -18,7 +18,7 @@ from lta.callbacks.own_attention import compute_own_attention, place_own_attenti
 from lta.measures.label_sets import HALF, compute_probabilities, gives_several_labels, join_labels, list_names
 from lta.measures.map_statistics import total_variation
 from lta.measures.placement import Placement, find_placements
-from lta.protocols import Network, get_splits
+from lta.protocols import Network, TrainedClassifier, get_splits
 from lta.runtime.files import replace_file
 from lta.runtime.teachers import add_teachers
 from lta.viz.colour import UPSAMPLING
@@ -168,7 +168,7 @@ class AttentionMaps(pl.Callback):
         try:
             with torch.no_grad(), own_random_numbers, trainer.precision_plugin.forward_context():
                 output = pl_module(images)
-                own = compute_own_attention(pl_module, images)
+                own = compute_own_attention(cast("TrainedClassifier", pl_module), images)
         finally:
             for module in training:
                 module.training = True
