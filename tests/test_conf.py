@@ -139,7 +139,7 @@ def test_a_recipe_of_ones_own_without_such_a_file_is_told_of_it(outside, capsys)
 
 
 def test_a_data_set_of_ones_own_is_offered_and_refused_like_others(outside, capsys):
-    assert "svhn, mine (-cd " in lta_run(capsys, ["--help", "-cd", str(outside)]).out
+    assert "svhn, mine (-cd " in lta_run(capsys, ["-cd", str(outside), "--help"]).out
     ended = lta_run(capsys, ["-cd", str(outside), "recipe=author_resnet", "data=mine", "--cfg", "job"])
     assert_refused(ended, "recipe=author_resnet does not go with data=mine; it has settings for cifar10, cifar100")
 
