@@ -74,7 +74,9 @@ def main() -> None:
     for seeds in SEEDS:
         for data in DATA:
             if data not in rates:
-                train([Run(data, "uniform", "ABCD", RATES[0], RATE_SEED)])  # so that all levels are computed in one pass
+                train(
+                    [Run(data, "uniform", "ABCD", RATES["ABD"][0], RATE_SEED)]
+                )  # so that all levels are computed in one pass
                 rates[data] = choose_rates(data, train(list_rate_runs(data)))
                 print(f"{data}: rates {rates[data]}", flush=True)
             runs = list(list_runs(data, rates[data], seeds))
