@@ -91,13 +91,15 @@ def train_one(folder: Path, run: Run, settings: Sequence[str]) -> None:
     directory = folder / run.name
     if read_finished_results(directory):
         return
+    begun = directory.exists()
     seconds = fork_command("lta.run", [*settings, f"hydra.run.dir={directory}", "resume=auto"], folder, run.name)
     results = read_finished_results(directory)
     if results is None:
         sys.exit(f"{run.name} is not complete: see {folder / 'logs' / run.name}.log")
     if (run.method, run.levels) != KEPT:
         shutil.rmtree(directory / "checkpoints")
-    note_cost(folder, run.name, seconds)
+    if not begun:  # else it is the cost of the rest
+        note_cost(folder, run.name, seconds)
     print(f"{run.name}: test/error {results['test']['error']:.2f} ({seconds:.1f} s of processor time)", flush=True)
 
 
