@@ -100,7 +100,7 @@ def curve_sheet(groups, path):
         panels = [panel for panel in section.panels if has(panel, runs)]
         rows_of += [(section.name if not i else "", panels[i : i + ACROSS]) for i in range(0, len(panels), ACROSS)]
     figure = plt.figure(figsize=(13, 2.3 * len(rows_of)), layout="constrained")
-    for (name, panels), strip in zip(rows_of, figure.subfigures(len(rows_of), 1), strict=True):
+    for (name, panels), strip in zip(rows_of, figure.subfigures(len(rows_of), 1, squeeze=False)[:, 0], strict=True):
         strip.suptitle(name or " ", x=0.01, ha="left", fontsize=12, fontweight="bold")
         for axis, panel in zip(
             strip.subplots(1, 1 if isinstance(panels[0], Coordinates) else ACROSS, squeeze=False)[0], panels, strict=False

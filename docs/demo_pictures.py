@@ -23,6 +23,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 def page_of(browser, *arguments, **context):
     command = [sys.executable, "-m", "lta.demo", "port=null", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     address = next(line.split()[0] for line in process.stdout if line.startswith("http://"))
     page = browser.new_page(**context)
     page.goto(address)

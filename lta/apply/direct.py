@@ -70,7 +70,7 @@ def _attend(
     picture: Picture, classifier: TrainedClassifier, attention: dict[str, Any]
 ) -> Float[torch.Tensor, "rows columns"]:
     if unknown := set(attention) - set(DEFAULTS):
-        raise ValueError(f"there is no setting {min(unknown)} of attention; there are {', '.join(DEFAULTS)}")
+        raise ValueError(f"attention has no setting {min(unknown)}; its settings are {', '.join(DEFAULTS)}")
     return from_classifier(classifier, {**DEFAULTS, **attention}, "this network").attend(picture).mask
 
 
@@ -89,7 +89,7 @@ def _get_picture(picture: Any, classifier: TrainedClassifier) -> Picture:
     if isinstance(picture, str | Path):
         return read_image(picture, grey_range=find_grey_range(classifier.hparams))
     if not isinstance(picture, Image.Image):
-        raise ValueError(f"a picture is a file or a PIL image, and {type(picture).__name__} was given")
+        raise ValueError(f"the picture must be a file or a PIL image, not {type(picture).__name__}")
     opaque = picture.mode not in ("RGBA", "LA", "PA") and "transparency" not in picture.info
     pixels = torch.from_numpy(np.array(picture.convert("RGB" if opaque else "RGBA"))).permute(2, 0, 1)
     return Picture(None, pixels[:3], None if opaque else pixels[3], None, "PNG", ())

@@ -123,7 +123,9 @@ def refuse_network_settings(attention: Mapping[str, Any], source: str) -> None:
     """Raises ValueError where something is asked for that only a network of lta has."""
     for key in ("levels", "query"):
         if attention[key] is not None:
-            raise ValueError(f"attention.{key}={attention[key]} is of a network that attends; {source} is none")
+            raise ValueError(
+                f"attention.{key}={attention[key]} needs a network with attention (checkpoint=RUN), and {source} is none"
+            )
 
 
 def finish_mask(mask: Tensor, picture: Picture, attention: Mapping[str, Any], edges: float) -> Float[Tensor, "height width"]:

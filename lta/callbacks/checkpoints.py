@@ -28,9 +28,12 @@ class RunCheckpoint(ModelCheckpoint):
 
     def __init__(self, filename: str, monitor: str | None = None):
         if not re.fullmatch(r"\w[\w.-]*", filename):
-            raise ValueError(f"callbacks.*.filename={filename} must be the name of a file, of letters, digits, _, - and .")
+            raise ValueError(f"callbacks.*.filename={filename} must be a file name of letters, digits, _, - and .")
         if monitor is not None and monitor.startswith("test"):
-            raise ValueError(f"callbacks.{filename}_checkpoint.monitor={monitor}: nothing may be chosen by the test set")
+            raise ValueError(
+                f"callbacks.{filename}_checkpoint.monitor={monitor}: a checkpoint can't be chosen by the test set; give a "
+                "value such as val/error"
+            )
         super().__init__(
             filename=filename,
             monitor=monitor,

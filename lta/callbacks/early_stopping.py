@@ -30,7 +30,7 @@ class EarlyStop(EarlyStopping):
     def __init__(self, monitor: str = "val/error", patience: int = 10, min_delta: float = 0.0):
         if not isinstance(monitor, str) or re.match("test", monitor):
             raise ValueError(
-                f"{KEY}.monitor={monitor}: nothing may be chosen by the test set; give a value such as val/error"
+                f"{KEY}.monitor={monitor}: the test set can't decide when to stop; give a value such as val/error"
             )
         checks.require_whole_number(f"{KEY}.patience", patience, least=1)
         checks.require_number(f"{KEY}.min_delta", min_delta, 0, 1e9)
@@ -44,8 +44,8 @@ class EarlyStop(EarlyStopping):
             recipe: Any = getattr(pl_module, "recipe", None)
             if recipe is not None and (why := recipe.why_not_longer()):
                 log.info(
-                    "callbacks=early_stopping: %s: where the training ends early, the schedule has not come to its end "
-                    "(schedule=author does not depend on their number)",
+                    "callbacks=early_stopping: %s: if the training ends early, the learning rate is still above its last "
+                    "value (schedule=author does not depend on the number of epochs)",
                     why,
                 )
         super().setup(trainer, pl_module, stage)
@@ -71,5 +71,5 @@ class EarlyStop(EarlyStopping):
 
     def _validate_condition_metric(self, logs: dict[str, Tensor]) -> bool:
         if self.monitor not in logs:
-            raise ValueError(f"{KEY}.monitor={self.monitor} is logged by nothing: there are {', '.join(sorted(logs))}")
+            raise ValueError(f"{KEY}.monitor={self.monitor} is not logged; choose from {', '.join(sorted(logs))}")
         return True

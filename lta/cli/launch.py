@@ -260,13 +260,13 @@ def _move_flags_first(arguments: Sequence[str], sweeps: bool) -> list[str]:
         if flag.startswith("-") and flag not in HYDRA_FLAGS:
             raise RunError(f"{flag} is unknown: settings are given as key=value, for example recipe.epochs=5; see --help")
         if flag in REFUSED:
-            raise RunError(f"{flag} is not taken: {REFUSED[flag]}")
+            raise RunError(f"{flag} is not supported: {REFUSED[flag]}")
         if flag in ("-m", "--multirun") and not sweeps:
             raise RunError(f"{flag} is for sweeps of lta.run; several checkpoints are given as checkpoint=one,other")
         if argument == "hydra.run.dir=":
             raise RunError("hydra.run.dir= must name a directory")
         if flag.lstrip("+~").startswith("hydra") and NAMES_CODE.search(argument):
-            raise RunError(f"{argument}: code that Hydra itself calls is chosen by yaml files alone")
+            raise RunError(f"{argument}: only yaml files can choose code that Hydra itself calls")
         (flags if flag.startswith("-") or of_flag else settings_given).append(argument)
     return [*flags, *settings_given]
 

@@ -87,7 +87,7 @@ def _run_directory(resume: str | None, fresh: str) -> str:
         return find_existing_run(resume)
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         if by := _describe_separate_start():
-            raise RunError(f"give hydra.run.dir=...: the processes that {by} can't agree on a directory otherwise")
+            raise RunError(f"give hydra.run.dir=...: without it, the processes that {by} can't agree on a directory")
         return _claim_directory(fresh)
     from lta.runtime.rendezvous import agree_on_directory
 

@@ -53,7 +53,7 @@ def read_whole_config(path: Path) -> dict[str, Any]:
                 _check_node(node, f"{nest}.{name}", path)
     _check_node(config.get("trainer"), "trainer", path)
     if asked := next((key for key in UPLOADS if config["trainer"].get(key)), None):
-        raise ValueError(f"{path} has trainer.{asked}, which would send the network somewhere: it is not taken from there")
+        raise ValueError(f"{path} sets trainer.{asked}, which would upload the network: lta does not take this from a file")
     return {**config, **{part: withhold_places(config[part], part, path) for part in PARTS}}
 
 
@@ -110,7 +110,7 @@ def _walk(node: Any, path: tuple[str, ...], origin: str | Path) -> Iterator[None
         for value in node:
             yield from _walk(value, (*path, "[]"), origin)
     elif node == "???":
-        raise ValueError(f"{origin} leaves {'.'.join(path)} open (???), and lta writes what is decided")
+        raise ValueError(f"{origin} has no value for {'.'.join(path)} (???), and lta always writes one")
     elif not isinstance(node, PLAIN):
         raise ValueError(f"{origin} has a {type(node).__name__} for {'.'.join(path) or 'its configuration'}")
 

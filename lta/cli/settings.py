@@ -33,7 +33,7 @@ def settings_of(command: str, cfg: DictConfig) -> DictConfig:
     for override in HydraConfig.get().overrides.task:
         key = override.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in parts:
-            raise RunError(f"{override}: lta.{command} does not read {key}; it reads {', '.join(parts)}")
+            raise RunError(f"{override}: lta.{command} has no setting {key}; its settings are {', '.join(parts)}")
     if chosen and not cfg[chosen[0]]:
         raise RunError(f"{chosen[0]}=... must be given; choose one or more of {', '.join(list_choices(chosen[0]))}")
     return cfg

@@ -67,9 +67,9 @@ class Trust(NamedTuple):
                     self._check_name(path[:-1], text, origin, is_argument=_is_argument(path[:-1], calls, self.by_group))
                 elif "_args_" in path:
                     where = f"{'.'.join(path)}={text}" if origin is None else f"{origin} has {'.'.join(path)}"
-                    raise ValueError(f"{where}: arguments are given by their names, or they can't be checked")
+                    raise ValueError(f"{where}: lta can't check arguments without names; give each by its name")
                 elif origin is not None and "${" in text and ".".join(path) not in PATHS:
-                    raise ValueError(f"{origin} holds {text}, which would be computed: it is not loaded")
+                    raise ValueError(f"{origin} holds {text}, which OmegaConf would compute: it is not loaded")
 
     def _check_name(self, path: tuple[str, ...], name: str, origin: str | Path | None, is_argument: bool) -> None:
         groups = _groups_in(path, self.by_group)

@@ -34,7 +34,7 @@ def read_annotations(path: Path) -> dict[str, Drawing]:
         return {path.name: partial(_draw, path, shapes, size)}
     if isinstance(content, dict) and isinstance(content.get("images"), list):
         return _read_coco(path, content)
-    raise DataError(f"{path} is neither of LabelMe (shapes) nor of COCO (images, annotations)")
+    raise DataError(f"{path} is neither a LabelMe file (shapes) nor a COCO file (images, annotations)")
 
 
 Shape = tuple[str, Sequence[Any]]
@@ -66,7 +66,7 @@ def _read_coco(path: Path, content: Mapping[str, Any]) -> dict[str, Drawing]:
             size = (image.get("width"), image.get("height"))
             found[image["file_name"].replace("\\", "/")] = partial(_draw, path, own, size)
     if shapes:
-        raise DataError(f"{path}: annotations are of image_id {next(iter(shapes))}, which is not among its images")
+        raise DataError(f"{path}: an annotation has image_id {next(iter(shapes))}, and images has no such id")
     return found
 
 
@@ -92,7 +92,7 @@ def _read_points(path: Path, where: str, points: Any) -> list[tuple[float, float
     except (TypeError, ValueError):
         flat = np.full((1, 2), np.nan)
     if not np.isfinite(flat).all() or not len(flat):
-        raise DataError(f"{path}: the points of {where} are no pairs of numbers")
+        raise DataError(f"{path}: the points of {where} are not pairs of numbers")
     return [(x, y) for x, y in flat.tolist()]
 
 
@@ -123,6 +123,6 @@ def _decode_runs(path: Path, counts: Sequence[Any], size: Any, of_picture: Size)
     width, height = of_picture
     whole = isinstance(size, list) and size == [height, width] and all(type(n) is int and n >= 0 for n in counts)
     if not whole or sum(counts) != width * height:
-        raise DataError(f"{path}: a run-length code is not of {width}x{height} pixels, which its picture has")
+        raise DataError(f"{path}: a run-length code does not cover the {width}x{height} pixels of its picture")
     flat = np.repeat(np.arange(len(counts)) % 2, counts).astype(np.uint8) * 255
     return Image.fromarray(np.ascontiguousarray(flat.reshape(width, height).T))

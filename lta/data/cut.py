@@ -35,11 +35,13 @@ class Cut:
             lowest = 1 if name == "test_size" else 0
             is_count = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
             if not is_count and not (isinstance(value, float) and 0 < value < 1):
-                raise ValueError(f"data.{name}={value} must be a count of images, {lowest} or more, or a fraction in (0, 1)")
+                raise ValueError(
+                    f"data.{name}={value} must be a number of images, {lowest} or more, or a share between 0 and 1"
+                )
             if self.how == "hash" and is_count and value:
                 raise ValueError(
-                    f"data.{name}={value} is a count, and data.split=hash cuts by name, which gives about a fraction: give "
-                    "one in (0, 1), or data.split=order (there, pictures that are added change the parts)"
+                    f"data.{name}={value} is a number of images, and data.split=hash can only give a share: give one "
+                    "between 0 and 1, or data.split=order (then pictures that you add later change the parts)"
                 )
         if self.how == "hash" and self.val_size + self.test_size >= 1:
             raise ValueError(f"data.val_size={self.val_size} and data.test_size={self.test_size} leave nothing to train on")
@@ -65,13 +67,13 @@ class Cut:
         counts = {part: _count(f"{part}_size", self._sizes[f"{part}_size"], images) for part in wanted}
         for part, count in counts.items():
             name = f"{part}_size"
-            too_many = f"data.{name}={self._sizes[name]} cuts {count} of {len(rest.labels)} images"
+            too_many = f"data.{name}={self._sizes[name]} takes {count} of {len(rest.labels)} images"
             if count >= len(rest.labels):
-                raise DataError(f"{too_many}: none would be left to train on; make it smaller")
+                raise DataError(f"{too_many} and leaves none to train on; make it smaller")
             kept, cut = stratified_split(number_label_sets(rest.labels), count, self.seed)
             if empty := list_empty(rest.labels[kept], class_names):
                 lost = ", ".join(empty)
-                raise DataError(f"{too_many}: none would be left to train on of {lost}; make it smaller or add images")
+                raise DataError(f"{too_many} and leaves none of {lost} to train on; make it smaller or add images")
             found[part], rest = rest.view(cut), rest.view(kept)
         return {"train": rest, **found}
 
@@ -109,7 +111,8 @@ class Cut:
                 f"{', '.join([*ways, 'or data.split=order, which cuts exact shares'])}"
             )
         log.info(
-            "data.split=hash: %s of %d pictures, drawn by their names: the fractions hold approximately, adding moves none",
+            "data.split=hash: %s of %d pictures, chosen by their names: shares are approximate, and pictures that you add "
+            "later move no other",
             ", ".join(f"{int((drawn == number).sum())} {part}" for number, part in reversed([*enumerate(order)])),
             len(names),
         )
@@ -119,5 +122,5 @@ class Cut:
 def _count(name: str, value: int | float, images: int) -> int:
     count = round(value * images) if isinstance(value, float) else value
     if count == 0:
-        raise DataError(f"data.{name}={value} comes to none of {images} images; make it larger")
+        raise DataError(f"data.{name}={value} of {images} images is less than one image; make it larger")
     return count

@@ -31,7 +31,7 @@ class EvaluationData(ImageData):
         """On one process a node: what is decoded here, the others find in the cache."""
         if self.trainer is not None:
             raise DataError(
-                f"data={self.name} has no training images, only some for evaluation: train on another data set, then "
+                f"data={self.name} is only for evaluation and has no training images: train on another data set, then "
                 f"python -m lta.evaluate checkpoint=RUN {self.command}"
             )
         self.setup()

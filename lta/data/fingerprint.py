@@ -165,7 +165,7 @@ def check_unchanged(written: Any, data: Splits) -> str:
     change = compare_fingerprints(before, now)
     if said := change.describe(getattr(data, "file_names", ())):
         raise DataError(
-            f"the pictures are not those that the run was begun with: {said}; put them back as they were, or start a new run"
+            f"the pictures have changed since the run began: {said}; put them back as they were, or start a new run"
         )
     return ""
 
@@ -187,8 +187,8 @@ def check_untrained(written: Any, data: Splits, same_names: bool) -> str:
         said = f"{count} of {len(now['test'])} test pictures{named} were in training or validation"
         if getattr(data, "on_shared", "error" if same_names else "allow") == "error":
             why = " (the data have changed since)" if same_names else ""
-            raise DataError(f"{said}{why}: put them back as they were, or evaluate on other data=")
-        return f"{said}: figures of these pictures are not those of unseen ones"
+            raise DataError(f"{said}{why}: put them back as they were, or evaluate on other data (data=...)")
+        return f"{said}: figures for these pictures do not say how well the network does on new ones"
     said = change.describe(file_names) if same_names else ""
     return f"the data have changed since training: {said}; no test picture was trained on" if said else ""
 

@@ -39,7 +39,7 @@ def find_mask_folder(root: Path, masks: str | None, folders: Sequence[str]) -> P
         return root / FOLDER if FOLDER in folders and "images" not in folders else None
     folder = root / Path(masks).expanduser()
     if not folder.is_dir():
-        raise DataError(f"data.masks={masks}: {folder} is no folder")
+        raise DataError(f"data.masks={masks}: {folder} is not a folder")
     return folder
 
 

@@ -135,11 +135,12 @@ class ImageFolder(ImageData):
         if parts and len(parts) < len(folders):
             other = next(name for name in folders if name not in SPLIT_NAMES) or "the folder itself"
             raise DataError(
-                f"{self.root}: labelled pictures lie in {', '.join(parts)}, which are parts of the data, and in {other}"
+                f"{self.root}: labelled pictures lie in {', '.join(parts)} and in {other}: put all of them below train, val "
+                "and test, or none"
             )
         class_names, splits = self._load_split_folders(parts) if parts else self._load_one_folder()
         if lost := list_empty(splits["train"].labels, class_names):
-            raise DataError(f"{path}: no training picture has {', '.join(lost)}; add some, or take the label out")
+            raise DataError(f"{path}: no training picture has {', '.join(lost)}; add some, or remove the label")
         check_shared(self.root, splits, self.on_shared, "take them out of one")
         return class_names, splits["train"], splits.get("val"), splits["test"]
 

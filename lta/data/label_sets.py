@@ -52,9 +52,7 @@ def _get_names(split: Split) -> Int64[np.ndarray, " images"]:
 def check_same_labels(written: str | None, data: Splits) -> None:
     """Raises DataError where a run that is gone on with was begun with other labels."""
     if written is not None and written != digest_labels(data):
-        raise DataError(
-            "the labels are not those that the run was begun with: put the table back as it was, or start a new run"
-        )
+        raise DataError("the labels have changed since the run began: put the table back as it was, or start a new run")
 
 
 def describe_change(written: str | None, data: Splits) -> str:

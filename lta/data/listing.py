@@ -121,7 +121,7 @@ def _holds_only_runs(root: Path, part: str, name: str) -> bool:
     if not any(is_run(place) or any(is_run(Path(one)) for one in _scan_folders(place)) for place in (folder, *below)):
         return False
     if found := not find_pictures(root, os.path.join(part, name))[0]:
-        log.info("%s holds runs of lta, and is no class", folder)
+        log.info("%s holds runs of lta, so it is not used as a class", folder)
     return found
 
 

@@ -46,7 +46,7 @@ def list_masked_images(
         raise DataError(f"{key}={root} is not a folder; give the one that holds images/ and masks/")
     for name in ("images", "masks"):
         if not (root / name).is_dir():
-            raise DataError(f"{key}={root} has no folder {name}/: it must hold images/ and masks/, LABELS.csv if you like")
+            raise DataError(f"{key}={root} has no folder {name}/: it must hold images/ and masks/, and may hold LABELS.csv")
     by_csv = (root / LABELS).is_file()
     found = _list_by_csv(root, mask_column, class_column, class_name) if by_csv else _list_by_stem(root, class_name)
     masked = [line for line in found if line[1]]

@@ -63,9 +63,7 @@ def check_asked_of_labels(evaluators: Mapping[str, Evaluator]) -> None:
     """Raises NotAsked where one of them can't be asked of a network that gives several labels."""
     for name, evaluator in evaluators.items():
         if not getattr(evaluator, "several_labels", False):
-            raise NotApplicable(
-                f"evaluator={name} asks for the one class of an image, and this network gives several labels"
-            )
+            raise NotApplicable(f"evaluator={name} needs one class per image, and this network gives several labels")
 
 
 def check_attention(name: str, classifier: TrainedClassifier) -> None:

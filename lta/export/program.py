@@ -91,11 +91,11 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
     several = gives_several_labels(classifier)
     model = Exportable(classifier.preprocess, classifier.network, several)
     if form == "onnx" and 4 * sum(weights.numel() for weights in model.state_dict().values()) > LARGEST:
-        raise ValueError("format=onnx ends at 2 GiB, which this network is above; choose format=torch_export")
+        raise ValueError("format=onnx allows at most 2 GiB, and this network is larger; choose format=torch_export")
     with torch.no_grad():
         example = model(next(check.make_images(size, any_size=False)))
     if not all(values.isfinite().all() for values in example.values()):
-        raise ValueError("this network gives values that are not finite: its training has diverged, nothing is exported")
+        raise ValueError("this network gives values that are not finite, so its training has diverged: nothing was exported")
     with _raise_in_one_line("torch.export can't trace this network"):
         traced = trace(model, size)
     outputs = list(example)
@@ -211,8 +211,8 @@ def _check_file(form: str, content: bytes, model: Exportable, batches: Sequence[
     for name, limit in limits.items():
         if not by_output[name] <= limit:  # which NaN is not either
             raise ValueError(
-                f"format={form}: the file that was made is not this network: {name} differs by {by_output[name]:.1g} of its "
-                f"largest value, where {limit:.1g} is allowed; it was not written"
+                f"format={form}: the exported file computes something else than the network: {name} differs by "
+                f"{by_output[name]:.1g} of its largest value, and at most {limit:.1g} is allowed; it was not written"
             )
     said = f"checked in {'onnxruntime' if form == 'onnx' else 'torch'} on {sum(len(images) for images in batches)} pictures"
     return f"{said}: off by at most {max(by_output.values()):.1g} of an output's largest value"

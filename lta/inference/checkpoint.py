@@ -156,7 +156,7 @@ def find_resume_checkpoint(directory: Path) -> Checkpoint | None:
             return Checkpoint(previous, read_checkpoint(previous))
         if _count_epochs(directory) > 1:  # the first one's row is written before its checkpoint
             raise ValueError(
-                f"{directory} has trained {_count_epochs(directory)} epochs and keeps no {last.name} to go on from "
+                f"{directory} has trained {_count_epochs(directory)} epochs, but has no {last.name} to continue from "
                 "(callbacks.last_checkpoint=null?): start again in another directory"
             )
         return None
@@ -180,8 +180,8 @@ def check_has_weights(classifier: Classifier) -> None:
     for module in classifier.modules():
         if isinstance(module, BackboneTrunk) and module.waits_for_state:
             raise ValueError(
-                f"the run has no checkpoint yet that holds the weights of {module.name}, and where they are is not taken "
-                "from its directory: give model.backbone.weights=package, hub or a file on this command"
+                f"the run has no checkpoint yet that holds the weights of {module.name}: say where they are with "
+                "model.backbone.weights=package, hub or a file, as lta does not take this from the run directory"
             )
 
 
@@ -189,7 +189,7 @@ def check_belongs(checkpoint: Checkpoint, config: dict[str, Any], class_names: S
     """Raises ValueError where the checkpoint was written under another configuration of what is computed."""
     path, hparams = checkpoint.path, checkpoint.content["hyper_parameters"]
     if hparams["class_names"] != list(class_names):
-        raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; the data's have changed")
+        raise ValueError(f"{path} was trained on the classes {', '.join(hparams['class_names'])}; now the data have others")
     computed = ("model", "data", "preprocess", "augment", "recipe", "loss", "seed")
     written, asked = (
         {part: _leave_out_changeable(part, nest.get(part)) for part in computed} for nest in (hparams["config"], config)

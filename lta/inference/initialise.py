@@ -53,7 +53,7 @@ def init_weights(classifier: Classifier, path: Path) -> Taken:
             continue
         if name not in theirs or name not in own:
             where = "this network" if name in own else "that one"
-            raise ValueError(f"init_from={path} belongs to another network: {name} is in {where} alone")
+            raise ValueError(f"init_from={path} belongs to another network: only {where} has {name}")
         if own[name].shape != theirs[name].shape:
             one, other = (tuple(tensors[name].shape) for tensors in (theirs, own))
             raise ValueError(f"init_from={path} belongs to another network: {name} is {one} there, {other} here")

@@ -118,10 +118,10 @@ def _divisors(
 def _check_levels(levels: Sequence[str], stages: Sequence[str]) -> tuple[str, ...]:
     wrong = not isinstance(levels, Sequence) or not levels or any(level not in stages for level in levels)
     if wrong or len(set(levels)) != len(levels):
-        raise ValueError(f"model.levels={levels} must name different ones of {', '.join(stages)}")
+        raise ValueError(f"model.levels={levels} must be a list of different levels from {', '.join(stages)}")
     if stages[-1] not in levels:
         raise ValueError(
-            f"model.levels={list(levels)} must have {stages[-1]}, the deepest level, among them: the query is made from it"
+            f"model.levels={list(levels)} must contain {stages[-1]}, the deepest level, from which the query is made"
         )
     return tuple(level for level in stages if level in levels)
 
@@ -129,9 +129,7 @@ def _check_levels(levels: Sequence[str], stages: Sequence[str]) -> tuple[str, ..
 def _check_gates(gates: Sequence[str], levels: Sequence[str]) -> tuple[str, ...]:
     allowed = levels[:-1]
     if not isinstance(gates, Sequence) or any(level not in allowed for level in gates):
-        few = (
-            f"among {', '.join(allowed)}: those of model.levels but the deepest" if allowed else "empty: there is one level"
-        )
+        few = f"levels from {', '.join(allowed)} (all but the deepest)" if allowed else "empty: there is one level"
         raise ValueError(f"model.gates={gates} must be {few}")
     return tuple(level for level in levels if level in gates)
 

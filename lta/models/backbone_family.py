@@ -89,7 +89,7 @@ def build_trunk(backbone: Mapping[str, Any] | None) -> BackboneTrunk:
 def _check_levels(levels: Sequence[str]) -> tuple[str, ...]:
     wrong = not isinstance(levels, Sequence) or not levels or any(level not in LEVELS for level in levels)
     if wrong or len(set(levels)) != len(levels):
-        raise ValueError(f"model.levels={levels} must name different ones of {', '.join(LEVELS)}")
+        raise ValueError(f"model.levels={levels} must be a list of different levels from {', '.join(LEVELS)}")
     return tuple(level for level in LEVELS if level in levels)
 
 

@@ -103,9 +103,9 @@ def build_model(name: str, output_stride: int | None = None) -> nn.Module:
         except (NotImplementedError, AssertionError) as error:
             raise ValueError(f"model.backbone.name={name} with output_stride={output_stride}: {error}") from error
         if not hasattr(model, "forward_intermediates") or not hasattr(model, "forward_head"):
-            raise ValueError(f"model.backbone.name={name}: timm gives no features from inside of it")
+            raise ValueError(f"model.backbone.name={name}: timm can't give the features of its inner layers")
         if facts.class_layer is None:
-            raise ValueError(f"model.backbone.name={name} has not one class layer, which is needed")
+            raise ValueError(f"model.backbone.name={name} does not have exactly one class layer, which lta needs")
         return model.eval()
     raise AssertionError("the last settings are none")
 
@@ -130,11 +130,9 @@ def check_size(name: str, output_stride: int | None, size: tuple[int, int]) -> N
         maps, _, _ = _run_dry(name, output_stride, size)
     except (AssertionError, RuntimeError, ValueError) as error:
         made_for = read_facts(name).size[0]
-        raise ValueError(
-            f"{given}: {str(error).splitlines()[0]} (data.image_size={made_for} is what it was made for)"
-        ) from error
+        raise ValueError(f"{given}: {str(error).splitlines()[0]} (it was made for data.image_size={made_for})") from error
     if min(min(feature.shape[2:]) for feature in maps) < 1:
-        raise ValueError(f"{given}: nothing is left of them at its deepest level")
+        raise ValueError(f"{given}: too small, as nothing is left at the deepest level")
 
 
 def _run_dry(name: str, output_stride: int | None, size: tuple[int, int]) -> tuple[list[Tensor], Tensor, Tensor]:

@@ -288,7 +288,7 @@ class BackboneTrunk(Measured):
 
     def _fetch_reference(self, digest: Any) -> None:
         if not isinstance(digest, Tensor) or digest.dtype != torch.uint8 or digest.shape != (32,):
-            raise RuntimeError(f"the weights of {self.name} are left out, and which they were is not said")
+            raise RuntimeError(f"the weights of {self.name} are left out, and it is not said which they were")
         if not self.is_random and torch.equal(digest.cpu(), self.digest.cpu()):
             return  # they are here
         asked = bytes(digest.tolist()).hex()

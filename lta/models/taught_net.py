@@ -51,7 +51,9 @@ class TaughtNet(nn.Module):
         """Before any mask: the map is the sigmoid of the features' length, which nobody taught. Raises ValueError where the
         network does not read it."""
         if LENGTH not in self.cues:
-            raise ValueError(f"model.cues={list(self.cues)} leave out {LENGTH}, which is all that is there untaught")
+            raise ValueError(
+                f"model.cues={list(self.cues)} must contain {LENGTH}: without it, the map shows nothing before it is taught"
+            )
         self.scorer.scorer.weight.zero_()
         self.scorer.scorer.weight[self.cues.index(LENGTH)] = 1
         self.scorer.scorer.bias.zero_()

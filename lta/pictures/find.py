@@ -103,7 +103,7 @@ def find_with_places(places: str | Path | Sequence[str | Path], below: bool = Fa
         for picture in pictures:
             found.setdefault(os.path.realpath(picture), Found(picture, folder or picture.parent))
     if not found:
-        raise ValueError("no pictures are given; name files or folders")
+        raise ValueError("no pictures are given; give files or folders")
     return list(found.values())
 
 
@@ -127,7 +127,7 @@ def name_out(out: Path, pictures: Sequence[Path], effect: str, ending: str | Non
     sources = {os.path.realpath(path) for path in pictures}
     for name in names:
         if os.path.realpath(name) in sources:
-            raise ValueError(f"{name} is one of the pictures and would be written over; choose another folder")
+            raise ValueError(f"{name} is one of the pictures and would be overwritten; choose another folder")
     return names
 
 
@@ -142,7 +142,7 @@ def _list_files(path: Path) -> list[Path]:
     named = glob.iglob(os.path.join(glob.escape(str(folder)), *path.parts[len(folder.parts) :]), recursive=True)
     found = [file for file in map(Path, named) if file.suffix.lower() in known and _is_file_or_lost(file)]
     if not found:
-        raise ValueError(f"{path}: there is no such file, and no picture whose name fits it")
+        raise ValueError(f"{path}: there is no such file, and no picture whose name matches")
     return sorted(found, key=_make_natural_key)
 
 
@@ -171,7 +171,7 @@ def _list_folder(folder: Path, deep: bool) -> list[Path]:
     ]
     if not found:
         more = "" if deep else f"; {folder}/** looks in its subfolders too"
-        raise ValueError(f"{folder} has no picture (by the endings of names, as .jpg or .png){more}")
+        raise ValueError(f"{folder} has no picture (a file that ends in .jpg, .png and so on){more}")
     return sorted(found, key=_make_natural_key)
 
 

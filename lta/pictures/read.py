@@ -118,14 +118,14 @@ def _open_image(stream: IOBase, largest: int) -> Image.Image:
         if not accepted or isinstance(accepted, str):
             continue
         if name in NOT_READ and accept is not None:
-            raise UnusablePicture(f"is of the format {name}, which is not read")
+            raise UnusablePicture(f"has the format {name}, which lta does not read")
         stream.seek(0)
         with suppress(SyntaxError, IndexError, TypeError, struct.error):  # not of this format after all, as in Pillow
             image = factory(cast("IO[bytes]", stream), "")
             break
     else:
         if is_heif(start):
-            raise UnusablePicture(f"is of the format HEIC, which is not read here: {HELP}")
+            raise UnusablePicture(f"has the format HEIC, which lta can't read here: {HELP}")
         raise UnidentifiedImageError
     if image.width * image.height > largest:
         raise UnusablePicture(f"has {image.width} x {image.height} pixels; at most {largest:,} are read")

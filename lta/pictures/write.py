@@ -41,7 +41,7 @@ def write_image(path: Path, pixels: UInt8[Tensor, "channels height width"], like
     if ending not in OPTIONS:
         raise ValueError(f"{path}: pictures are written as {' '.join(OPTIONS)}, chosen by the name's ending")
     if pixels.shape[0] not in (3, 4) or 0 in pixels.shape:
-        raise ValueError(f"{path}: pixels of the shape {tuple(pixels.shape)} are no picture; (3 or 4, height, width) are")
+        raise ValueError(f"{path}: an array of shape {tuple(pixels.shape)} is not a picture; give (3 or 4, height, width)")
     if pixels.shape[0] == 4 and ending not in TRANSPARENT:
         raise ValueError(f"{path}: a JPEG can't be transparent; choose {' '.join(TRANSPARENT)}")
     if path.is_dir():

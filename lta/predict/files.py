@@ -35,7 +35,7 @@ def leave_out_own(found: Sequence[Found], out: Path) -> list[Found]:
     overlays, sheet = (os.path.realpath(out / name) for name in (OVERLAYS, SHEET))
     kept = [one for one in found if not (real := os.path.realpath(one.path)).startswith(overlays + os.sep) and real != sheet]
     if not kept:
-        raise ValueError(f"out={out} holds nothing but what lta.predict has drawn; name the pictures' own folder")
+        raise ValueError(f"out={out} holds only what lta.predict has drawn; give images=FOLDER, with your pictures")
     return kept
 
 

@@ -57,8 +57,8 @@ def compare_groups(groups: Sequence[Group], named: str) -> list[Pair]:
     if not references:
         labels = "; ".join(f'"{label}"' for label in dict.fromkeys(group.label for group in ambiguous or groups))
         if ambiguous:
-            raise ValueError(f"--against={named} may be any of {labels}: give one of these")
-        raise ValueError(f"--against={named} is none of the configurations that were found: {labels or 'there are none'}")
+            raise ValueError(f"--against={named} fits several configurations: {labels}; give one of these")
+        raise ValueError(f"--against={named} fits no configuration; there are {labels or 'none'}")
     return [
         _make_pair(group, references[group.names.data])
         for group in groups

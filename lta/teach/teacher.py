@@ -45,10 +45,10 @@ def teach(
     """
     network = classifier.network
     if not isinstance(network, TaughtNet):
-        raise ValueError(f"only a map taught by masks is taught so, and {type(network).__name__} is another network")
+        raise ValueError(f"teach needs a network for lta.teach (TaughtNet), not a {type(network).__name__}")
     ridges = check_ridge(ridge)
     if all(bool(one.mask.all()) for one in lessons):
-        raise ValueError("the masks cover all of their pictures: leave out of them what is not the object")
+        raise ValueError("the masks cover their pictures completely: mark only the object")
     fit_measured(network, lambda most: preprocess_each(classifier, [one.image for one in lessons][:most]))
     fit = fit_to_masks(list(describe_lessons(classifier, network, lessons, mirror)), ridges, seed)
     with torch.no_grad():

@@ -94,7 +94,9 @@ def make_mask_loss(weight: float, kind: str, levels: Sequence[str] | None, count
     checks.require_number("loss.mask", weight, 0, 1e6)
     asked = {"mask_levels": levels, "mask_count": count}
     if not weight and (unread := [name for name, value in asked.items() if value is not None]):
-        raise ValueError(f"loss.{unread[0]}={asked[unread[0]]} is not used with loss.mask=0: give loss.mask=1, or another")
+        raise ValueError(
+            f"loss.{unread[0]}={asked[unread[0]]} is not used with loss.mask=0: give loss.mask=1, or another weight"
+        )
     return MaskLoss(weight, kind, levels, count) if weight else None
 
 
@@ -121,6 +123,6 @@ def check_mask_loss(loss: Loss, network: Network, augment: Any) -> None:
     if not isinstance(augment, nn.Identity) and not getattr(augment, "carries_masks", False):
         name = type(augment).__name__
         raise ValueError(
-            f"loss.mask={of_masks.weight:g}: augment={name} as it is set can't do to a mask what it does to its picture: "
-            "choose augment=none, flip, shift, flip_crop, resized_crop or colour_jitter (and augment.cutout=0)"
+            f"loss.mask={of_masks.weight:g}: augment={name}, with these settings, can't change a mask as it changes the "
+            "picture: choose augment=none, flip, shift, flip_crop, resized_crop or colour_jitter (and augment.cutout=0)"
         )

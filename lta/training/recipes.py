@@ -117,7 +117,7 @@ class SGDRecipe(Recipe):
         checks.require_flag("recipe.muon_bfloat16", muon_bfloat16)
         for name, value in (("momentum", muon_momentum), ("rounds", muon_rounds), ("bfloat16", muon_bfloat16 or None)):
             if value is not None and muon_lr is None:
-                raise ValueError(f"recipe.muon_{name}={value} is of no use without recipe.muon_lr")
+                raise ValueError(f"recipe.muon_{name}={value} has no effect without recipe.muon_lr")
         self.muon_rounds, self.muon_bfloat16 = 5 if muon_rounds is None else muon_rounds, muon_bfloat16
         self.muon_lr, self.muon_momentum = muon_lr, 0.6 if muon_momentum is None else muon_momentum
         self.norm_bias_scale, self.first_bias_epochs, self.lookahead = norm_bias_scale, first_bias_epochs, lookahead

@@ -127,7 +127,7 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
             "effect.blurout.colour=red must be red, green and blue",
         ),
         (["mask=mask.png", "images=flower.png", "effect=crop", "overwrite=yes"], "overwrite=yes must be true or false"),
-        (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "of a network that attends; mask"),
+        (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "(checkpoint=RUN), and mask"),
         (["mask=mask.png", "images=flower.png", "effect=crop", "seed=1"], "there is no setting seed"),
         (["mask=mask.png", "images=flower.png", "effect=crop", "out=flower.png"], "can't be written"),
     ],

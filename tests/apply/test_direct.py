@@ -44,9 +44,9 @@ def test_a_mask_and_what_is_blurred_by_it(run, photo):
 def test_settings_are_those_of_apply(run, photo):
     inverted = lta.mask_of(photo, run, invert=True)
     np.testing.assert_allclose(inverted, 1 - lta.mask_of(photo, run), atol=1e-6)
-    with pytest.raises(ValueError, match="there is no setting radius of attention; there are levels, combine"):
+    with pytest.raises(ValueError, match="attention has no setting radius; its settings are levels, combine"):
         lta.mask_of(photo, run, radius=1)
-    with pytest.raises(ValueError, match=r"a picture is a file or a PIL image, and ndarray was given"):
+    with pytest.raises(ValueError, match=r"the picture must be a file or a PIL image, not ndarray"):
         lta.mask_of(np.zeros((4, 4, 3), np.uint8), run)
 
 

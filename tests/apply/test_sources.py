@@ -82,7 +82,7 @@ def test_borders_and_feathers_are_those_asked_for_and_a_masks_own_stay(run, flow
     for asked, edges, feather in (({"edges": None}, 0, 0), ({"edges": 0.1}, 0.1, 0), ({"feather": 0.03}, 0, 0.03)):
         found = from_mask(str(tmp_path / "mask.png"), AS_USUAL | asked).attend(flower).mask
         torch.testing.assert_close(found, fit_mask_to_image(exact, flower.rgb, edges, feather))
-    with pytest.raises(UnusablePicture, match=r"has 10 x 9 pixels, mask=.* 320 x 214"):
+    with pytest.raises(UnusablePicture, match=r"has 10 x 9 pixels, but mask=.* has 320 x 214"):
         from_mask(str(tmp_path / "mask.png"), AS_USUAL).attend(flower._replace(rgb=flower.rgb[:, :9, :10]))
 
 
@@ -142,7 +142,7 @@ def test_a_query_is_of_what_can_be_seen_of_its_picture(tmp_path, flower):
 
 @pytest.mark.parametrize(("key", "value"), [("levels", "B"), ("query", "dog.jpg")])
 def test_what_only_a_network_has_is_refused_of_a_mask(key, value):
-    with pytest.raises(ValueError, match=rf"attention.{key}={value} is of a network that attends; mask=m.png is none"):
+    with pytest.raises(ValueError, match=rf"attention.{key}={value} needs a network .*, and mask=m.png is none"):
         from_mask("m.png", AS_USUAL | {key: value})
 
 

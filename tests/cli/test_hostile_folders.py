@@ -227,7 +227,7 @@ def test_commands_refuse_in_one_line(inside, capsys, command, place, tmp_path, m
     "flags", [["--experimental-rerun", "sent.pickle"], ["-cp", "."], ["--config-path", "."], ["--config-path=."]]
 )
 def test_flags_by_which_hydra_itself_would_call_what_was_sent(inside, capsys, flags):
-    assert_refused(lta_run(capsys, flags), f"{flags[0].partition('=')[0]} is not taken: ")
+    assert_refused(lta_run(capsys, flags), f"{flags[0].partition('=')[0]} is not supported: ")
 
 
 # Arguments of what may be called.
@@ -268,7 +268,7 @@ def test_a_folder_to_write_to_and_downloads_are_the_users_own(inside, part, monk
         ("trainer", None, {"logger": True}, "logger"),
         ("trainer", None, {"callbacks": ["x"]}, "callbacks"),
         ("trainer", None, {"plugins": ["x"]}, "plugins"),
-        ("trainer", None, {"model_registry": "theirs"}, "would send the network somewhere"),
+        ("trainer", None, {"model_registry": "theirs"}, "would upload the network"),
     ],
 )
 def test_no_path_that_something_is_written_to_is_taken(inside, nest, name, more, says):

@@ -354,7 +354,7 @@ def test_its_pictures_are_known_again_by_their_pixels():
     turned = read(Plain(Subset(Pairs(), range(15, -1, -1)), Subset(Pairs(), range(16, 24))))
     assert check_unchanged(written, turned) == ""
     other = read(Plain(Subset(Pairs(), range(16)), Subset(Pairs(), range(14, 24))))
-    with pytest.raises(DataError, match="the pictures are not those that the run was begun with"):
+    with pytest.raises(DataError, match="the pictures have changed since the run began"):
         check_unchanged(written, other)
     with pytest.raises(DataError, match="2 of 10 test pictures were in training or validation"):
         check_untrained(written, other, same_names=True)

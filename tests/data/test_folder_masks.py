@@ -161,7 +161,7 @@ WRONG = [
     ({"segmentation": {"counts": "ab", "size": [40, 60]}}, {}, "compressed run-length code, which is not read"),
     ({"segmentation": [FLAT]}, {"file_name": "cat/cat9.png"}, "cat/cat9.png in .* is the mask of no picture"),
     ({"segmentation": [FLAT]}, {"width": 61}, "was drawn on a picture of 61x40 pixels, and the picture has 60x40"),
-    ({"segmentation": [["a", 1]]}, {}, "the points of annotation 0 are no pairs of numbers"),
+    ({"segmentation": [["a", 1]]}, {}, "the points of annotation 0 are not pairs of numbers"),
 ]
 
 
@@ -186,7 +186,7 @@ def test_what_is_wrong_with_mask_files(root):
             read(root)
         (place / f"{name}.png").unlink()
     (root / "masks" / "cat0.json").write_text('{"a": 1}')
-    with pytest.raises(DataError, match=r"is neither of LabelMe .* nor of COCO"):
+    with pytest.raises(DataError, match=r"is neither a LabelMe file .* nor a COCO file"):
         read(root)
     (root / "masks" / "cat0.json").write_text("{")
     with pytest.raises(DataError, match="can't be read as JSON"):
@@ -198,5 +198,5 @@ def test_masks_can_be_a_class(root):
     draw(root, "masks/b.png")
     draw(root, "masks/c.png")
     assert read(root, masks=None).class_names == ("cat", "dog", "masks")
-    with pytest.raises(DataError, match=r"data.masks=nowhere: .* is no folder"):
+    with pytest.raises(DataError, match=r"data.masks=nowhere: .* is not a folder"):
         read(root, masks="nowhere")

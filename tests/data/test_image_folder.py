@@ -219,21 +219,21 @@ def test_an_impossible_image_size_is_refused(one_folder, size):
     ],
 )
 def test_an_impossible_part_is_refused(one_folder, name, value):
-    with pytest.raises(ValueError, match=re.escape(f"data.{name}={value} must be a count of images")):
+    with pytest.raises(ValueError, match=re.escape(f"data.{name}={value} must be a number of images")):
         ImageFolder(str(one_folder), **{name: value})
 
 
 def test_a_part_that_leaves_nothing_or_takes_nothing_is_refused(one_folder):
     assert "data.test_size=60 cuts 60 of 60 images" in refused(one_folder, test_size=60)
     assert "data.val_size=50 cuts 50 of 48 images" in refused(one_folder, test_size=0.2, val_size=50)
-    assert "data.test_size=0.001 comes to none of 60" in refused(one_folder, test_size=0.001)
-    assert "data.val_size=0.001 comes to none of 60" in refused(one_folder, val_size=0.001)
+    assert "data.test_size=0.001 of 60 images is less than one image" in refused(one_folder, test_size=0.001)
+    assert "data.val_size=0.001 of 60 images is less than one image" in refused(one_folder, val_size=0.001)
 
 
 def test_a_class_that_would_have_no_training_image_is_named(root):
     add(root / "cat", 30)
     add(root / "dog", 1, 40)
-    assert "to train on of dog" in refused(root, test_size=30, val_size=0)
+    assert "leaves none of dog to train on" in refused(root, test_size=30, val_size=0)
 
 
 # Folders that are not as they should be
@@ -351,6 +351,6 @@ def test_runs_beside_the_classes_are_no_class(one_folder, caplog):
     caplog.set_level("INFO")
     data = module(one_folder, nested=False, val_size=0.2)
     assert data.class_names == ("cat", "dog")
-    assert f"{one_folder / 'multirun'} holds runs of lta, and is no class" in caplog.text
+    assert f"{one_folder / 'multirun'} holds runs of lta, so it is not used as a class" in caplog.text
     add(one_folder / "runs", 20, first=100)
     assert module(one_folder).class_names == ("cat", "dog", "runs"), "where it has pictures of its own, it is one"

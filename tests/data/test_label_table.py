@@ -126,7 +126,7 @@ def test_parts_that_are_folders(tmp_path):
     draw(root, ["more/1.png"])
     with (root / "labels.csv").open("a") as file:
         file.write("\nmore/1.png,dot")
-    with pytest.raises(DataError, match=r"labelled pictures lie in test, train, which are parts of the data, and in more"):
+    with pytest.raises(DataError, match=r"labelled pictures lie in test, train and in more: put all of them below train"):
         read_all()
 
 

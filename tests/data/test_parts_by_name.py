@@ -116,7 +116,7 @@ def test_the_test_set_does_not_depend_on_val_size(tmp_path):
 
 @pytest.mark.parametrize("setting", ["val_size", "test_size"])
 def test_a_count_needs_order(tmp_path, setting):
-    with pytest.raises(ValueError, match=rf"data.{setting}=5 is a count, .* or data.split=order") as caught:
+    with pytest.raises(ValueError, match=rf"data.{setting}=5 is a number of images, .* or data.split=order") as caught:
         ImageFolder(str(tmp_path), split="hash", **{setting: 5})
     assert "\n" not in str(caught.value)
 

@@ -184,5 +184,5 @@ def test_without_the_packaged_network_the_page_says_what_is_missing(settings, tm
 def test_masks_without_any_background_teach_nothing(school):
     classifier = school.begin().classifier
     white = lessons.Lesson(torch.zeros(3, 64, 64, dtype=torch.uint8), torch.ones(64, 64, dtype=torch.bool))
-    with pytest.raises(ValueError, match="the masks cover all of their pictures"):
+    with pytest.raises(ValueError, match="the masks cover their pictures completely"):
         teacher.teach(classifier, [white], [1.0])

@@ -108,7 +108,7 @@ def test_resume_refuses_other_pictures(trained, place, capsys, how):
         (pictures / "01.png").unlink()
     else:
         draw(pictures / ("_.png" if how == "added" else "01.png"), 1000)
-    assert_refused(lta_run(capsys, (f"resume={run}",)), f"the pictures are not those that the run was begun with: 1 {how}")
+    assert_refused(lta_run(capsys, (f"resume={run}",)), f"the pictures have changed since the run began: 1 {how}")
 
 
 def without_record(run: Path) -> Path:
@@ -156,4 +156,4 @@ def test_other_data_that_hold_training_pictures_are_refused_or_said(trained, pla
     assert_refused(ask(capsys, place / "hash", *other), "were in training or validation")
     ended = ask(capsys, place / "hash", *other, "data.on_shared=allow")
     assert ended.status == 0, ended.err
-    assert "figures of these pictures are not those of unseen ones" in ended.out
+    assert "figures for these pictures do not say how well the network does on new ones" in ended.out

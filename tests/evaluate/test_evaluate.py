@@ -99,7 +99,7 @@ def test_other_data_and_several_checkpoints(run, capsys):
         (("evaluator=classification", "device=tpu"), "error: device=tpu is unknown; choose one of auto, cpu, cuda, "),
         (("evaluator=classification", "device=cuda:9"), "error: device=cuda:9: this machine has none that torch"),
         (("evaluator=classification", "precision=half"), "error: precision=half is unknown; choose one of float32, bf16"),
-        (("evaluator=classification", "recipe.lr=1"), "error: recipe.lr=1: lta.evaluate does not read recipe; it reads "),
+        (("evaluator=classification", "recipe.lr=1"), "error: recipe.lr=1: lta.evaluate has no setting recipe; its setting"),
         (("evaluator=classification", "wandb=perhaps"), "error: wandb=perhaps must be true or false"),
         (("evaluator=classification", "logger=none"), "error: logger=none: this command chooses no logger"),
         (("evaluator=classification", "which=first"), "error: which=first is unknown; choose one of last, best"),

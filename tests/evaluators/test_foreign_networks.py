@@ -75,12 +75,12 @@ def test_its_maps_are_attention_and_what_needs_its_stages_is_left_out(asked):
     ]
     said = "Grad-CAM and Grad-CAM++ are left out: they look at the last of trunk.stages, which Own has not"
     assert result.lines[-1] == said
-    with pytest.raises(NotApplicable, match=r"explanations=gradcam looks at the last of trunk\.stages, which Own has not"):
+    with pytest.raises(NotApplicable, match=r"explanations=gradcam needs a network with trunk\.stages, and Own has none"):
         Localisation(["gradcam"]).check(*asked)
 
 
 def test_its_query_can_not_be_replaced(asked):
-    with pytest.raises(NotApplicable, match="Own has none that can be: it has no branches, queries, acting_levels"):
+    with pytest.raises(NotApplicable, match="that of Own can't be: it has no branches, queries, acting_levels"):
         Query().check(*asked)
 
 

@@ -112,7 +112,7 @@ def test_what_can_not_be_asked():
     with pytest.raises(ValueError, match=r"none or all of 1 of 24 test images .the first is image 3, counted from 0"):
         KeptSharp().check(classifier, data)
     classifier.network.levels = ()
-    with pytest.raises(NotApplicable, match="evaluator=kept_sharp asks for maps"):
+    with pytest.raises(NotApplicable, match="evaluator=kept_sharp needs attention maps"):
         KeptSharp().check(classifier, make_data())
     with pytest.raises(ValueError, match=r"evaluator.kept_sharp.edges=0.5 must be"):
         KeptSharp(edges=0.5)

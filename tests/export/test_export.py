@@ -55,7 +55,7 @@ def test_without_the_libraries(capsys, tmp_path, monkeypatch):
         ),
         (["checkpoint=run", "overwrite=1"], "overwrite=1 must be true or false"),
         (["checkpoint=run", "device=cpu"], "there is no setting device"),
-        (["checkpoint=run", "+device=cpu"], "lta.export does not read device; it reads checkpoint, which, format, out"),
+        (["checkpoint=run", "+device=cpu"], "lta.export has no setting device; its settings are checkpoint, which"),
     ],
 )
 def test_what_can_be_wrong_is_one_line(capsys, tmp_path, monkeypatch, arguments, says):

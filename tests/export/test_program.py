@@ -148,7 +148,7 @@ def test_what_is_not_the_network_is_not_written(tmp_path, monkeypatch):
         return lambda images: {name: values * (1 + 3e-4) for name, values in run(images).items()}
 
     monkeypatch.setattr(check, "load_with_torch", wrong)
-    with pytest.raises(ValueError, match=r"is not this network: logits differs by 0\.0003 .* where 0\.0001 is allowed"):
+    with pytest.raises(ValueError, match=r"something else .*: logits differs by 0\.0003 .* at most 0\.0001 is allowed"):
         program.export(Loaded(Small()), "torch_export", path, {})
     assert [path.name for path in tmp_path.iterdir()] == ["net.pt2"]
     assert path.read_bytes() == b"an earlier one"
@@ -188,7 +188,7 @@ def test_a_network_may_be_off_by_its_own_rounding(monkeypatch):
     monkeypatch.setattr(check, "load_with_torch", lambda content: smooth)
     assert "off by at most 0.00" in program._check_file("torch_export", b"", steps, batches)
     monkeypatch.setattr(check, "load_with_torch", lambda content: steps)
-    with pytest.raises(ValueError, match=r"logits differs by 0\.00\d+ of its largest value, where 0\.0001 is allowed"):
+    with pytest.raises(ValueError, match=r"logits differs by 0\.00\d+ of its largest value, and at most 0\.0001 is allowed"):
         program._check_file("torch_export", b"", smooth, batches)
 
 
@@ -226,5 +226,5 @@ def test_what_can_not_be_exported_is_one_line(tmp_path, broken, says):
 
 def test_a_file_of_more_than_two_gibibytes_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "LARGEST", 100)
-    with pytest.raises(ValueError, match="2 GiB, which this network is above; choose format=torch_export"):
+    with pytest.raises(ValueError, match="2 GiB, and this network is larger; choose format=torch_export"):
         program.export(Loaded(Small()), "onnx", tmp_path / "net.onnx", {})

@@ -81,8 +81,8 @@ def test_maps_lie_where_the_pictures_size_puts_them():
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["model.levels=[B,E]"], "must name different ones of A, B, C, D"),
-        (["model.levels=[]"], "must name different ones of A, B, C, D"),
+        (["model.levels=[B,E]"], "must be a list of different levels from A, B, C, D"),
+        (["model.levels=[]"], "must be a list of different levels from A, B, C, D"),
         (["model.gates=[B]"], "a backbone has no stages whose features could be gated"),
         (["model.query=own"], "model.query=own is unknown; choose one of head, deepest"),
         (["compat=dp", "model.prune_inert_query=true"], "only for networks with an inert query"),

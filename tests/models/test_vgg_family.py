@@ -121,7 +121,7 @@ def test_gap_map_is_uniform_where_the_class_has_no_positive_evidence():
         ({"dropout": -0.1}, "dropout=-0.1"),
         ({"init": {"scorer": "ones"}}, "init.scorer=ones is unknown; choose one of zero, author"),
         ({"init": {"batchnorm": "x"}}, "init.batchnorm=x is unknown"),
-        ({"levels": "D"}, "levels=D must name different ones of A, B, C"),
+        ({"levels": "D"}, "levels=D must be a list of different levels from A, B, C"),
         ({"levels": ""}, "levels="),
         ({"levels": "CC"}, "levels="),
     ],

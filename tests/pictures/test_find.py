@@ -82,7 +82,7 @@ def test_what_is_not_there(folder):
         (folder / "no.jpg", r"no\.jpg: there is no such file or folder$"),
         (folder / "no" / "**", "no: there is no such folder$"),
         (folder / "empty", r"empty has no picture .*; .*/empty/\*\* looks in its subfolders too$"),
-        (folder / "empty" / "**", r"empty has no picture \(by the endings of names, as \.jpg or \.png\)$"),
+        (folder / "empty" / "**", r"empty has no picture \(a file that ends in \.jpg, \.png and so on\)$"),
     ):
         with pytest.raises(ValueError, match=says):
             find_images([folder / "p1.png", place])
@@ -97,7 +97,7 @@ def test_what_does_not_exist_is_a_pattern(folder):
     names = [path.name for path in find_images(folder / "p*.png")]
     assert names[0] == "p1.png"
     assert {path.name for path in folder.glob("p*.png")} == set(names)
-    with pytest.raises(ValueError, match=r"q\*: there is no such file, and no picture whose name fits it"):
+    with pytest.raises(ValueError, match=r"q\*: there is no such file, and no picture whose name matches"):
         find_images(folder / "q*")
 
 
@@ -124,7 +124,7 @@ def test_no_two_outputs_are_alike():
 
 def test_an_output_is_none_of_the_pictures(tmp_path):
     pictures = [tmp_path / "x.png", tmp_path / "x_crop.png"]
-    with pytest.raises(ValueError, match=r"x_crop\.png is one of the pictures and would be written over; choose another"):
+    with pytest.raises(ValueError, match=r"x_crop\.png is one of the pictures and would be overwritten; choose another"):
         name_out(tmp_path / ".", pictures, "crop")
     assert name_out(tmp_path / "out", pictures, "crop")[1] == tmp_path / "out" / "x_crop_crop.png"
 

@@ -64,7 +64,7 @@ def test_with_a_package_a_data_set_has_them(folder):
 
 def test_without_one_it_is_said_what_helps(folder, without_package):
     assert "pip install pi-heif" in explain_unread(".heic")
-    with pytest.raises(UnusablePicture, match=r"0\.HEIC: is of the format HEIC, which is not read here: install"):
+    with pytest.raises(UnusablePicture, match=r"0\.HEIC: has the format HEIC, which lta can't read here: install"):
         read_image(folder / "cat" / "0.HEIC")
 
 

@@ -298,7 +298,7 @@ def test_what_is_no_picture(tmp_path):
     (tmp_path / "c.eps").write_bytes(saved(Image.fromarray(RGB), "EPS"))
     assert refused(tmp_path / "a.jpg") == f"{tmp_path}/a.jpg: is no picture of a known format"
     assert refused(tmp_path / "b.jpg") == f"{tmp_path}/b.jpg: is empty"
-    assert refused(tmp_path / "c.eps") == f"{tmp_path}/c.eps: is of the format EPS, which is not read"
+    assert refused(tmp_path / "c.eps") == f"{tmp_path}/c.eps: has the format EPS, which lta does not read"
     assert refused(tmp_path) == f"{tmp_path}: is a folder, not a picture"
     assert refused(tmp_path / "d.jpg") == f"{tmp_path}/d.jpg: there is no such file"
     assert refused("/dev/zero") == "/dev/zero: is not a regular file"

@@ -187,7 +187,7 @@ def test_a_backbone(capsys, photos, tmp_path):
     ("arguments", "says"),
     [
         (["images=nowhere"], "nowhere: there is no such file or folder"),
-        (["images=photos/runs"], "photos/runs has no picture (by the endings of names, as .jpg or .png)"),
+        (["images=photos/runs"], "photos/runs has no picture (a file that ends in .jpg, .png and so on)"),
         (["images=photos/empty.jpg"], "no picture could be used: photos/empty.jpg can't be read: empty file"),
         (["images=photos", "top=0"], "top=0 must be a whole number, at least 1"),
         (["images=photos", "threshold=60"], "threshold=60 must be a number from 0 to 1"),

@@ -125,7 +125,7 @@ def test_without_a_last_checkpoint_nothing_begins_again_over_what_there_is(saved
     if epochs == 1:
         assert find_resume_checkpoint(saved) is None
     else:
-        with pytest.raises(ValueError, match=r"has trained 2 epochs and keeps no last.ckpt to go on from"):
+        with pytest.raises(ValueError, match=r"has trained 2 epochs, but has no last.ckpt to continue from"):
             find_resume_checkpoint(saved)
 
 

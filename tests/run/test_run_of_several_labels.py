@@ -130,9 +130,7 @@ def test_the_whole_way(capsys, root, trained, monkeypatch):
         lists=("evaluator", "checkpoint"),
         sweeps=False,
     )
-    assert_refused(
-        refused, "evaluator=faithfulness asks for the one class of an image, and this network gives several labels"
-    )
+    assert_refused(refused, "evaluator=faithfulness needs one class per image, and this network gives several labels")
 
     monkeypatch.chdir(root.parent)
     told = [f"checkpoint={trained}", f"images={root / 'b'}", "threshold=0.3", "probabilities=true", "overlays=all"]
@@ -169,7 +167,7 @@ def test_the_whole_way(capsys, root, trained, monkeypatch):
     text = (root / "labels.csv").read_text()
     (root / "labels.csv").write_text(text.replace("a/001.png,red", "a/001.png,"))
     refused = lta_run(capsys, [f"resume={moved}", "trainer=cpu"])
-    assert_refused(refused, "the labels are not those that the run was begun with: put the table back as it was")
+    assert_refused(refused, "the labels have changed since the run began: put the table back as it was")
     (root / "labels.csv").write_text(text)
     ended = processes.run(command(f"resume={moved}", "trainer=cpu"), cwd=root.parent, env=environment(), timeout=300)
     assert ended.returncode == 0, ended.stderr
@@ -188,7 +186,7 @@ def read_images(root, rows):
         (["loss=several_labels"], "loss=several_labels needs data that have several labels: data=image_folder data.labels="),
         ([*KIND, "head=indep", "head.combine=average"], "head.combine=average gives probabilities that sum to 1"),
         ([*KIND, "data.balanced=true"], "data.balanced=true draws equally many of each class, and with data.labels"),
-        ([*KIND, "evaluator=robustness"], "evaluator=robustness asks for the one class of an image, and this network gives"),
+        ([*KIND, "evaluator=robustness"], "evaluator=robustness needs one class per image, and this network gives"),
     ],
 )
 def test_what_does_not_go_together_ends_before_data_are_read(capsys, tmp_path, given, said):

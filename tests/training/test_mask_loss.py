@@ -240,7 +240,7 @@ REFUSED = [
     (["model=vgg_gap"], "those of C are not learned (class activation map)"),
     (
         ["augment.cutout=4"],
-        "loss.mask=1: augment=FlipCropCutout as it is set can't do to a mask what it does to its picture",
+        "loss.mask=1: augment=FlipCropCutout, with these settings, can't change a mask as it changes the picture",
     ),
     (["loss.mask_levels=[D]"], "loss.mask_levels: the network has no level D; its levels are A, B, C"),
     (["loss.mask_levels=A"], "loss.mask_levels=A must be a list of different levels"),

@@ -97,7 +97,7 @@ def test_in_bfloat16_and_with_fewer_rounds_a_step_goes_the_same_way():
 @pytest.mark.parametrize("setting", [{"momentum": 0.5}, {"rounds": 3}, {"bfloat16": True}])
 def test_settings_of_muon_without_it_are_refused(setting):
     ((name, value),) = setting.items()
-    with pytest.raises(ValueError, match=f"recipe.muon_{name}={value} is of no use without recipe.muon_lr"):
+    with pytest.raises(ValueError, match=f"recipe.muon_{name}={value} has no effect without recipe.muon_lr"):
         SGDRecipe(epochs=1, **{f"muon_{name}": value})
     group = SGDRecipe(epochs=1, muon_lr=0.1, **{f"muon_{name}": value}).optimizer(network("model=vgg"), 128).param_groups[-1]
     assert group[name if name != "momentum" else "muon_momentum"] == value

@@ -55,7 +55,7 @@ class KeptSharp(Evaluator):
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
         check_masks(self.name, data)
         if not classifier.network.levels:
-            raise NotApplicable(f"evaluator={self.name} asks for maps, and this network has none")
+            raise NotApplicable(f"evaluator={self.name} needs attention maps, and this network has none")
         _find_masks(data.test)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:

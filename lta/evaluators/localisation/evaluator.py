@@ -86,8 +86,8 @@ class Localisation(Evaluator):
         explanations, _ = self._choose_explanations(network)
         if not has_stages(network) and (unfit := [name for name in explanations if name in OF_STAGES]):
             raise NotApplicable(
-                f"evaluator.localisation.explanations={unfit[0]} looks at the last of trunk.stages, which "
-                f"{type(network).__name__} has not"
+                f"evaluator.localisation.explanations={unfit[0]} needs a network with trunk.stages, and "
+                f"{type(network).__name__} has none"
             )
         if not network.levels and not explanations:
             raise NotApplicable(f"evaluator={self.name}: this network has no maps, and no explanations are computed")

@@ -48,7 +48,7 @@ class Query(Evaluator):
         if not takes_queries(network):
             missing = ", ".join(list_missing(network, QueriedNetwork))
             raise NotApplicable(
-                f"evaluator=query replaces the query, and {type(network).__name__} has none that can be: it has no {missing}"
+                f"evaluator=query replaces the query, and that of {type(network).__name__} can't be: it has no {missing}"
             )
         if len(data.test.labels) < 2:
             raise ValueError(

@@ -70,8 +70,8 @@ def choose_donors(classifier: TrainedClassifier, data: Splits, own: Mapping[str,
     asked = (chosen["main"] >= 0) & (chosen["side"] >= 0) & (split.labels != split.side_labels)
     if not asked.any():
         raise ValueError(
-            f"evaluator=query: no test image has two objects of different classes that {said} have a query of, as its "
-            "side_labels have it"
+            f"evaluator=query: no test image has a main and a side object (side_labels) of two different classes for which "
+            f"{said} have a query"
         )
     given = {object_: {source: g[where] for source, g in queries.items()} for object_, where in chosen.items()}
     return Donors(singles, said, chosen, given, asked)
