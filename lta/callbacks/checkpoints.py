@@ -45,6 +45,7 @@ class RunCheckpoint(ModelCheckpoint):
         )
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        """Writes to the run directory's `checkpoints/`. Without a validation set, no best checkpoint is kept."""
         self.dirpath = str(Path(trainer.default_root_dir).resolve() / "checkpoints")
         if (monitor := self.monitor or "").startswith("val/"):
             if get_splits(trainer).val is None:

@@ -24,6 +24,7 @@ class DivergenceStop(Checkpoint):
     """
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Raises Diverged if a loss or a weight is not finite."""
         found = trainer.callback_metrics
         for key in WATCHED:
             if key in found and not torch.isfinite(found[key]):

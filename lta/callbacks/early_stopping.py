@@ -37,6 +37,7 @@ class EarlyStop(EarlyStopping):
         super().__init__(monitor, float(min_delta), patience, mode=choose_mode(monitor), check_on_train_epoch_end=True)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Raises ValueError where there is no validation set to watch."""
         if stage == "fit":
             if self.monitor.startswith("val/") and get_splits(trainer).val is None:
                 raise ValueError(f"{KEY}.monitor={self.monitor} needs a validation set: data.val_size is 0")

@@ -52,6 +52,7 @@ class EpochLog(Checkpoint):
         self.rows = state_dict["rows"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Adds the epoch's row to `rows`."""
         loader = trainer.train_dataloader
         assert loader is not None
         images = trainer.num_training_batches * loader.sampler.batch_size

@@ -43,6 +43,7 @@ class ConfRoot(NamedTuple):
             yield from (path for path in paths if self.owns(path))
 
     def choices(self, group: str) -> list[str]:
+        """Names of the choices of `group` in this folder, sorted."""
         return sorted(path.stem for path in (self.path / group).glob("*.yaml") if self.owns(path))
 
 

@@ -31,6 +31,7 @@ class InstalledConf(SearchPathPlugin):
     """Adds the conf/ of installed packages to where Hydra looks."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Adds the folders of lta and of installed packages."""
         for root in installed_roots():
             search_path.append(f"lta: {root.label}", f"{PackageConf.scheme()}://{root.path}")
 

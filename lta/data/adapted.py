@@ -79,6 +79,8 @@ class AdaptedModule(ImageData):
             self.module.prepare_data()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """Calls the module's `setup`, reads each item once and checks it. Random numbers are the same in each process.
+        Raises DataError for what lta can't use."""
         if changed := [hook for hook in HOOKS if _is_given(self.module, hook)]:
             raise self._error(f"{changed[0]} of its own, which lta does not call: let the data set do it")
         with isolate_rng(include_cuda=False):

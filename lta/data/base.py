@@ -74,6 +74,7 @@ class ImageData(pl.LightningDataModule, ABC):
         """Class names, then train, val (None where `val_size` is 0) and test. Called once a process."""
 
     def setup(self, stage: str | None = None) -> None:
+        """Reads the pictures once, whatever `stage` is."""
         if not self.is_read:
             self.class_names, self.train, self.val, self.test = self.load()
 
@@ -109,6 +110,7 @@ class ImageData(pl.LightningDataModule, ABC):
 
     @property
     def num_classes(self) -> int:
+        """Number of classes."""
         return len(self.class_names)
 
     @property
@@ -118,6 +120,7 @@ class ImageData(pl.LightningDataModule, ABC):
         return height, width
 
     def train_dataloader(self) -> DataLoader:
+        """Shuffled anew in each epoch, in batches of `batch_size` images of all processes together."""
         return self._make_loader("train", self.train, self.batch_size, shuffle=True)
 
     @property
@@ -136,12 +139,15 @@ class ImageData(pl.LightningDataModule, ABC):
         return self.train.take(balanced_choice(self.train.labels, SAMPLE))
 
     def val_dataloader(self) -> list[DataLoader]:
+        """One loader for each split that is watched during training: validation, and with `test_each_epoch` the test
+        images."""
         return [
             self._make_loader(name, split, self.eval_batch_size, shuffle=False)
             for name, split in self.watched_splits.items()
         ]
 
     def test_dataloader(self) -> DataLoader:
+        """Each test image once, in order."""
         return self._make_loader("test", self.test, self.eval_batch_size, shuffle=False)
 
     def _make_loader(self, name: str, split: Split, batch_size: int, shuffle: bool) -> DataLoader:

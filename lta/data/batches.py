@@ -38,6 +38,7 @@ class Split(NamedTuple):
     masks: KnownMasks | None = None
 
     def take(self, index: np.ndarray) -> "Split":
+        """The images at the positions `index`, copied."""
         return self._replace(images=self.images[index], **self._select(index))
 
     def view(self, index: np.ndarray) -> "Split":
@@ -88,6 +89,7 @@ class EpochBatches(Sampler[np.ndarray]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Chooses the order of the 0-based `epoch`."""
         self.epoch = epoch
 
     def __len__(self) -> int:

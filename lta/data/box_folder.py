@@ -41,6 +41,8 @@ class BoxFolder(MarkedFolder):
         super().__init__(root, *settings, eval_batch_size, seed)
 
     def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        """Pictures and boxes below `root`, moved and scaled with their pictures. Raises DataError for a box outside its
+        picture, and where nothing of one is left."""
         listing = list_boxed_images(root, self.class_column, self.class_name)
         whole = compute_crop_boxes(root, listing.images, self.size, "squash")
         check_inside(root, listing, [(int(width), int(height)) for _, _, width, height in whole])

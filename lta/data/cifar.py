@@ -101,6 +101,7 @@ class CIFAR(ImageData):
             self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """Reads the archive, the unpacked official files or a copy as image files. Raises DataError where there is none."""
         kind, place = self._find_data() or self._refuse()
         if kind == "archive":
             with tempfile.TemporaryDirectory(prefix="lta-") as folder:

@@ -71,6 +71,7 @@ class Composites(FolderToLookAt):
         self.threshold = threshold
 
     def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        """Makes the composites from the pictures and masks below `root`."""
         listing = list_masked_images(root, self.mask_column, self.class_column, self.class_name)
         if self.distractor == "object" and len(set(listing.classes)) < 2:
             raise DataError(f"data.distractor=object needs objects of two classes; {root} has only {listing.classes[0]}")

@@ -87,6 +87,7 @@ class CUB200(ImageData):
             self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """Reads the official lists, and the birds cut out and scaled. Raises DataError where files are missing or differ."""
         with open_unpacked(PACKED, self.root, self.download) as folder:
             lists = _read_lists(folder)
             boxes = lists["bounding_boxes.txt"].values() if self.crop == "bounding_box" else None

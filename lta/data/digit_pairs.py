@@ -41,6 +41,7 @@ class DigitPairs(EvaluationData):
         self.singles: Split | None = None
 
     def load_images(self) -> tuple[tuple[str, ...], Split]:
+        """Makes pictures with two digits as test images, and those with one, whose queries are used (`singles`)."""
         self.singles = make_singles(self.singles_size, self.pairs_seed)
         return tuple(str(digit) for digit in range(10)), make_pairs(self.test_size, self.pairs_seed)
 

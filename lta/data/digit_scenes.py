@@ -63,6 +63,7 @@ class DigitScenes(ImageData):
         self.scenes_seed = scenes_seed
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """Makes the scenes, which depend on `scenes_seed` alone."""
         made = {name: make_scenes(name, size, self.scenes_seed) for name, size in self.sizes.items() if size}
         return tuple(str(digit) for digit in range(10)), made["train"], made.get("val"), made["test"]
 

@@ -37,6 +37,7 @@ class EvaluationData(ImageData):
         self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """All images are test images."""
         class_names, test = self.load_images()
         return class_names, test.take(np.arange(0)), None, test
 
@@ -52,6 +53,7 @@ class FolderToLookAt(EvaluationData):
 
     @property
     def command(self) -> str:
+        """What to add to `lta evaluate checkpoint=RUN`."""
         return f"evaluator=... data={self.name} data.root=FOLDER"
 
     @abstractmethod
@@ -59,6 +61,7 @@ class FolderToLookAt(EvaluationData):
         """Class names and all images."""
 
     def load_images(self) -> tuple[tuple[str, ...], Split]:
+        """Raises DataError where `root` is not given."""
         if self.root is None:
             raise DataError(f"data.root must be given: the folder that holds {self.holds}")
         return self.load_images_from(self.root)

@@ -107,6 +107,7 @@ class ImageFolder(ImageData):
 
     @property
     def several_labels(self) -> bool:
+        """Whether a table (`labels`) gives each picture several labels."""
         return self.labels is not None
 
     def prepare_data(self) -> None:
@@ -114,6 +115,8 @@ class ImageFolder(ImageData):
         self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """Lists the folders, decides which pictures are for training, validation and test, and decodes them. Raises
+        DataError for folders and pictures that can't be used."""
         if not self.root.is_dir():
             problem = "is not a folder" if self.root.exists() else "does not exist"
             raise DataError(f"data.root={self.root} {problem}; give the folder that holds train/ and test/, or classes")

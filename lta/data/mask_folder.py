@@ -44,6 +44,7 @@ class MaskFolder(MarkedFolder):
         self.mask_column, self.threshold = mask_column, threshold
 
     def load_images_from(self, root: Path) -> tuple[tuple[str, ...], Split]:
+        """Pictures and masks below `root`, cut and scaled alike. Raises DataError where nothing of an object is left."""
         listing = list_masked_images(root, self.mask_column, self.class_column, self.class_name)
         boxes = compute_crop_boxes(root, listing.images, self.size, self.fit)
         masks = read_masks(root, listing, self.size, boxes, self.threshold)

@@ -64,6 +64,7 @@ class STL10(ImageData):
             provide(_make_packed(), self.root, self.download)
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """Reads the official files and checks them; the unlabelled images are left out."""
         with open_unpacked(_make_packed(), self.root, self.download) as folder:
             check_members(folder, _list_checksums())
             class_names = _read_class_names(folder / CLASS_NAMES)

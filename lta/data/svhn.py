@@ -65,6 +65,7 @@ class SVHN(ImageData):
                 download_file(file, self._find_place(), self._describe_missing(), TIMEOUT)
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
+        """Reads the official files and checks them. Raises DataError where one is missing or differs."""
         if self._list_missing():
             self._refuse()
         found = {part: find_path(self.root, NAME, file.name) for part, file in self._list_files().items()}

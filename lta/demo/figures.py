@@ -140,6 +140,7 @@ def render_about(network: Network) -> str:
 
 
 def encode_data_url(pixels: UInt8[Tensor, "channels rows columns"]) -> str:
+    """A JPEG, or with transparency a WebP, as the address of a picture in a page."""
     image = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
     stream = BytesIO()
     if image.mode == "RGBA":

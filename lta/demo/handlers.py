@@ -39,11 +39,13 @@ class Handlers:
         self.effects, self.attention = effects, attention
 
     def update_results(self, request: gr.Request, *values: Any) -> list[Any]:
+        """After a control was moved: the results alone."""
         visit = self._get_visit(request)
         with visit.lock:
             return self._render_results(visit, values)
 
     def change_query(self, request: gr.Request, *values: Any) -> list[Any]:
+        """After another query was chosen: the results, and what each network has seen."""
         visit = self._get_visit(request)
         with visit.lock:
             return self._render_all(visit, values)
@@ -59,6 +61,7 @@ class Handlers:
         return self._show_image(request, self.examples[0], values)
 
     def upload_other(self, request: gr.Request, file: str | None, *values: Any) -> list[Any]:
+        """The picture whose query is used instead. The field is emptied."""
         return [None, *self._show_other_image(request, file, values)]
 
     def choose_other_example(self, request: gr.Request, event: gr.EventData, *values: Any) -> list[Any]:
@@ -103,6 +106,7 @@ class Handlers:
         return [gr.Radio(value=name), *self.update_results(request, name, *values[1:])]
 
     def leave(self, request: gr.Request) -> None:
+        """When the page is closed: its pictures are forgotten."""
         self.visits.forget(request.session_hash)
 
     def save(self, number: int) -> Callable[..., str]:

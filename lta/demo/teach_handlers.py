@@ -44,9 +44,11 @@ class TeachHandlers:
         return [gr.skip(), *self._do(request, strokes, self.school.teach)[1:]]
 
     def take_back(self, request: gr.Request, strokes: str) -> list[Any]:
+        """One teaching back."""
         return self._do(request, strokes, self.school.take_back)
 
     def save(self, request: gr.Request) -> str:
+        """Makes the file of the taught network, and returns its path."""
         visit = self._get_visit(request)
         try:
             with visit.lock:

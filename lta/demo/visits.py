@@ -72,6 +72,7 @@ class Visit:
                 shutil.rmtree(old, ignore_errors=True)
 
     def leave(self) -> None:
+        """Removes the files that were made for this page."""
         self._left = True
         for folder in list(self._folders.values()):
             shutil.rmtree(folder, ignore_errors=True)
@@ -103,6 +104,7 @@ class Visits:
             visit.leave()
 
     def forget_idle(self) -> None:
+        """Forgets pages that nobody has used for `idle` seconds."""
         before = time.monotonic() - self.idle
         with self._lock:
             idle = [key for key, visit in self._visits.items() if visit.used < before]

@@ -105,7 +105,7 @@ def evaluate(
     """Loads the network and the data (its own where `data_config` is None, or with these settings where that names no
     class), asks, writes, and prints the answers.
 
-    Of a pattern's network, questions that can't be asked of it are left out, and named; of another, they are NotAsked.
+    Of a pattern's network, questions that can't be asked of it are left out, and named; of another, they are NotApplicable.
     """
     content = read_checkpoint(network.checkpoint)
     hparams = content["hyper_parameters"]

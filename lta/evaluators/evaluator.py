@@ -41,7 +41,8 @@ class Evaluator(ABC):
     NetworkOutput out), `data` an ImageData after setup, whose `test` split is looked at. Every process calls it and gets
     the same result; images are shared among them by `lta.evaluators.passes`.
     `check(classifier, data)` comes first, after a training's set-up too: it raises ValueError, in one line, where the
-    question can't be asked of these data or with these settings, NotAsked where not of this network, and computes nothing.
+    question can't be asked of these data or with these settings, NotApplicable where not of this network. It computes
+    nothing.
     `several_labels`: whether it can be asked of a network that gives an image several labels in the place of one class.
     """
 
@@ -49,10 +50,11 @@ class Evaluator(ABC):
     several_labels: bool = False
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:  # noqa: B027  most questions can be asked of anything
-        pass
+        """Does nothing: most questions can be asked of anything."""
 
     @abstractmethod
-    def run(self, classifier: TrainedClassifier, data: Splits) -> Result: ...
+    def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
+        """The answer; see the class."""
 
     def summarise(self, figures: Mapping[str, Any]) -> list[str]:
         """Lines of `figures` for the summary of a run that asks this by default; most questions have none there."""
@@ -60,14 +62,14 @@ class Evaluator(ABC):
 
 
 def check_asked_of_labels(evaluators: Mapping[str, Evaluator]) -> None:
-    """Raises NotAsked where one of them can't be asked of a network that gives several labels."""
+    """Raises NotApplicable where one of them can't be asked of a network that gives several labels."""
     for name, evaluator in evaluators.items():
         if not getattr(evaluator, "several_labels", False):
             raise NotApplicable(f"evaluator={name} needs one class per image, and this network gives several labels")
 
 
 def check_attention(name: str, classifier: TrainedClassifier) -> None:
-    """Raises NotAsked where the network has no maps."""
+    """Raises NotApplicable where the network has no maps."""
     if not classifier.network.levels:
         raise NotApplicable(f"evaluator={name} needs attention maps, and this network has none")
 
@@ -94,7 +96,7 @@ def labels_for(classifier: TrainedClassifier, data: Splits, labels: np.ndarray) 
     """`labels`, positions in the data's classes, int64 (n,), as positions in the classifier's classes, matched by name; of
     several an image, uint8 (n, classes), the columns in the classifier's order.
 
-    Raises NotAsked where a class of these images is not among them, and where only one of the two is of several labels.
+    Raises NotApplicable where a class of these images is not among them, and where only one of the two is of several labels.
     """
     several = gives_several_labels(classifier)
     if several != (labels.ndim == 2):

@@ -11,6 +11,7 @@ Form = str | Callable[[Any], str]
 
 
 def format_number(value: Any, form: Form) -> str:
+    """By a format such as `.1f`, or by a function."""
     return f"{value:{form}}" if isinstance(form, str) else form(value)
 
 

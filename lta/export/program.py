@@ -55,6 +55,7 @@ class Exportable(nn.Module):
         self.network = network
 
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> dict[str, Tensor]:
+        """`logits`, `probabilities`, and `map_<level>` for each level, of uint8 pictures."""
         output = self.network(self.preprocess(images))
         maps = {f"map_{level}": attn for level, attn in output.attn.items()}
         probabilities = output.logits.sigmoid() if self.several_labels else output.logits.softmax(1)
@@ -69,6 +70,7 @@ class Traced(NamedTuple):
 
     @property
     def any_size(self) -> bool:
+        """Whether the program takes pictures of any size."""
         return 2 in self.axes
 
 

@@ -55,6 +55,7 @@ class DotProduct(Compatibility):
         self.scale = 1 / math.sqrt(channels) if scaled else 1.0
 
     def score(self, positions, query):
+        """The inner product of each position with the query, times the scale."""
         assert query is not None
         return inner_product(positions, query * self.scale)
 
@@ -73,6 +74,8 @@ class Parametrised(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
+        """u . l_i + u . g + b, in two parts: the second is the same for all positions of an image. Without a query, the
+        first and b."""
         scores = inner_product(positions, self.scorer.weight) + self.scorer.bias
         return scores if query is None else scores + (query @ self.scorer.weight).unsqueeze(1)
 
@@ -87,6 +90,7 @@ class Additive(Compatibility):
         self.scorer = Scorer(channels)
 
     def score(self, positions, query):
+        """u . tanh(l_i + g) + b."""
         assert query is not None
         return torch.tanh(to_full_precision(positions) + query.unsqueeze(1)) @ self.scorer.weight + self.scorer.bias
 
@@ -102,6 +106,7 @@ class Uniform(Compatibility):
         super().__init__()
 
     def score(self, positions, query):
+        """Zeros: after a softmax, each position has the same weight."""
         scores = positions.new_zeros(positions.shape[:2], dtype=torch.promote_types(positions.dtype, torch.float32))
         # The branch that makes the query stays in the graph, as with pc: DDP waits for a gradient of each parameter.
         return scores if query is None else scores + 0 * query.sum(1, keepdim=True)
@@ -125,6 +130,7 @@ class Frozen(Compatibility):
         self.register_buffer("weight", torch.randn(channels) * scale / math.sqrt(channels))
 
     def score(self, positions, query):
+        """u . l_i + u . g, where u is not trained."""
         scores = inner_product(positions, self.weight)
         return scores if query is None else scores + (query @ self.weight).unsqueeze(1)
 

@@ -24,6 +24,7 @@ class Layers(nn.Sequential):
     """
 
     def forward(self, x: Tensor | Proxy) -> Tensor | Proxy:
+        """In training, each ReLU with a dropout after it is computed in one pass; otherwise as in `nn.Sequential`."""
         if not self.training or is_traced(x):
             return super().forward(x)
         assert isinstance(x, Tensor)

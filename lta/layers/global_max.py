@@ -15,6 +15,7 @@ class GlobalMax(nn.AdaptiveMaxPool2d):
         super().__init__(1)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels 1 1"]:
+        """Under deterministic algorithms by `amax`, whose gradient is shared among equal maxima."""
         if torch.are_deterministic_algorithms_enabled():
             return x.amax((2, 3), keepdim=True)
         return super().forward(x)

@@ -36,9 +36,11 @@ class ConcatHead(nn.Module):
 
     @property
     def classifiers(self) -> tuple[nn.Linear, ...]:
+        """The one classifier."""
         return (self.classifier,)
 
     def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Prediction:
+        """`descriptors` from the shallowest level to the deepest, joined before the classifier."""
         joined = [block(d) for block, d in zip(self.blocks, descriptors, strict=True)]
         logits = self.classifier(torch.cat(joined, dim=1))
         return Prediction(logits, (logits,))
@@ -61,6 +63,8 @@ class IndependentHead(nn.Module):
         self.classifiers = cast("Iterable[nn.Linear]", nn.ModuleList(nn.Linear(c, num_classes) for c in channels))
 
     def forward(self, descriptors: Sequence[Float[Tensor, "batch _"]]) -> Prediction:
+        """`descriptors` from the shallowest level to the deepest, each to its own classifier. With `sum_ce` the loss is
+        given each classifier's logits, else the logits of the prediction."""
         levels = zip(self.blocks, self.classifiers, descriptors, strict=True)
         each = torch.stack([classifier(block(d)) for block, classifier, d in levels])
         if self.combine == "average":

@@ -18,6 +18,7 @@ class Junction(nn.Module):
         self.averaging = False
 
     def forward(self, x: Float[Tensor, "batch *rest"]) -> Float[Tensor, "batch *rest"]:
+        """Returns `x`. In training with `averaging`, its gradient is divided by `divisor`."""
         return _Divide.apply(x, self.divisor) if self.averaging and self.training else x
 
     def extra_repr(self) -> str:

@@ -19,6 +19,7 @@ class ScaledLinear(nn.Linear):
         return scaled
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        """The linear layer's output, times `scale`."""
         return self.scale * super().forward(x)
 
     def extra_repr(self) -> str:

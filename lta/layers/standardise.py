@@ -21,6 +21,7 @@ class Standardise(nn.Module):
         self.std.copy_(torch.where(std > 1e-6, std, 1.0))
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
+        """Subtracts each channel's mean, and divides by its standard deviation."""
         return (x - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
 
 
@@ -31,6 +32,7 @@ class Statistics:
         self.total, self.squares, self.count = torch.zeros(()), torch.zeros(()), 0
 
     def add(self, x: Float[Tensor, "batch channels height width"]) -> None:
+        """Counts these features in."""
         values = x.double()
         self.total = self.total + values.sum((0, 2, 3))
         self.squares = self.squares + values.square().sum((0, 2, 3))

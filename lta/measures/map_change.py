@@ -24,6 +24,7 @@ class MapChange(NamedTuple):
 
 
 def map_change(before: Float[Tensor, "batch rows columns"], after: Float[Tensor, "batch rows columns"]) -> MapChange:
+    """Of two maps of the same picture each; see `MapChange`."""
     defined = _varies(before) & _varies(after)
     sums = before.sum((1, 2))
     return MapChange(

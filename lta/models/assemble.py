@@ -135,6 +135,7 @@ def _check_gates(gates: Sequence[str], levels: Sequence[str]) -> tuple[str, ...]
 
 
 def choose_normaliser(normaliser: str | Mapping[str, str], level: str, levels: Sequence[str]) -> str:
+    """The normaliser of one level, from one name for all or a name for each. Raises ValueError where a level has none."""
     if not isinstance(normaliser, Mapping):
         return normaliser
     if not set(normaliser) >= set(levels):

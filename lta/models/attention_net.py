@@ -57,6 +57,7 @@ class AttentionNet(nn.Module):
 
     @property
     def levels(self) -> tuple[str, ...]:
+        """Names of the levels that have attention, from the shallowest to the deepest."""
         return tuple(self.attention)
 
     @property

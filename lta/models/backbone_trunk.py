@@ -207,6 +207,7 @@ class BackboneTrunk(Measured):
         return [[weights[name] for name in part] for part in self.trained_parts]
 
     def train(self, mode: bool = True) -> "BackboneTrunk":
+        """Only the trained parts change their mode: frozen layers always act as in evaluation."""
         super().train(mode)
         self.model.eval()
         for module in self._acting:

@@ -29,6 +29,7 @@ class PlainNet(nn.Module):
         return (last,)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
+        """Images as the preprocessing gives them. There are no maps, scores or descriptors."""
         logits = self.classifier(self.trunk.features(images).levels["C"])
         return NetworkOutput(logits, (logits,), {}, {}, {}, {})
 
@@ -56,6 +57,7 @@ class GAPNet(nn.Module):
         return {self.level: self.trunk.cells[self.level]}
 
     def cells_in(self, size: tuple[int, int]) -> dict[str, Cells]:
+        """Where the cells of the class activation map lie in pictures of `size` (height, width)."""
         return {self.level: find_trunk_cells(self.trunk, size)[self.level]}
 
     @property
@@ -64,6 +66,8 @@ class GAPNet(nn.Module):
         return (self.classifier,)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
+        """`scores` is the class activation map of the predicted class, `attn` its positive part with a sum of 1 (uniform
+        where there is none), without gradients."""
         feats = self.trunk.features(images).levels[self.level]
         pooled = feats.mean((2, 3))
         logits = self.classifier(pooled)

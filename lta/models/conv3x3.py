@@ -23,6 +23,7 @@ class Conv3x3(nn.Conv2d):
         super().__init__(inputs, outputs, 3, padding=1, bias=False)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch outputs height width"]:
+        """In bfloat16 training on small maps, the gradient of the weights is computed from several pictures side by side."""
         if self.weight.requires_grad and count_side_by_side(len(x), x.shape[3]) >= 4 and _is_trained_in_bfloat16(x):
             return _SideBySide.apply(x.bfloat16(), self.weight.bfloat16())
         return super().forward(x)

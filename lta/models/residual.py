@@ -11,6 +11,7 @@ class Residual(nn.Sequential):
     """`x + layers(x)`: the layers keep channels and size."""
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
+        """`x`, plus what the layers make of it."""
         return x + super().forward(x)
 
     def place_cells(self, cells: Cells) -> Cells:

@@ -41,6 +41,7 @@ class Bottleneck(nn.Module):
         self.shortcut = None if inputs == outputs else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Float[Tensor, "batch _ _ _"]) -> Float[Tensor, "batch _ _ _"]:
+        """The block's layers and, where shapes change, the shortcut read the activated input."""
         activated = self.preactivate(x)
         return self.residual(activated) + (x if self.shortcut is None else self.shortcut(activated))
 

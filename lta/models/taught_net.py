@@ -41,9 +41,11 @@ class TaughtNet(nn.Module):
 
     @property
     def cells(self) -> Mapping[str, Cells]:
+        """Where the cells of the taught map lie: those of the level that it reads."""
         return {BASE: self.trunk.cells[BASE]}
 
     def cells_in(self, size: tuple[int, int]) -> Mapping[str, Cells]:
+        """Where the cells of the taught map lie in pictures of `size` (height, width)."""
         return {BASE: self.trunk.cells_in(size)[BASE]}
 
     @torch.no_grad()
@@ -69,6 +71,8 @@ class TaughtNet(nn.Module):
             return torch.cat([cues, standard[BASE]], 1)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
+        """`attn` is the sigmoid of the scores, 0 to 1 for each cell, and does not sum to 1. The logits of object and
+        background are plus and minus half of the highest score."""
         described = self.describe(images)
         scores = self.scorer(described, None)
         attn = scores.sigmoid()

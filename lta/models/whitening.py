@@ -42,6 +42,7 @@ class WhitenedConv(Measured):
         self.weight.copy_(torch.cat([filters, -filters]))
 
     def forward(self, images: Float[Tensor, "batch inputs height width"]) -> Float[Tensor, "batch channels _ _"]:
+        """The convolution, in the precision of its weights also under autocast."""
         # Filters subtract almost equal pixels and multiply the rest by up to 28: bfloat16's 8 bits would leave an error of
         # an eighth in the weakest direction, and another filter than evaluation in float32 has.
         with without_autocast(images):
@@ -52,5 +53,6 @@ class WhitenedConv(Measured):
         return place_windows(cells, self.kernel)
 
     def copy_measured(self, of: nn.Module) -> None:
+        """Takes the filters of another whitened convolution, instead of measuring pictures."""
         assert isinstance(of, WhitenedConv), "the two are of one configuration"
         self.weight.copy_(of.weight)

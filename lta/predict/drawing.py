@@ -94,6 +94,7 @@ class Drawing:
         return sorted(kept, key=lambda one: one[:2])
 
     def is_wanted(self, is_sure: bool) -> bool:
+        """Whether a picture's overlay is drawn."""
         return self.which == "all" or (self.which == "unsure" and not is_sure)
 
     def write_overlay(self, answered: Answered, file: Path) -> None:

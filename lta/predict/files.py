@@ -89,6 +89,7 @@ class Tables:
         return lambda rows: file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def write(self, rows: Sequence[Mapping[str, Any]], left_out: Sequence[LeftOut]) -> None:
+        """Adds rows to each table, and counts the answers."""
         for write in self._write:
             write(rows)
         self.answered += len(rows)

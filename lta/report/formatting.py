@@ -28,6 +28,7 @@ def cite_runs(numbers: Sequence[int]) -> str:
 
 
 def describe_run(number: int, run: Run) -> str:
+    """A line that names the run, its seed, checkpoint and commands."""
     return f"[{number}] {run.path}, seed {run.seed}, {name_checkpoint(run)}: {join_commands(run)}"
 
 
@@ -39,6 +40,7 @@ def describe_answer(number: int, run: Run, evaluator: str) -> str:
 
 
 def name_checkpoint(run: Run) -> str:
+    """The checkpoint that was tested."""
     return f"{run.results.get('test_checkpoint', 'last')}.ckpt"
 
 
@@ -56,12 +58,14 @@ def describe_code(run: Run) -> str:
 
 
 def title_deviations(data: str) -> str:
+    """The heading of the column on settings: the authors trained on some data sets only."""
     if is_trained_by_authors(data):
         return "deviations from the authors' training"
     return "differences from the authors' training on CIFAR-10"
 
 
 def format_spread(one: Summary, digits: int = 2) -> str:
+    """Mean ± standard deviation; the mean alone where there is one seed."""
     return f"{one.mean:.{digits}f}" + (f" ± {one.sd:.{digits}f}" if one.sd is not None else "")
 
 
@@ -75,6 +79,7 @@ def format_interval(one: Summary, digits: int = 2) -> str:
 
 
 def format_cell(cell: Cell) -> str:
+    """With as many digits as its size needs."""
     if cell.summary is None:
         return cell.text
     size = abs(cell.summary.mean)
@@ -84,6 +89,7 @@ def format_cell(cell: Cell) -> str:
 
 
 def format_published(figures: Sequence[Figure]) -> str:
+    """All figures, or a dash."""
     return ", ".join(map(str, figures)) or "-"
 
 

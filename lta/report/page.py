@@ -80,6 +80,7 @@ class Report(NamedTuple):
 
     @property
     def data_sets(self) -> list[str]:
+        """Names of the data sets, each once, in the order of the groups."""
         return list(dict.fromkeys(group.names.data for group in self.groups))
 
     @property
@@ -89,9 +90,11 @@ class Report(NamedTuple):
         return sorted(begun, key=lambda one: not one.is_running)
 
     def groups_of(self, data: str) -> list[Group]:
+        """The groups on one data set."""
         return [group for group in self.groups if group.names.data == data]
 
     def pairs_of(self, data: str) -> list[Pair]:
+        """The comparisons on one data set."""
         return [pair for pair in self.pairs if pair.group.names.data == data]
 
 

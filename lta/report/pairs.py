@@ -29,6 +29,7 @@ class Pair(NamedTuple):
 
     @property
     def words(self) -> str:
+        """Whether the error is lower or higher, or that this is not decided and why."""
         if self.difference is None:
             return "no seed in common"
         if self.difference.interval is None:

@@ -54,6 +54,7 @@ class Job:
         return self.directory / "console.log"
 
     def refuse(self, why: str) -> None:
+        """Counts the job as failed without starting it."""
         self.status, self.ended, self.why = "failed", "refused", why
 
 

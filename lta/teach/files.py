@@ -77,6 +77,7 @@ def write_checkpoint(file: Path, classifier: Classifier, masks: int) -> None:
 
 
 def write_run(out: Path, classifier: Classifier, taught: Taught, cfg: Mapping[str, Any]) -> None:
+    """Writes a run directory: the checkpoint, what was measured, and the configuration."""
     write_checkpoint(out / CHECKPOINT, classifier, taught.masks)
     settings = {key: value for key, value in cfg.items() if key != "hydra"}
     write_json(out / TAUGHT, _figures(taught) | {"settings": settings})

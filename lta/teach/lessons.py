@@ -34,6 +34,7 @@ class Lesson(NamedTuple):
     mask: Bool[Tensor, "height width"]
 
     def mirror(self) -> "Lesson":
+        """The mirror image, with its mask."""
         return Lesson(self.image.flip(2), self.mask.flip(1))
 
 

@@ -51,6 +51,8 @@ class AdamWRecipe(Recipe):
         self.schedule = schedule or WarmupCosine()
 
     def optimizer(self, network: nn.Module, batch_size: int) -> torch.optim.Optimizer:
+        """Groups with rates of their own: everything outside the backbone at the full rate, and each trained part of it, the
+        last one first."""
         lr = self.lr * (batch_size / self.lr_batch) ** 0.5 if self.lr_batch else self.lr
         trunk = getattr(network, "trunk", None)
         parts = cast(PretrainedTrunk, trunk).list_trained_parts() if hasattr(trunk, "list_trained_parts") else []

@@ -32,6 +32,7 @@ class WholeFiles(TorchCheckpointIO):
         self.previous = previous
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """The file appears under its name only when all of it is on disk. Raises OSError where it can't be written."""
         path = Path(path)
         kept = self.previous.get(path.name)
         try:

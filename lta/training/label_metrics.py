@@ -60,6 +60,7 @@ class LabelRanking(Metric):
         self.labels.append(labels)
 
     def compute(self) -> dict[str, Tensor]:
+        """`mAP`, `auroc` and `auroc_<name>`; nothing where no label can be ranked."""
         logits, labels = dim_zero_cat(self.logits), dim_zero_cat(self.labels)
         there = labels.sum(0)
         ranked = torch.nonzero((there > 0) & (there < len(labels)))[:, 0].tolist()

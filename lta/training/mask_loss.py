@@ -112,6 +112,7 @@ def list_learned_levels(network: Network) -> tuple[str, ...]:
 
 
 def find_mask_loss(loss: Loss) -> MaskLoss | None:
+    """What the loss adds for masks; None where masks teach nothing."""
     return getattr(loss, "of_masks", None)
 
 

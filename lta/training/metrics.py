@@ -33,6 +33,7 @@ class PercentWrong(Metric):
         self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def compute(self) -> Tensor:
+        """0 to 100."""
         return 100 * self.wrong / self.seen
 
 
@@ -44,6 +45,7 @@ class ErrorRate(PercentWrong):
         self.top = top
 
     def update(self, logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> None:
+        """Counts a batch in."""
         guessed = logits.topk(self.top, dim=1).indices if self.top > 1 else logits.argmax(1, keepdim=True)
         self.wrong += (guessed != labels.unsqueeze(1)).all(1).sum()
         self.seen += len(labels)
@@ -64,10 +66,12 @@ class BalancedError(Metric):
             self.add_state(name, torch.zeros(classes, dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> None:
+        """Counts a batch in, by class."""
         self.seen.scatter_add_(0, labels, torch.ones_like(labels))
         self.right.scatter_add_(0, labels, (logits.argmax(1) == labels).long())
 
     def compute(self) -> Tensor:
+        """0 to 100."""
         there = self.seen > 0
         errors = torch.where(there, 1 - self.right / self.seen.clamp(min=1), 0.0)
         return 100 * errors.sum() / there.sum()
@@ -91,6 +95,7 @@ class MeanLoss(Metric):
         self.add_state("seen", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, loss: Float[Tensor, ""], images: int) -> None:
+        """`loss` is a mean over `images`."""
         self.total += loss * images
         self.seen += images
 
@@ -112,6 +117,7 @@ class MeanOfSums(Metric):
         self.add_state("seen", torch.zeros(()), dist_reduce_fx="sum")
 
     def update(self, total: Float[Tensor, ""], images: Float[Tensor, ""]) -> None:
+        """`total` is a sum over `images`, which may be 0."""
         self.total += total
         self.seen += images
 

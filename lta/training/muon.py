@@ -48,12 +48,14 @@ class Muon(torch.optim.SGD):
     """
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """In orthogonal groups SGD adds no momentum and no weight decay of its own."""
         if param_group.get("orthogonal"):  # SGD has only to take the step
             param_group |= {"momentum": 0.0, "nesterov": False, "dampening": 0.0, "weight_decay": 0.0}
         super().add_param_group(param_group)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Replaces the gradients of the orthogonal groups by Muon's direction, then takes SGD's step for all groups."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -90,15 +90,18 @@ class Steps(Schedule):
         self.of_epochs, self.reset_momentum = of_epochs, reset_momentum
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        """Changes apply from the start of their epoch, the decay from step to step."""
         reached = step / steps_per_epoch  # in epochs
         applied = (factor for epoch, factor in self._changes(epochs) if self._start(epoch, epochs) <= reached)
         return math.prod(applied) / (1 + step * self.step_decay)
 
     def forgets_momentum(self, epoch: int, epochs: int) -> bool:
+        """With `reset_momentum`, in the epochs in which the rate changes."""
         changed = any(epoch - 1 < self._start(e, epochs) <= epoch for e, _ in self._changes(epochs))
         return self.reset_momentum and changed
 
     def why_not_longer(self) -> str | None:
+        """None, except with `of_epochs`: the rates of the epochs that are done do not depend on the number of epochs."""
         return "schedule.of_epochs moves the changes in proportion to the number of epochs" if self.of_epochs else None
 
     def _changes(self, epochs: int) -> Sequence[Sequence[float]]:

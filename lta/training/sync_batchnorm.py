@@ -60,6 +60,7 @@ class EqualBatchNorm(nn.SyncBatchNorm):
 
 
 def talks_by_nccl(group: Any) -> bool:
+    """Whether the group has several processes that exchange by nccl."""
     return dist.get_world_size(group) > 1 and dist.get_backend(group) == "nccl"
 
 
@@ -67,6 +68,7 @@ class SyncEqualShares(TorchSyncBatchNorm):
     """Lightning's conversion of a network's batch norms, and back."""
 
     def apply(self, model: nn.Module) -> nn.Module:
+        """Lightning's conversion; each batch norm then takes equally many images of every process for granted."""
         model = super().apply(model)
         for module in model.modules():
             if type(module) is nn.SyncBatchNorm:

@@ -42,6 +42,7 @@ class FlipCropCutout(nn.Module):
         self._numbers = numbers
 
     def forward(self, images: Images) -> Images:
+        """Changes each picture of a batch by random numbers of its own."""
         return self._change(images, None)[0]
 
     def carry(self, images: Images, masks: Masks) -> tuple[Images, Masks]:
@@ -120,6 +121,7 @@ class HalfFlip(nn.Module):
     carries_masks = True
 
     def forward(self, images: Images) -> Images:
+        """Mirrors half of the batch, and shifts all of it by one offset."""
         return self._change(images)[0]
 
     def carry(self, images: Images, masks: Masks) -> tuple[Images, Masks]:
@@ -150,6 +152,7 @@ class HalfFlip(nn.Module):
         return not self.batch_shift
 
     def choose_mirrored(self, count: int, device: torch.device) -> Bool[Tensor, " batch"]:
+        """True for half of `count` pictures, rounded down, chosen at random."""
         return torch.randperm(count, device=device) < count // 2
 
 

@@ -66,6 +66,8 @@ class GcnZca(nn.Module):
     def forward(
         self, images: UInt8[Tensor, "batch 3 height width"] | Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 height width"]:
+        """Contrast-normalised and whitened pictures, in float32. Raises ValueError before `fit`, and for another size than
+        it was fitted to."""
         if not self.mean.numel():
             raise ValueError("preprocess=gcn_zca is not fitted: call fit(images) or load_state_dict first")
         if images.shape[2:] != self.mean.shape[:2]:

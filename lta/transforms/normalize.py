@@ -36,4 +36,5 @@ class Standardize(nn.Module):
     def forward(
         self, images: UInt8[Tensor, "batch 3 height width"] | Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 height width"]:
+        """Pictures of 0 to 255, minus each channel's mean, divided by its standard deviation."""
         return (images - self.mean.view(3, 1, 1)) / self.std.view(3, 1, 1)

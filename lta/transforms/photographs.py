@@ -63,6 +63,7 @@ class PhotographAugment(nn.Module):
         self._mixers = [kind(alpha=alpha) for kind, alpha in mixers if alpha]
 
     def forward(self, images: UInt8[Tensor, "batch 3 height width"]) -> UInt8[Tensor, "batch 3 height width"]:
+        """Changes each picture of a batch by random numbers of its own. Mixup and cutmix, which need labels, come later."""
         return self._change(images, None)[0]
 
     def carry(
@@ -96,6 +97,7 @@ class PhotographAugment(nn.Module):
 
     @property
     def mixes(self) -> bool:
+        """Whether pictures are blended with others (mixup) or get a box of another one (cutmix)."""
         return bool(self._mixers)
 
     def mix(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Float[Tensor, "batch 3 height width"], float]:

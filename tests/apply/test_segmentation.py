@@ -79,7 +79,7 @@ def test_without_a_network_or_with_a_spoilt_file_one_line_says_what_to_do(home, 
             "person",
             LRASPP,
             {"query": "dog"},
-            "attention.query=dog needs a network with attention (checkpoint=RUN), and segmentation=person is none",
+            "attention.query=dog needs a network with attention .*, and segmentation=person is none",
         ),
     ],
 )

@@ -112,7 +112,7 @@ def test_by_how_much_and_in_which_direction(tmp_path):
 
 def test_what_can_not_be(tmp_path):
     with pytest.raises(
-        ValueError, match=r"callbacks\.early_stopping\.monitor=test_each_epoch/error: nothing may be chosen by"
+        ValueError, match=r"callbacks\.early_stopping\.monitor=test_each_epoch/error: the test set can.t decide"
     ):
         EarlyStop("test_each_epoch/error")
     with pytest.raises(ValueError, match=r"callbacks\.early_stopping\.patience=0 must be a whole number, at least 1"):

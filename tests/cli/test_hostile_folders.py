@@ -261,8 +261,8 @@ def test_a_folder_to_write_to_and_downloads_are_the_users_own(inside, part, monk
 @pytest.mark.parametrize(
     ("nest", "name", "more", "says"),
     [
-        ("callbacks", "last_checkpoint", {"filename": "../../ran"}, "must be the name of a file"),
-        ("callbacks", "last_checkpoint", {"filename": "/tmp/ran"}, "must be the name of a file"),
+        ("callbacks", "last_checkpoint", {"filename": "../../ran"}, "must be a file name"),
+        ("callbacks", "last_checkpoint", {"filename": "/tmp/ran"}, "must be a file name"),
         ("callbacks", "last_checkpoint", {"dirpath": "ran"}, "dirpath"),
         ("trainer", None, {"default_root_dir": "ran"}, "default_root_dir"),
         ("trainer", None, {"logger": True}, "logger"),

@@ -35,7 +35,7 @@ WRONG = [
     (["-m", "foo"], "foo: settings are given as key=value"),
     (["--epochs=5"], "--epochs is unknown: settings are given as key=value"),
     (["model.init=author"], "model.init=author must be given by its parts"),
-    (["model.levels=5"], "model.levels=5 must name"),
+    (["model.levels=5"], "model.levels=5 must be a list"),
     (["model.levels=[A]"], "model.levels=['A'] must contain C, the deepest level"),
     (["model.normaliser=[softmax]"], "model.normaliser="),
     (["model.prune_inert_query=no"], "model.prune_inert_query=no must be true or false"),
@@ -65,7 +65,7 @@ WRONG = [
     (["model.width=0.001"], "model.width=0.001 leaves 0.064 of 64 channels"),
     (["model.dropout=2"], "model.dropout=2 must be a number in [0, 2)"),
     (["model.levels=[D]"], "model.levels=['D'] must be a list of different levels from A, B, C"),
-    (["model.levels=[]"], "model.levels=[] must name"),
+    (["model.levels=[]"], "model.levels=[] must be a list"),
     (["model.normaliser=tanh"], "model.normaliser=tanh is unknown; choose one of softmax, sigmoid"),
     (["model.init.scorer=ones"], "model.init.scorer=ones is unknown; choose one of zero, author"),
     (

@@ -224,8 +224,8 @@ def test_an_impossible_part_is_refused(one_folder, name, value):
 
 
 def test_a_part_that_leaves_nothing_or_takes_nothing_is_refused(one_folder):
-    assert "data.test_size=60 cuts 60 of 60 images" in refused(one_folder, test_size=60)
-    assert "data.val_size=50 cuts 50 of 48 images" in refused(one_folder, test_size=0.2, val_size=50)
+    assert "data.test_size=60 takes 60 of 60 images" in refused(one_folder, test_size=60)
+    assert "data.val_size=50 takes 50 of 48 images" in refused(one_folder, test_size=0.2, val_size=50)
     assert "data.test_size=0.001 of 60 images is less than one image" in refused(one_folder, test_size=0.001)
     assert "data.val_size=0.001 of 60 images is less than one image" in refused(one_folder, val_size=0.001)
 

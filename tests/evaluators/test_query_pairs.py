@@ -99,9 +99,7 @@ def test_images_without_a_second_object_are_left_out_and_said():
 
 def test_without_any_donor_it_is_said():
     only_red = queried.singles(6).take(np.array([0, 2]))
-    with pytest.raises(
-        ValueError, match=r"evaluator=query: no test image has a main .* 2 pictures of one object"
-    ):
+    with pytest.raises(ValueError, match=r"evaluator=query: no test image has a main .* 2 pictures of one object"):
         asked_of(queried.network(), queried.data(queried.pairs(4), only_red))
 
 

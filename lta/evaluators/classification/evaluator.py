@@ -48,6 +48,7 @@ class Classification(Evaluator):
         self._examples = examples  # what is drawn makes no other question of it
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
+        """Raises ValueError where the data's classes are not the network's."""
         labels_for(classifier, data, data.test.labels)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:

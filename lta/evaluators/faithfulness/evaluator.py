@@ -73,6 +73,7 @@ class Faithfulness(Evaluator):
         self.images, self.areas, self.sigma, self.seed = images, sorted(set(areas)), sigma, seed
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
+        """Raises ValueError where the data's classes are not the network's."""
         labels_for(classifier, data, data.test.labels)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:

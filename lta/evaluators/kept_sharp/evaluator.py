@@ -53,6 +53,8 @@ class KeptSharp(Evaluator):
         self.edges, self.by_class, self.seed = edges, by_class, seed
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
+        """Raises NotApplicable for data without masks and networks without maps, ValueError where an object covers nothing
+        or all of its picture."""
         check_masks(self.name, data)
         if not classifier.network.levels:
             raise NotApplicable(f"evaluator={self.name} needs attention maps, and this network has none")

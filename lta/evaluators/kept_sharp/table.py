@@ -25,6 +25,7 @@ def rows(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def lines(figures: Mapping[str, Any]) -> list[str]:
+    """A table of all maps for each way to choose a threshold, and for each class."""
     text = [f"{figures['pictures']:,} pictures under autoblur; per cent, with 95 % intervals"]
     for name, found in _parts(figures):
         n = next(iter(found.values()))["applied"]["mean"]["n"]

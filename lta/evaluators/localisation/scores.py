@@ -80,6 +80,7 @@ class Objects(NamedTuple):
 
     @classmethod
     def from_masks(cls, masks: Tensor, half: np.ndarray, sources: np.ndarray | None) -> "Objects":
+        """From bool masks (images, height, width)."""
         return cls(masks, None, half, sources, {})._score_fixed()
 
     @classmethod
@@ -103,9 +104,11 @@ class Objects(NamedTuple):
 
     @property
     def known_by(self) -> str:
+        """`masks` or `boxes`: which measures there are."""
         return "masks" if self.boxes is None else "boxes"
 
     def groups(self, images: np.ndarray) -> np.ndarray | None:
+        """Which images belong together, so that intervals are over groups; None where each stands for itself."""
         return None if self.sources is None else self.sources[images]
 
 

@@ -79,6 +79,8 @@ class Robustness(Evaluator):
         self._load = load
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
+        """Raises ValueError where the data's classes are not the network's, and for a `source` that can't attack these
+        pictures."""
         labels_for(classifier, data, data.test.labels)
         if self.source is not None:
             self._load_source(classifier, data)

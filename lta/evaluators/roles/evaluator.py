@@ -50,6 +50,8 @@ class Roles(Evaluator):
         self.margin, self.seed = margin, seed
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
+        """Raises NotApplicable for data without masks and networks without maps, ValueError where no picture has a main
+        object."""
         check_attention(self.name, classifier)
         check_masks(self.name, data)
         if not (data.test.roles == 2).any():

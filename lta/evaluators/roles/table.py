@@ -33,6 +33,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
+    """The densities with their controls, the verdict on each level, and that on all levels together."""
     text = [
         "density = share of attention / share of the area that the map's cells cover, uniform attention = 1",
         f"(95 % intervals over {found['sources']:,} sources of main objects, {found['images']:,} images)",

@@ -73,6 +73,8 @@ class Transfer(Evaluator):
         self._load, self._untrained = load, untrained
 
     def check(self, classifier: TrainedClassifier, data: Splits) -> None:
+        """Raises ValueError where there are too few training images, and for a baseline that can't be loaded or takes
+        pictures of another size."""
         self._training_images(data)
         self._baselines(classifier, data)
 
