@@ -1,7 +1,7 @@
-"""What lta.apply makes of photographs, as the README shows it: python docs/effects_pictures.py RUN docs/effects.jpg
+"""What lta.apply makes of photographs, as docs/guide/apply.md shows it: python docs/effects_pictures.py RUN docs/effects.jpg
 
-All photographs of the demo's gallery in its order, none left out, with the default settings of lta.apply. RUN comes
-from `lta teach masks=FOLDER`. FOLDER holds every 16th of the Weizmann horses from the fifth on, ten in all.
+All photographs of the demo's gallery in its order, none left out, with the default settings of lta.apply. RUN is
+the network of docs/taught_pictures.py.
 """
 
 import sys
