@@ -22,7 +22,7 @@ def choose_levels(asked: Any, there: Sequence[str], whose: str, cells: Mapping[s
     for level in levels:
         checks.require_choice("attention.levels", level, there)
     if not levels:
-        raise ValueError(f"attention.levels=[] names none; choose of {', '.join(there)}")
+        raise ValueError(f"attention.levels=[] names no level; choose from {', '.join(there)}")
     return levels
 
 

@@ -103,4 +103,4 @@ def _read_mask(mask: Mask, picture: Picture) -> Float[Tensor, "height width"]:
 def _require_size(mask: Tensor, picture: Picture, whose: str) -> None:
     if picture.rgb.shape[1:] != mask.shape:
         theirs, ours = (f"{shape[-1]} x {shape[-2]}" for shape in (picture.rgb.shape, mask.shape))
-        raise UnusablePicture(f"{picture.path} has {theirs} pixels, {whose} {ours}")
+        raise UnusablePicture(f"{picture.path} has {theirs} pixels, but {whose} has {ours}")

@@ -72,7 +72,7 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
     Image.new("RGB", (9, 9)).save("small.png")
     ended = lta_apply(capsys, "mask=mask.png", "images=seen.png,photo.jpg,small.png", "effect=desaturate")
     assert ended.status == 0, "the others are still made"
-    assert "left out: small.png has 9 x 9 pixels, mask=mask.png 320 x 214" in ended.out
+    assert "left out: small.png has 9 x 9 pixels, but mask=mask.png has 320 x 214" in ended.out
     assert re.search(r"^2 pictures in \d+\.\d s, \d+\.\d s each$", ended.out, re.MULTILINE)
     assert torch.equal(read_image("effects/seen_desaturate.png").alpha, read_image("seen.png").alpha)
     assert read_image("effects/photo_desaturate.jpg").alpha is None
@@ -91,7 +91,10 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
             "segmentation and mask are given, and attention comes from one of them: checkpoint=RUN, ",
         ),
         (["backbone=renset", "images=flower.png", "effect=crop"], "error: backbone=renset: timm "),
-        (["attention.levels=all", "images=flower.png", "effect=crop"], "attention.levels=all is of a network that attends"),
+        (
+            ["attention.levels=all", "images=flower.png", "effect=crop"],
+            "attention.levels=all needs a network with attention",
+        ),
         (["mask=mask.png", "images=flower.png"], "effect=... must be given; choose one or more of all, autoblur"),
         (["mask=mask.png", "images=flower.png", "effect=smear"], "effect=smear is unknown; choose one of all, autoblur"),
         (["mask=mask.png", "images=nowhere.png", "effect=crop"], "nowhere.png: there is no such file or folder"),

@@ -87,7 +87,10 @@ def test_masks_below_the_pictures_are_no_pictures(capsys, folders):
             "masks/b_mask.png, masks/e_mask.png)",
         ),
         (["mask=empty", "images=mine"], "mask=empty: no picture has a mask of its name there (it holds no mask)"),
-        (["mask=masks", "images=mine", "attention.query=dog"], "attention.query=dog is of a network that attends; mask="),
+        (
+            ["mask=masks", "images=mine", "attention.query=dog"],
+            "attention.query=dog needs a network with attention",
+        ),
         (["mask=nowhere", "images=mine"], "nowhere: there is no such file"),
     ],
 )
@@ -104,6 +107,8 @@ def test_a_mask_of_another_size_leaves_its_picture_out(folders):
     Image.new("L", (9, 9), 255).save("masks/a_mask.png")
     Path("masks/c.json").write_text(Path("masks/c.json").read_text().replace('"imageWidth": 60', '"imageWidth": 61'))
     source, _ = from_mask_folder(Path("masks"), names, AS_USUAL)
-    for name, said in zip(names, ("mine/a.png has 60 x 40 pixels, mask=masks/a_mask.png 9 x 9", "61x40"), strict=True):
+    for name, said in zip(
+        names, ("mine/a.png has 60 x 40 pixels, but mask=masks/a_mask.png has 9 x 9", "61x40"), strict=True
+    ):
         with pytest.raises(UnusablePicture, match=said):
             source.attend(read_image(name))

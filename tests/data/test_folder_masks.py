@@ -79,7 +79,7 @@ def test_a_mask_that_was_drawn_anew_added_or_taken_out_is_a_change_of_the_data(r
 
     def check_refused(said):
         data = read(root)
-        with pytest.raises(DataError, match=f"not those that the run was begun with: {re.escape(said)}; put them back"):
+        with pytest.raises(DataError, match=f"changed since the run began: {re.escape(said)}; put them back"):
             check_unchanged(written, data)
         assert said in check_untrained(written, data, same_names=True)
         assert check_unchanged(of_earlier_version, data) == "", "it recorded no masks"
