@@ -1,7 +1,7 @@
 // How the site's search ranks pages: the guide first, then the reference, then accounts of experiments and the changelog.
 var Scorer = {
   score: ([docname, title, anchor, description, score]) => {
-    if (/^(guide|science)\/|^(start|backbones|extend|reference\/(metrics|run_directory))$/.test(docname)) return score + 20;
+    if (/^(guide|science)\/|^(start|backbones|extend|predict|unequal_classes|reference\/(metrics|run_directory))$/.test(docname)) return score + 20;
     if (/^changelog|\/studies\//.test(docname)) return score - 20;
     return score;
   },
