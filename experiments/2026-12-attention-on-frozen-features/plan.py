@@ -14,7 +14,11 @@ LEVELS = ("A", "B", "C", "D", "BD", "ABD", "ABCD")
 FIRST = ("B", "D", "ABD")
 """Levels that are run before the others."""
 
-RATES: Mapping[str, Sequence[float]] = {"ABD": (5e-4, 2e-3, 8e-3), "D": (5e-4, 2e-3, 8e-3), "B": (5e-4, 2e-3, 8e-3, 3.2e-2)}
+RATES: Mapping[str, Sequence[float]] = {
+    "ABD": (5e-4, 2e-3, 8e-3),
+    "D": (5e-4, 2e-3, 8e-3),
+    "B": (2e-3, 8e-3, 3.2e-2, 1.28e-1),
+}
 """By the levels at which they are tried: the first two for whatever reads D, the third for what does not."""
 LOWER = 1.25e-4
 """Tried on CIFAR-10 once the rates were chosen, as most were the lowest: whether the grid ends too early. Never chosen."""
@@ -92,18 +96,20 @@ def list_rate_runs(data: str) -> list[Run]:
 
 def choose_rates(data: str, val_errors: Mapping[str, float]) -> dict[str, float]:
     """By method and levels (`pc-ABD`) the rate with the lowest validation error, of several the lowest rate. `val_errors`:
-    by the runs' names."""
-    best: dict[str, tuple[float, float]] = {}
+    by the runs' names. Those of which a run is missing are left out."""
+    tried: dict[str, list[Run]] = {}
     for run in list_rate_runs(data):
-        found, key = (val_errors[run.name], run.rate), f"{run.method}-{run.levels}"
-        best[key] = min(found, best.get(key, found))
-    return {key: rate for key, (_, rate) in best.items()}
+        tried.setdefault(f"{run.method}-{run.levels}", []).append(run)
+    done = {key: runs for key, runs in tried.items() if all(run.name in val_errors for run in runs)}
+    return {key: min((val_errors[run.name], run.rate) for run in runs)[1] for key, runs in done.items()}
 
 
 def list_runs(data: str, rates: Mapping[str, float], seeds: Sequence[int]) -> Iterator[Run]:
-    """Seed by seed, so that at any time all methods have the same ones. `rates`: as of `choose_rates`."""
+    """Seed by seed, so that at any time all methods have the same ones. `rates`: as of `choose_rates`; what has none is left
+    out."""
     first = [levels for levels in LEVELS if levels in FIRST]
     for part in (first, [levels for levels in LEVELS if levels not in FIRST]):
         for seed, levels, method in product(seeds, part, METHODS):
-            if method != "gap" or len(levels) == 1:
-                yield Run(data, method, levels, rates[f"{method}-{find_rate_levels(method, levels)}"], seed)
+            key = f"{method}-{find_rate_levels(method, levels)}"
+            if key in rates and (method != "gap" or len(levels) == 1):
+                yield Run(data, method, levels, rates[key], seed)

@@ -34,14 +34,13 @@ def collect(folder: Path) -> dict[str, Any]:
             costs = {name: float(seconds) for name, seconds in csv.reader(file)}
     found: dict[str, Any] = {"rates": {}, "rate_runs": [], "runs": [], "maps": []}
     for data in DATA:
-        tried = [row for run in list_rate_runs(data) if (row := _read_run(folder, run, costs))]
-        found["rate_runs"] += tried
+        tried = {run: row for run in list_rate_runs(data) if (row := _read_run(folder, run, costs))}
+        found["rate_runs"] += tried.values()
         lower = [run._replace(rate=LOWER) for run in list_rate_runs(data) if run.rate == RATES[run.levels][0]]
         found["rate_runs"] += [row for run in lower if (row := _read_run(folder, run, costs))]
-        if len(tried) < len(list_rate_runs(data)):
+        rates = choose_rates(data, {run.name: row["val_error"] for run, row in tried.items()})
+        if not rates:
             continue
-        names = [run.name for run in list_rate_runs(data)]
-        rates = choose_rates(data, {name: row["val_error"] for name, row in zip(names, tried, strict=True)})
         found["rates"][data] = rates
         for run in [run for seeds in SEEDS for run in list_runs(data, rates, seeds)]:
             if row := _read_run(folder, run, costs):
