@@ -111,5 +111,17 @@ class Visits:
         for key in idle:
             self.forget(key)
 
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Waits until nothing is computed for any page, at most so long. Gives whether that came. It is for the end, when
+        nobody asks any more: a thread that computes while Python ends is cut off within PyTorch, which aborts the process."""
+        until = time.monotonic() + seconds
+        with self._lock:
+            visits = list(self._visits.values())
+        for visit in visits:
+            if not visit.lock.acquire(timeout=max(until - time.monotonic(), 0)):
+                return False
+            visit.lock.release()
+        return True
+
     def __len__(self) -> int:
         return len(self._visits)

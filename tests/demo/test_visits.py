@@ -1,5 +1,6 @@
 """What is kept for open pages goes when they do."""
 
+import threading
 import time
 
 from lta.demo.visits import Visit, Visits
@@ -48,3 +49,15 @@ def test_each_network_keeps_its_last_file_and_what_comes_too_late_is_removed(tmp
     visit.leave()
     made(visit, tmp_path / "late")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_end_waits_for_what_is_being_computed():
+    visits = Visits()
+    busy = visits.get_visit("busy")
+    visits.get_visit("idle")
+    assert visits.wait_until_idle(0)
+    busy.lock.acquire()
+    assert not visits.wait_until_idle(0.01)
+    threading.Timer(0.1, busy.lock.release).start()
+    assert visits.wait_until_idle(10)
+    assert busy.lock.acquire(timeout=0), "it is left as it was"
