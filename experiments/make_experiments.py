@@ -21,7 +21,7 @@ COMPACT = ("air", "headline", "official")
 """Tables of the compact trunk, which is not of the paper."""
 NONE_KNOWN = "no published figure known to us"
 GPU = 30e12
-"""Operations a second that an hour is reckoned with."""
+"""Operations per second that the time is estimated with."""
 WIDE = 116
 
 
@@ -47,7 +47,7 @@ def _write_file(name: str, row: Mapping[str, Any], source: Mapping[str, Any], fi
         labels.append(("Published", _describe_figures(name, source["rows"], figures)))
     labels.append(("Command", f"python -m lta.run experiment={name}"))
     if "gflop" in row:
-        labels.append(("Hours", _describe_hours({**table, **row})))
+        labels.append(("Time", _describe_time({**table, **row})))
     labels += [("Note", note) for note in row.get("notes", ())]
     lines = ["# @package _global_"]
     for label, text in labels:
@@ -60,7 +60,7 @@ def _describe_row(name: str, row: Mapping[str, Any], source: Mapping[str, Any]) 
     words = source["tables"][table]["words"]
     if table == "ladder":
         rungs = [other for other in source["rows"] if table_of(other) == "ladder"]
-        return f"rung {rungs.index(name)} of {len(rungs) - 1} {words} {row['row']}"
+        return f"step {rungs.index(name)} of {len(rungs) - 1} {words} {row['row']}"
     if table == "small" or table in COMPACT:
         suffix = suffix.removeprefix("vgg").strip("_").replace("_", "-") or "baseline"
         return f"{words}, {suffix}: {row['row']}"
@@ -88,12 +88,19 @@ def _describe_figures(name: str, rows: Mapping[str, Any], figures: Mapping[str, 
     return text if beside is None else f"of the paper's network ({beside}), with another trunk and training: {text}"
 
 
-def _describe_hours(row: Mapping[str, Any]) -> str:
-    hours = row["epochs"] * row["images"] * 3 * row["gflop"] * 1e9 / GPU / 3600
+def _describe_time(row: Mapping[str, Any]) -> str:
+    seconds = row["epochs"] * row["images"] * 3 * row["gflop"] * 1e9 / GPU
     return (
-        f"{hours:.2g} on one GPU, an estimate: {row['epochs']} epochs x {row['images']:,} images x 3 x {row['gflop']:.2g} "
+        f"{format_seconds(seconds)} on one GPU, an estimate: "
+        f"{row['epochs']} epochs x {row['images']:,} images x 3 x {row['gflop']:.2g} "
         f"GFLOP (forward, and twice that backward), at an assumed {GPU / 1e12:g} TFLOP/s in bf16; no GPU was measured"
     )
+
+
+def format_seconds(seconds: float) -> str:
+    """In the largest unit of which there is one at least, to two digits."""
+    unit, name = next((unit, name) for unit, name in ((3600, "hours"), (60, "minutes"), (1, "seconds")) if seconds >= unit)
+    return f"{seconds / unit:.2g} {name}"
 
 
 def _write_body(row: Mapping[str, Any]) -> Iterator[str]:

@@ -55,14 +55,14 @@ def test_the_tables_are_complete():
 @pytest.mark.parametrize("name", ROWS)
 def test_the_header_says_what_the_file_is(name):
     said = header(name)
-    assert list(said) == ["Note", "Row", "Published", "Command", "Hours"], "in this order, the notes last"
+    assert list(said) == ["Note", "Row", "Published", "Command", "Time"], "in this order, the notes last"
     if table_of(name) == "ladder":
-        assert said["Row"].startswith(f"rung {int(name[7:9])} of {len(LADDER) - 1} from recipe=author to recipe=fast. ")
+        assert said["Row"].startswith(f"step {int(name[7:9])} of {len(LADDER) - 1} from recipe=author to recipe=fast. ")
         before = LADDER[LADDER.index(name) - 1] if "same_as" not in ROW_OF[name] else ROW_OF[name]["same_as"]
         assert before in said["Row"]
     elif table_of(name) == "control":
         assert ROW_OF[name].get("same_as", ROW_OF[name].get("compare_with")) in said["Row"]
-    assert re.match(r"[\d.]+ on one GPU, an estimate: .*; no GPU was measured$", said["Hours"])
+    assert re.match(r"[\d.]+ (hours|minutes|seconds) on one GPU, an estimate: .*; no GPU was measured$", said["Time"])
 
 
 @pytest.mark.parametrize("name", ROWS)

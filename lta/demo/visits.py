@@ -113,7 +113,7 @@ class Visits:
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Waits until nothing is computed for any page, at most so long. Gives whether that came. It is for the end, when
-        nobody asks any more: a thread that computes while Python ends is cut off within PyTorch, which aborts the process."""
+        nobody asks any more: a thread that computes while Python ends is cut off within PyTorch, which aborts it."""
         until = time.monotonic() + seconds
         with self._lock:
             visits = list(self._visits.values())
