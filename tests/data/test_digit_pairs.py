@@ -89,7 +89,7 @@ def test_data_module_is_for_looking_at_alone():
     taken = data.test.take(np.array([3, 5]))
     assert np.array_equal(taken.side_labels, data.test.side_labels[[3, 5]])
     data.trainer = object()
-    with pytest.raises(ValueError, match="data=digit_pairs has no training images"):
+    with pytest.raises(ValueError, match="data=digit_pairs is only for evaluation and has no training images"):
         data.prepare_data()
 
 

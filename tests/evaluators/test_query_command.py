@@ -70,4 +70,4 @@ def test_nothing_can_be_trained_on_pairs(run):
     ended = processes.run(command, cwd=run, env=environment())
     assert ended.returncode == 1
     (line,) = ended.stderr.strip().splitlines()
-    assert line.startswith("error: data=digit_pairs has no training images"), line
+    assert line.startswith("error: data=digit_pairs is only for evaluation and has no training images"), line
