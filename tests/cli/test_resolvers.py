@@ -71,7 +71,8 @@ def test_what_of_the_trainer_makes_another_run():
 def test_processes_that_know_nothing_of_each_other_need_a_directory_named(monkeypatch, environment, by):
     """The clock would give them two."""
     with pytest.raises(
-        InterpolationResolutionError, match=f"give hydra.run.dir=...: the processes that {by} can't agree on a directory"
+        InterpolationResolutionError,
+        match=f"give hydra.run.dir=...: without it, the processes that {by} can't agree on a directory",
     ):
         of_run(monkeypatch, environment)
 
