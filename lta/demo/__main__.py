@@ -22,9 +22,6 @@ from lta.runtime.signals import Stopped
 SWEEP = 60.0
 """Seconds between two looks for pages that were left."""
 
-PATIENCE = 10.0
-"""Seconds that the end waits for what is being computed."""
-
 
 def demo(composed: DictConfig) -> None:
     """Runs `lta demo` until it is stopped."""
@@ -86,16 +83,13 @@ def serve(cfg: dict[str, Any]) -> None:
         page = Page(workshop, visits, cfg["attention"], school)
         if aside:
             print(f"not used here: {', '.join(aside)}")
-        try:
-            with serve_page(page.blocks, cfg["host"], port, most) as address:
-                print(f"{address}  ({place.describe_reach(cfg['host'])}; Ctrl-C ends it)", flush=True)
-                if cfg["open"]:
-                    webbrowser.open(address)
-                while True:
-                    Event().wait(SWEEP)
-                    visits.forget_idle()
-        finally:
-            visits.wait_until_idle(PATIENCE)
+        with visits, serve_page(page.blocks, cfg["host"], port, most) as address:
+            print(f"{address}  ({place.describe_reach(cfg['host'])}; Ctrl-C ends it)", flush=True)
+            if cfg["open"]:
+                webbrowser.open(address)
+            while True:
+                Event().wait(SWEEP)
+                visits.forget_idle()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ MOST = 16
 IDLE = 3600.0
 """Seconds after which an unused page is forgotten."""
 
+PATIENCE = 10.0
+"""Seconds that the end waits for what is being computed."""
+
 
 class Given(NamedTuple):
     """A picture from a visitor: its file's `content`, what is shown of it, the whole's `size` (width, height), and what each
@@ -79,7 +82,8 @@ class Visit:
 
 
 class Visits:
-    """By the key that Gradio gives each open page; safe between threads."""
+    """By the key that Gradio gives each open page; safe between threads. As a context, it waits at its end for what is being
+    computed, at most `PATIENCE` seconds."""
 
     def __init__(self, most: int = MOST, idle: float = IDLE):
         self.most, self.idle = most, idle
@@ -110,6 +114,12 @@ class Visits:
             idle = [key for key, visit in self._visits.items() if visit.used < before]
         for key in idle:
             self.forget(key)
+
+    def __enter__(self) -> "Visits":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait_until_idle(PATIENCE)
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Waits until nothing is computed for any page, at most so long. Gives whether that came. It is for the end, when

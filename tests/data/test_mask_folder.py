@@ -206,5 +206,7 @@ def test_wrong_settings_are_named(options, says):
 def test_training_is_refused_before_anything_is_read():
     data = MaskFolder("nowhere")
     data.trainer = object()
-    with pytest.raises(DataError, match=r"data=mask_folder is only for evaluation and has no training images.*python -m lta\.evaluate"):
+    with pytest.raises(
+        DataError, match=r"data=mask_folder is only for evaluation and has no training images.*python -m lta\.evaluate"
+    ):
         data.prepare_data()
