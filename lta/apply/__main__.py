@@ -69,7 +69,7 @@ def apply(composed: DictConfig) -> None:
     if failed == len(pictures):
         raise ValueError("no picture could be used")
     seconds, made = time.monotonic() - start, len(pictures) - failed
-    print(f"{made} picture{'s' * (made > 1)} in {seconds:.1f} s" + f", {seconds / made:.1f} s each" * (made > 1))
+    print(f"{made} picture{'s' * (made > 1)} in {seconds:.1f} s" + f", {seconds / made:.2f} s each" * (made > 1))
 
 
 def _choose_source(cfg: Mapping[str, Any], pictures: Sequence[Path]) -> "Source":

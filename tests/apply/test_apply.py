@@ -73,7 +73,7 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
     ended = lta_apply(capsys, "mask=mask.png", "images=seen.png,photo.jpg,small.png", "effect=desaturate")
     assert ended.status == 0, "the others are still made"
     assert "left out: small.png has 9 x 9 pixels, but mask=mask.png has 320 x 214" in ended.out
-    assert re.search(r"^2 pictures in \d+\.\d s, \d+\.\d s each$", ended.out, re.MULTILINE)
+    assert re.search(r"^2 pictures in \d+\.\d s, \d+\.\d\d s each$", ended.out, re.MULTILINE)
     assert torch.equal(read_image("effects/seen_desaturate.png").alpha, read_image("seen.png").alpha)
     assert read_image("effects/photo_desaturate.jpg").alpha is None
     lta_apply(capsys, "mask=mask.png", "images=photo.jpg", "effect=cutout")
