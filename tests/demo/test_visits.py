@@ -61,3 +61,11 @@ def test_the_end_waits_for_what_is_being_computed():
     threading.Timer(0.1, busy.lock.release).start()
     assert visits.wait_until_idle(10)
     assert busy.lock.acquire(timeout=0), "it is left as it was"
+
+
+def test_as_a_context_it_waits_at_its_end():
+    with Visits() as visits:
+        busy = visits.get_visit("busy")
+        busy.lock.acquire()
+        threading.Timer(0.2, busy.lock.release).start()
+    assert not busy.lock.locked()
