@@ -31,13 +31,7 @@ PART = ("data.image_size=128", "data.val_size=2500", "data.train_size=5000", "da
 DATA: Mapping[str, Sequence[str]] = {
     "cifar10": ("data=cifar10", *PART),
     "clothing": ("data=image_folder", "data.root={clothing}", "data.batch_size=32", "recipe.epochs=24"),
-    "cifar100": (
-        "data=cifar100",
-        "data.image_size=128",
-        "data.val_size=2500",
-        "data.train_size=5000",
-        "data.batch_size=128",
-    ),
+    "cifar100": ("data=cifar100", *PART),
 }
 
 ALWAYS = (

@@ -22,8 +22,8 @@ from lta.runtime.console import format_duration
 from lta.runtime.teachers import name_teachers
 from lta.training.classifier import Classifier
 from lta.training.flops import count_step_flops, describe_flops
-from lta.training.kept_statistics import find_shift
 from lta.training.mask_loss import find_mask_loss, list_learned_levels
+from lta.training.running_statistics import find_shift
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from lta.data.batches import Split
 from lta.models.output import NetworkOutput
-from lta.training.kept_statistics import IMAGES, LEAST, find_shift
+from lta.training.running_statistics import IMAGES, LEAST, find_shift
 
 
 class Shown(nn.Module):
