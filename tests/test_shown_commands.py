@@ -89,6 +89,8 @@ def place(tmp_path_factory):
             write_noise(place / folder / classes[number % len(classes)] / f"{number}.jpg", number)
     rows = [f"{'ab'[number % 2]}/{number}.jpg,{'beach|dog' if number > 1 else 'dog'}" for number in range(40)]
     (place / "ROOT/labels.csv").write_text("\n".join(["file,labels", *rows]))
+    for number in range(20):
+        write_mask(place / f"masks/{number}.png")
     for number in range(4):
         write_mask(place / "photos/masks" / ("cat", "dog")[number % 2] / f"{number}.png")
     for name in ("photo.jpg", "street.jpg"):
