@@ -1,5 +1,7 @@
 """The study of attention on frozen features: what is run, how rates are chosen, and what its tables say."""
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -80,3 +82,14 @@ def test_differences_are_taken_seed_by_seed(study):
     # By t(2) at 1 - 0.025 / 6, which is 10.886: 3.629.
     assert tables.estimate(differences, 6) == "-1.33 (-4.96 to +2.30)"
     assert tables.estimate([1.0]) == "+1.00 (one seed)"
+
+
+def test_the_page_says_what_the_results_say(study):
+    _, tables = study
+    page = (HERE / "README.md").read_text(encoding="utf-8")
+    found = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
+    assert tables.write_page(page, found) == page
+    text, of_tables = page.split("<!-- end of state -->")[1].split("## The plan")[0], page.split("<!-- tables -->")[1]
+    figures = set(re.findall(r"[0-9]+[.][0-9]+", text))
+    assert figures
+    assert not figures - set(re.findall(r"[0-9]+[.][0-9]+", of_tables))

@@ -162,11 +162,18 @@ def write_section(found: Mapping[str, Any], data: str) -> Iterator[str]:
         yield from table(["", f"difference (95 %, corrected for {comparisons})", "seeds"], rows)
     others = [method for method in METHODS if method != "uniform"]
 
-    def compare(method: str, levels: str) -> str:
-        values = results.subtract(method, levels, "uniform")
-        return decide(estimate(values)) if values else ""
+    def compare_with(other: str) -> Callable[[str, str], str]:
+        def cell(method: str, levels: str) -> str:
+            values = results.subtract(method, levels, other)
+            return decide(estimate(values)) if values else ""
 
-    yield from cross(results, "All differences to `uniform`, each interval (95 %) by itself:", compare, others)
+        return cell
+
+    yield from cross(
+        results, "All differences to `uniform`, each interval (95 %) by itself:", compare_with("uniform"), others
+    )
+    title = "The same to `gap`, the average without batch norm (not planned):"
+    yield from cross(results, title, compare_with("gap"), [method for method in METHODS if method != "gap"])
 
     def cost(method: str, levels: str) -> str:
         seconds, whole = (results.take(method, levels, key).values() for key in ("seconds", "processor_seconds"))
@@ -240,17 +247,20 @@ def replace_between(text: str, begin: str, end: str, new: str) -> str:
     return f"{head}{begin}\n{new.strip()}\n{end}{rest.partition(end)[2]}"
 
 
-def main(folder: Path) -> None:
-    found = collect(folder)
-    write_json(HERE / "results.json", found)
+def write_page(page: str, found: Mapping[str, Any]) -> str:
+    """The page with the state and the tables of `found` in place of those that it has."""
     lines = [*write_rates(found)]
     for data in DATA:
         lines += write_section(found, data)
     lines += write_maps(found)
-    page = (HERE / "README.md").read_text(encoding="utf-8")
     page = replace_between(page, "<!-- state -->", "<!-- end of state -->", describe_state(found))
-    page = replace_between(page, "<!-- tables -->", "<!-- end of tables -->", "\n".join(lines))
-    write_text(HERE / "README.md", page)
+    return replace_between(page, "<!-- tables -->", "<!-- end of tables -->", "\n".join(lines))
+
+
+def main(folder: Path) -> None:
+    found = collect(folder)
+    write_json(HERE / "results.json", found)
+    write_text(HERE / "README.md", write_page((HERE / "README.md").read_text(encoding="utf-8"), found))
     print(json.dumps(found["rates"]), describe_state(found))
 
 
