@@ -25,7 +25,10 @@ def from_mask(path: str, attention: Mapping[str, Any]) -> Source:
     Raises ValueError where it can't be read.
     """
     refuse_network_settings(attention, f"mask={path}")
-    mask = read_light(path)
+    file = Path(str(path)).expanduser()
+    if not os.path.lexists(file):
+        raise ValueError(f"mask={path}: there is no such file or folder")
+    mask = read_light(file)
     said = () if mask.any() else (f"mask={path} {EMPTY}",)
 
     def compute_attention(picture: Picture) -> Attended:

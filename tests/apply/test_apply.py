@@ -30,6 +30,14 @@ def flower(tmp_path, monkeypatch):
     return read_image("flower.png")
 
 
+def test_a_mask_may_lie_in_the_home_folder(capsys, flower, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ended = lta_apply(capsys, "mask=~/mask.png", "images=flower.png", "effect=cutout")
+    assert ended.status == 0, ended.err
+    ended = lta_apply(capsys, "mask=5", "images=flower.png", "effect=cutout", "out=other")
+    assert ended.err == "error: mask=5: there is no such file or folder\n"
+
+
 def test_a_mask_drives_the_effect_exactly(capsys, flower):
     ended = lta_apply(capsys, "mask=mask.png", "images=flower.png", "effect=autoblur,cutout")
     assert ended.status == 0, ended.err
@@ -98,7 +106,7 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
         (["mask=mask.png", "images=flower.png"], "effect=... must be given; choose one or more of all, autoblur"),
         (["mask=mask.png", "images=flower.png", "effect=smear"], "effect=smear is unknown; choose one of all, autoblur"),
         (["mask=mask.png", "images=nowhere.png", "effect=crop"], "nowhere.png: there is no such file or folder"),
-        (["mask=none.png", "images=flower.png", "effect=crop"], "none.png: there is no such file"),
+        (["mask=none.png", "images=flower.png", "effect=crop"], "error: mask=none.png: there is no such file or folder"),
         (
             ["mask=mask.png", "images=flower.png", "effect=crop", "effect.crop.keep=2"],
             "effect.crop.keep=2 must be a number ",

@@ -91,7 +91,7 @@ def test_masks_below_the_pictures_are_no_pictures(capsys, folders):
             ["mask=masks", "images=mine", "attention.query=dog"],
             "attention.query=dog needs a network with attention",
         ),
-        (["mask=nowhere", "images=mine"], "nowhere: there is no such file"),
+        (["mask=nowhere", "images=mine"], "error: mask=nowhere: there is no such file or folder"),
     ],
 )
 def test_what_can_be_wrong_is_one_line(capsys, folders, arguments, said):
