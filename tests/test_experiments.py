@@ -65,7 +65,8 @@ def test_the_header_says_what_the_file_is(name):
     assert re.match(r"[\d.]+ (hours|minutes|seconds) on one GPU, an estimate: .*; no GPU was measured$", said["Time"])
 
 
-@pytest.mark.parametrize("name", ROWS)
+# Tests of one name follow each other, by the scope: so a process that has composed it has it for the next.
+@pytest.mark.parametrize("name", ROWS, scope="module")
 def test_it_composes_to_the_row_it_stands_for(name):
     cfg, chosen = experiment(name)
     row = ROW_OF[name]
@@ -100,7 +101,7 @@ def test_it_composes_to_the_row_it_stands_for(name):
         assert differing(cfg, experiment(row["same_as"])[0]) == set()
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ROWS, scope="module")
 def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
     cfg, _ = experiment(name)
     run = Run(None, plain(cfg), {"coding": "official"}, [], [], {}, [])
@@ -164,7 +165,10 @@ PREPROCESS = {"cifar10": "YuvLcn", "cifar100": "GcnZca", "svhn": "YuvLcn", "cub2
 WHITENED = ("vgg", "vgg_att1", "rn164", "rn_att1", "rn_att2")
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in LADDER and table_of(name) not in COMPACT])
+OF_THE_AUTHORS = [name for name in ROWS if name not in LADDER and table_of(name) not in COMPACT]
+
+
+@pytest.mark.parametrize("name", OF_THE_AUTHORS, scope="module")
 def test_which_files_the_authors_trained_on(name):
     cfg, chosen = experiment(name)
     expected = PREPROCESS[chosen.data]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from experiment_files import CLASSES, ROWS, experiment, header, make_experiments
+from experiment_files import CLASSES, ROW_OF, ROWS, experiment, header, make_experiments
 from networks import COUNTS
 from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
@@ -55,7 +55,7 @@ def time_line(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", sorted(ROWS, key=lambda name: [str(ROW_OF[name].get(key)) for key in ("model", "compat")]))
 def test_it_builds_at_full_width_and_the_time_follows(name):
     cfg, chosen = experiment(name)
     classes = CLASSES[chosen.data]

@@ -1,4 +1,4 @@
-"""Every network trains on real pictures: one epoch of 2,000 CIFAR-10 images."""
+"""Networks of each kind train on real pictures: one epoch of 2,000 CIFAR-10 images."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from networks import composed, network
-from test_family import ATTENTION, PLAIN
 
 from lta.data.cifar import CIFAR
 from lta.data.splits import balanced_choice
@@ -53,7 +52,11 @@ def trained(built, recipe, images, labels, order, augment=lambda batch: batch):
     return tuple(torch.tensor(part).mean().item() for part in (losses[:8], losses[-8:]))
 
 
-@pytest.mark.parametrize("model", [*ATTENTION, *PLAIN])
+KINDS = ("vgg", "vgg_gap", "vgg_att3", "vgg_att3_three_globals", "vgg_att3_upprojecting", "vgg_pan", "rn_att2")
+"""The others are made of the same parts: that a step moves each parameter of theirs, test_family.py tells."""
+
+
+@pytest.mark.parametrize("model", KINDS)
 def test_one_epoch_lowers_the_loss(model, pictures):
     images, labels = pictures
     small = ["model.width=0.25", "model.depth=29"] if model.startswith("rn") else ["model.width=0.125", "model.dropout=0"]

@@ -54,7 +54,8 @@ def picture(shade):
 def make_run(directory, *overrides, seed=0, error=5.0, epochs=4, panels=0, answers=None, **results):
     """`results`: of results.json, beside or in place of the usual ones."""
     directory.mkdir(parents=True)
-    (directory / "config.yaml").write_text(yaml.safe_dump(config_of(*overrides, seed=seed), sort_keys=False))
+    config = config_of(*overrides, seed=seed)
+    (directory / "config.yaml").write_text(yaml.dump(config, Dumper=yaml.CSafeDumper, sort_keys=False))
     start = {
         "command": ["python", "-m", "lta.run", *overrides, f"seed={seed}"],
         "time": f"2026-11-20T10:00:{seed or 0:02d}+00:00",
