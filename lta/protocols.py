@@ -213,7 +213,8 @@ class QueriedNetwork(Network, Protocol):
 
 class Preprocess(Protocol):
     """An `nn.Module` from uint8 pictures, or floats from 0 to 255, to what a network sees. What `fit` measures on the
-    training pictures, uint8 (n, height, width, 3), is kept in its state_dict."""
+    training pictures, uint8 (n, height, width, 3), is kept in its state_dict. A module that measures nothing needs no `fit`.
+    """
 
     def __call__(self, images: Tensor, /) -> Tensor: ...
 

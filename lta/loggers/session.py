@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_object
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from lta.checks import require_package
@@ -60,15 +62,21 @@ class Session:
                 logger.finish(failed)
 
 
+def _takes_directory(target: str) -> bool:
+    """Whether what makes a logger asks for the run's directory: Lightning's own are given a folder by their yaml."""
+    return "directory" in signature(get_object(target)).parameters
+
+
 @contextmanager
 def open_session(nodes: Iterable[Any], directory: Path, config: Mapping[str, Any] | None = None) -> Iterator[Session]:
-    """The loggers of `nodes` (null ones are left out), which write below `directory`; each gets the run's `config`, where
-    it is given. However the block ends, they are finished."""
+    """The loggers of `nodes` (null ones are left out); each gets the run's `config`, where it is given. Those with an
+    argument `directory` get that, to write below it. However the block ends, they are finished."""
     session = Session()
     complete = False
     try:
         for node in filter(None, nodes):
-            session.loggers.append(build(node, directory=str(directory)))
+            below = {"directory": str(directory)} if _takes_directory(node["_target_"]) else {}
+            session.loggers.append(build(node, **below))
             if config is not None:
                 session.loggers[-1].log_hyperparams(dict(config))
         yield session

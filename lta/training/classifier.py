@@ -123,7 +123,8 @@ class Classifier(pl.LightningModule):
             self._tell_pictures(torch.arange(2))
             seen = torch.uint8 if self._acts_on_pixels else torch.float32
             self.augment(torch.zeros(2, 3, *images.shape[1:3], dtype=seen))
-        cast("Preprocess", self.preprocess).fit(images)
+        if hasattr(self.preprocess, "fit"):
+            cast("Preprocess", self.preprocess).fit(images)
 
         def batches(count: int) -> Iterator[Tensor]:
             sample = np.linspace(0, len(images) - 1, min(count, len(images))).astype(int)
