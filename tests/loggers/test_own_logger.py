@@ -6,12 +6,12 @@ from commands import TINY, lta_run
 
 
 def test_lightnings_csv_logger_and_a_transform_of_torchvision(capsys, tmp_path):
-    for group, name, text in (
-        ("logger", "mine", "table: {_target_: pytorch_lightning.loggers.CSVLogger, save_dir: '${hydra:runtime.output_dir}'}"),
-        ("preprocess", "mine", "_target_: torchvision.transforms.v2.ConvertImageDtype"),
+    for group, text in (
+        ("logger", "table:\n  _target_: pytorch_lightning.loggers.CSVLogger\n  save_dir: ${hydra:runtime.output_dir}\n"),
+        ("preprocess", "_target_: torchvision.transforms.v2.ConvertImageDtype\n"),
     ):
         (tmp_path / "conf" / group).mkdir(parents=True)
-        (tmp_path / "conf" / group / f"{name}.yaml").write_text(text)
+        (tmp_path / "conf" / group / "mine.yaml").write_text(text)
     kept = [argument for argument in TINY if not argument.startswith("logger=")]
     command = ["-cd", f"{tmp_path}/conf", *kept, "logger=mine", "preprocess=mine", f"hydra.run.dir={tmp_path}/run"]
     ended = lta_run(capsys, command)
