@@ -182,8 +182,9 @@ def _walk_visible(folder: Path, deep: bool) -> Iterator[Path]:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether lta has written it as a run's directory: its pictures are drawings."""
-    return (folder / "run.json").is_file() and (folder / "config.yaml").is_file()
+    """Whether lta has written it as a run's directory, also of one that only begins: its pictures are drawings."""
+    written = [folder / name for name in ("run.json", "config.yaml")]
+    return all(map(Path.is_file, written)) or ((folder / ".lock").is_file() and any(folder.glob("run*.log")))
 
 
 def _make_natural_key(path: Path) -> tuple[list[list[str | int]], str]:

@@ -343,6 +343,15 @@ def test_the_yaml_gives_every_argument_of_the_class():
     assert keys == set(inspect.signature(ImageFolder).parameters)
 
 
+def test_a_run_that_only_begins_is_no_class(one_folder):
+    """As where the command is given in the folder of the pictures, for the first time."""
+    begun = one_folder / "runs" / "first"
+    begun.mkdir(parents=True)
+    for name in (".lock", "run.log"):
+        (begun / name).touch()
+    assert module(one_folder).class_names == ("cat", "dog")
+
+
 def test_runs_beside_the_classes_are_no_class(one_folder, caplog):
     for place in ("runs/first", "multirun/sweep/job"):
         add(one_folder / place / "attention", 1)
