@@ -1,6 +1,7 @@
 """From a configuration to plain data, and to the objects that it names. Imports no torch."""
 
 import re
+from inspect import signature
 from typing import Any, TypeVar
 
 import hydra
@@ -36,6 +37,11 @@ def build(node: Any, *args: Any, **kwargs: Any) -> Any:
 def _escape_twice(node: Any) -> Any:
     """For `instantiate`, which resolves a configuration, and reads what it has found as one."""
     return escape(escape(node))
+
+
+def takes(node: Any, argument: str) -> bool:
+    """Whether the class or function that `node` names has an argument of that name."""
+    return argument in signature(hydra.utils.get_object(node["_target_"])).parameters
 
 
 def build_each(nodes: Any) -> dict[str, Any]:

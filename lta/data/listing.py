@@ -14,7 +14,8 @@ from jaxtyping import Int64, UInt8
 
 from lta.data.errors import DataError
 from lta.data.levels import suggest_level
-from lta.pictures.find import explain_unread, is_hidden, is_jpeg_without_ending, is_run, list_heif_endings
+from lta.pictures.drawn import is_run, list_drawn
+from lta.pictures.find import explain_unread, is_hidden, is_jpeg_without_ending, list_heif_endings
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def list_images(root: Path, part: str = "", nested: bool = True, no_classes: Col
     """
     folder = root / part
     class_names = [
-        name for name in list_subfolders(folder) if name not in no_classes and not _holds_only_runs(root, part, name)
+        name for name in list_subfolders(folder) if name not in no_classes and not _holds_only_results(root, part, name)
     ]
     if len(class_names) < 2:
         found = f"only one class, {class_names[0]}" if class_names else "no class folders"
@@ -113,15 +114,17 @@ def check_same_classes(root: Path, train: tuple[str, ...], name: str, other: tup
         raise DataError(f"{root}: the class folders of train and {name} differ ({said}){how}; make them the same")
 
 
-def _holds_only_runs(root: Path, part: str, name: str) -> bool:
-    """Whether a folder beside the classes is one that lta has written runs into, as `runs` or `multirun`, and nothing
-    else."""
+def _holds_only_results(root: Path, part: str, name: str) -> bool:
+    """Whether a folder beside the classes is one that lta has written runs or predictions into, as `runs`, `multirun` or
+    `predictions`, and nothing else."""
     folder = root / part / name
-    below = map(Path, _scan_folders(folder))
-    if not any(is_run(place) or any(is_run(Path(one)) for one in _scan_folders(place)) for place in (folder, *below)):
+    near = [folder, *(Path(one) for one in _scan_folders(folder))]
+    if not any(list_drawn(place) for place in near) and not any(
+        is_run(place) or any(is_run(Path(one)) for one in _scan_folders(place)) for place in near
+    ):
         return False
     if found := not find_pictures(root, os.path.join(part, name))[0]:
-        log.info("%s holds runs of lta, so it is not used as a class", folder)
+        log.info("%s holds results of lta, so it is not used as a class", folder)
     return found
 
 
@@ -130,7 +133,7 @@ def _scan_folders(folder: Path) -> list[str]:
 
 
 def find_pictures(root: Path, folder: str) -> tuple[list[str], list[str]]:
-    """(pictures, other files) in `root/folder` and below, as paths below `root`, sorted; none of lta's run directories."""
+    """(pictures, other files) in `root/folder` and below, as paths below `root`, sorted; none that lta has drawn."""
     pictures, others = [], []
 
     def walk(below: str, above: frozenset[tuple[int, int]]) -> None:
@@ -139,7 +142,10 @@ def find_pictures(root: Path, folder: str) -> tuple[list[str], list[str]]:
         if (here := (status.st_dev, status.st_ino)) in above:
             log.warning("%s is a link to a folder that it lies in, and is left out", place)
             return
+        drawn = list_drawn(place)
         for entry in _scan(place):
+            if entry.name in drawn:
+                continue
             name = os.path.join(below, entry.name)
             if entry.is_dir():
                 if not is_run(Path(entry.path)):

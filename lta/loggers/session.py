@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_object
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from lta.checks import require_package
-from lta.instantiate import build
+from lta.instantiate import build, takes
 from lta.loggers import tensorboard
 from lta.loggers.run_logger import RunLogger
 from lta.loggers.wandb_artifacts import send_checkpoints
@@ -62,11 +60,6 @@ class Session:
                 logger.finish(failed)
 
 
-def _takes_directory(target: str) -> bool:
-    """Whether what makes a logger asks for the run's directory: Lightning's own are given a folder by their yaml."""
-    return "directory" in signature(get_object(target)).parameters
-
-
 @contextmanager
 def open_session(nodes: Iterable[Any], directory: Path, config: Mapping[str, Any] | None = None) -> Iterator[Session]:
     """The loggers of `nodes` (null ones are left out); each gets the run's `config`, where it is given. Those with an
@@ -75,7 +68,7 @@ def open_session(nodes: Iterable[Any], directory: Path, config: Mapping[str, Any
     complete = False
     try:
         for node in filter(None, nodes):
-            below = {"directory": str(directory)} if _takes_directory(node["_target_"]) else {}
+            below = {"directory": str(directory)} if takes(node, "directory") else {}  # Lightning's own have another
             session.loggers.append(build(node, **below))
             if config is not None:
                 session.loggers[-1].log_hyperparams(dict(config))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from lta.pictures.drawn import is_run, list_drawn
 from lta.pictures.formats import CONVERT, HELP, register_formats
 from lta.pictures.read import NOT_READ
 from lta.pictures.write import OPTIONS
@@ -80,9 +81,9 @@ def find_images(places: str | Path | Sequence[str | Path], below: bool = False) 
     """Files as they are given, the pictures of folders sorted as people count (2 before 10), each once.
 
     A folder's own pictures are meant, and with `folder/**`, or where all `below` a folder is asked for, those of its
-    subfolders too; hidden ones never, nor those in run directories. What does not exist is taken as a pattern (`*.jpg`). `~`
-    is the home directory. Raises ValueError where a place does not exist, a folder has no picture, no name fits a pattern,
-    or no place is given.
+    subfolders too; hidden ones never, nor what lta has drawn (`drawn.py`). What does not exist is taken as a pattern
+    (`*.jpg`). `~` is the home directory. Raises ValueError where a place does not exist, a folder has no picture, no name
+    fits a pattern, or no place is given.
     """
     return [found.path for found in find_with_places(places, below)]
 
@@ -177,14 +178,11 @@ def _list_folder(folder: Path, deep: bool) -> list[Path]:
 
 def _walk_visible(folder: Path, deep: bool) -> Iterator[Path]:
     for place, below, files in os.walk(folder):
-        below[:] = [name for name in below if deep and not is_hidden(name) and not is_run(Path(place, name))]
-        yield from (Path(place, name) for name in files if not name.startswith("."))
-
-
-def is_run(folder: Path) -> bool:
-    """Whether lta has written it as a run's directory, also of one that only begins: its pictures are drawings."""
-    written = [folder / name for name in ("run.json", "config.yaml")]
-    return all(map(Path.is_file, written)) or ((folder / ".lock").is_file() and any(folder.glob("run*.log")))
+        drawn = list_drawn(Path(place))
+        below[:] = [
+            name for name in below if deep and not is_hidden(name) and name not in drawn and not is_run(Path(place, name))
+        ]
+        yield from (Path(place, name) for name in files if not name.startswith(".") and name not in drawn)
 
 
 def _make_natural_key(path: Path) -> tuple[list[list[str | int]], str]:

@@ -24,6 +24,7 @@ def predict(composed: DictConfig) -> None:
     from lta import checks
     from lta.inference.checkpoint import load
     from lta.measures.label_sets import gives_several_labels
+    from lta.pictures.drawn import OVERLAYS, SHEET
     from lta.pictures.find import find_with_places
     from lta.predict import drawing, files
     from lta.predict.answering import answer_pictures
@@ -55,10 +56,10 @@ def predict(composed: DictConfig) -> None:
     count = answer_pictures(classifier, found, tables, drawn, overlays, cfg["batch_size"])
     lines = list(tables.describe(time.monotonic() - start))
     if count:
-        lines.append(f"  {out / files.OVERLAYS}: {count:,}")
-    if drawn.write_sheet(out / files.SHEET, len(found)):
+        lines.append(f"  {out / OVERLAYS}: {count:,}")
+    if drawn.write_sheet(out / SHEET, len(found)):
         without = "" if drawn.on_sheet else " (this network has no attention maps to draw)"
-        lines.append(f"  {out / files.SHEET}{without}")
+        lines.append(f"  {out / SHEET}{without}")
     print(*lines, sep="\n")
     tables.check_complete()
 

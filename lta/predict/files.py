@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from lta import checks
 from lta.measures.label_sets import BETWEEN
+from lta.pictures.drawn import OVERLAYS, SHEET
 from lta.pictures.find import Found, name_out
 from lta.runtime.console import format_duration
 from lta.runtime.files import replace_file, write_text
@@ -17,7 +18,7 @@ from lta.runtime.spreadsheets import render_table, start_table
 from lta.training.prediction import Columns, LeftOut, list_columns
 
 FORMATS = ("csv", "jsonl")
-OVERLAYS, SHEET, SKIPPED = "overlays", "sheet.png", "skipped.csv"
+SKIPPED = "skipped.csv"
 LISTED = 12
 """Classes that are counted on the screen."""
 

@@ -9,6 +9,8 @@ from PIL import Image
 
 from lta.data.errors import DataError
 from lta.data.image_folder import ImageFolder
+from lta.data.listing import list_images
+from lta.pictures.find import find_images
 
 
 @pytest.fixture(autouse=True)
@@ -360,6 +362,21 @@ def test_runs_beside_the_classes_are_no_class(one_folder, caplog):
     caplog.set_level("INFO")
     data = module(one_folder, nested=False, val_size=0.2)
     assert data.class_names == ("cat", "dog")
-    assert f"{one_folder / 'multirun'} holds runs of lta, so it is not used as a class" in caplog.text
+    assert f"{one_folder / 'multirun'} holds results of lta, so it is not used as a class" in caplog.text
     add(one_folder / "runs", 20, first=100)
     assert module(one_folder).class_names == ("cat", "dog", "runs"), "where it has pictures of its own, it is one"
+
+
+def test_predictions_beside_the_classes_are_no_class(one_folder, tmp_path_factory):
+    """`lta predict images=.` in that folder writes `predictions/`; what it has drawn is never a picture to learn from."""
+    out = one_folder / "predictions"
+    add(out / "overlays" / "cat", 2)
+    add(out, 1)
+    (out / "000.png").rename(out / "sheet.png")
+    assert module(one_folder).class_names == ("cat", "dog", "predictions"), "without a table, nobody knows"
+    (out / "predictions.csv").touch()
+    assert module(one_folder).class_names == ("cat", "dog")
+    assert {path.parent.name for path in find_images(f"{one_folder}/**")} == {"cat", "dog"}
+    for name in ("predictions.jsonl", "sheet.png"):
+        (one_folder / "cat" / name).write_bytes((out / "sheet.png").read_bytes())
+    assert sum(name.startswith("cat") for name in list_images(one_folder).names) == 40, "also among the pictures"
