@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,14 @@ def day(tmp_path_factory):
     site = install_wheel(tmp_path_factory.mktemp("wheel"))
     write_pictures(folder / "pictures", 66, seed=0)
     write_pictures(folder / "new_pictures", 8, seed=1)
+    write_pictures(folder / "later_pictures/test", 8, seed=2)
+    shutil.rmtree(folder / "later_pictures/test/shoe")
     (folder / "new_pictures/cut.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     said = {}
     for name, words in list_commands(PAGE):
         ended = run_installed(site, folder, "-m", f"lta.{name}", *words, *QUICK.get(name, []))
         assert ended.returncode == (1 if name == "predict" else 0), (name, ended.stderr)
-        said[name] = ended.stdout
+        said[name] = said.get(name, "") + ended.stdout
     (block,) = list_blocks(PAGE, "python")
     ended = run_installed(site, folder, "-c", block)
     assert ended.returncode == 0, ended.stderr
@@ -73,7 +76,7 @@ def read_rows(path: Path):
 
 
 def test_the_page_shows_every_command_of_such_a_day():
-    assert [name for name, _ in list_commands(PAGE)] == ["run", "evaluate", "report", "predict", "export"]
+    assert [name for name, _ in list_commands(PAGE)] == ["run", "evaluate", "report", "evaluate", "predict", "export"]
 
 
 def test_a_network_is_trained_that_knows_the_colours(day):
@@ -87,6 +90,7 @@ def test_a_network_is_trained_that_knows_the_colours(day):
 def test_it_is_evaluated_and_reported(day):
     folder, said = day
     assert "mug" in said["evaluate"]
+    assert "16 images" in said["evaluate"], "all of the later pictures"
     assert "backbone_att2" in (folder / "report/report.html").read_text()
 
 

@@ -84,7 +84,7 @@ def place(tmp_path_factory):
         train(*TINY, f"model={model}", f"hydra.run.dir={place / run}")
     for folder in ("runs", "RUNS"):
         shutil.copytree(place / "multirun/sweep", place / folder / "sweep")
-    for folder, classes in (("ME", "ab"), ("ROOT", "ab"), ("photos", ("cat", "dog")), ("holiday", ("",))):
+    for folder, classes in (("ME", "ab"), ("ROOT", "ab"), ("photos", ("cat", "dog")), ("holiday", ("",)), ("NEW", "01")):
         for number in range(20 * len(classes)):
             write_noise(place / folder / classes[number % len(classes)] / f"{number}.jpg", number)
     rows = [f"{'ab'[number % 2]}/{number}.jpg,{'beach|dog' if number > 1 else 'dog'}" for number in range(40)]

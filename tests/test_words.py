@@ -79,6 +79,9 @@ def first_of(override):
     return f"{override.partition('=')[0]}={next(parsed.sweep_string_iterator())}" if parsed.is_sweep_override() else override
 
 
+IS_DATA = re.compile(r"data=").match
+
+
 def compose(name, words):
     """The configuration that a command would have: raises where a setting or a choice does not exist."""
     words = [word for word in words if word not in ("-m", "--cfg", "job", "--help")]
@@ -87,6 +90,8 @@ def compose(name, words):
         for word in quote_arguments(words, LISTS)
         for key, _, value in [word.partition("=")]
     ]
+    if name == "evaluate" and any(word.startswith("data.") for word in words) and not any(map(IS_DATA, words)):
+        overrides = ["data=image_folder", *overrides]  # the run's own data, whatever they are
     if name != "run":
         assert {word.partition("=")[0].partition(".")[0] for word in words} <= set(COMMANDS[name].parts)
     else:

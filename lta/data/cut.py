@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from lta.data.splits import draw_by_name, stratified_split
 log = logging.getLogger(__name__)
 
 HOW = ("hash", "order")
+ALL = "all"
+"""As test_size: all pictures are for the test, and none are left to train on."""
 TRIED = 100_000
 """Draws at most, to find a seed that gives every class a picture in every part."""
 
@@ -22,12 +25,17 @@ TRIED = 100_000
 class Cut:
     """`how`: "hash" draws each picture by its class and name, so that pictures added later move none; sizes are fractions,
     and counts come out approximately. "order" draws each class's exact share by the pictures' order, and adding one picture
-    changes which others are drawn; sizes are counts or fractions. `val_size` may be 0."""
+    changes which others are drawn; sizes are counts or fractions. `val_size` may be 0, `test_size` ALL."""
 
     how: str
     val_size: int | float
-    test_size: int | float
+    test_size: int | float | str
     seed: int
+
+    @property
+    def is_all_test(self) -> bool:
+        """Whether nothing is cut, as all is test."""
+        return self.test_size == ALL
 
     def check(self) -> None:
         """Raises ValueError for sizes that can't be."""
@@ -37,24 +45,27 @@ class Cut:
             if not is_count and not (isinstance(value, float) and 0 < value < 1):
                 raise ValueError(
                     f"data.{name}={value} must be a number of images, {lowest} or more, or a share between 0 and 1"
+                    + (f"; or {ALL}, to evaluate a network on all pictures" if name == "test_size" else "")
                 )
             if self.how == "hash" and is_count and value:
                 raise ValueError(
                     f"data.{name}={value} is a number of images, and data.split=hash can only give a share: give one "
                     "between 0 and 1, or data.split=order (then pictures that you add later change the parts)"
                 )
-        if self.how == "hash" and self.val_size + self.test_size >= 1:
+        if self.how == "hash" and sum(self._sizes.values()) >= 1:
             raise ValueError(f"data.val_size={self.val_size} and data.test_size={self.test_size} leave nothing to train on")
 
     @property
-    def _sizes(self) -> Mapping[str, int | float]:
-        return {"val_size": self.val_size, "test_size": self.test_size}
+    def _sizes(self) -> Mapping[str, Any]:
+        return {"val_size": self.val_size, **({} if self.is_all_test else {"test_size": self.test_size})}
 
     def cut(self, whole: Split, names: Sequence[str], class_names: Sequence[str], parts: Sequence[str]) -> dict[str, Split]:
         """`parts` ("test", "val") and the rest, "train", of `whole`; `names` of its pictures below their class's folder.
 
         A part whose size is 0 is left out. Raises DataError where a class has no picture in one of them; by order, in train.
         """
+        if self.is_all_test:
+            return {"train": whole.take(np.arange(0)), "test": whole}
         wanted = [part for part in parts if self._sizes[f"{part}_size"]]
         if not wanted:
             return {"train": whole}

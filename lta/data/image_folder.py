@@ -11,7 +11,7 @@ from lta import checks
 from lta.data.base import ImageData
 from lta.data.batches import Split
 from lta.data.contents import VERIFY, digest_files
-from lta.data.cut import HOW, Cut
+from lta.data.cut import ALL, HOW, Cut
 from lta.data.errors import DataError
 from lta.data.fingerprint import make_ids
 from lta.data.folder_masks import Mask, find_mask_folder, match_masks, read_known_masks
@@ -36,10 +36,11 @@ class ImageFolder(ImageData):
 
     `val_size`, `test_size`: images as a fraction in (0, 1) of what is cut, or (`split="order"`) as a count. With `train` and
     `test` folders, `val_size` is cut from train unless there is a `val` (`valid`, `validation`) folder, and `test_size` is
-    not used. Otherwise both are cut from the whole. `split`, "hash" or "order": how they are cut, see `lta.data.cut`;
-    `split_seed` decides which images, and changing `val_size` never changes the test set. `no_test`: what to do where there
-    are `train` and `val`, and no `test`: "error", "cut" takes `test_size` from train, "val" takes the val folder as test and
-    cuts val from train.
+    not used. Otherwise both are cut from the whole. With `test_size="all"`, nothing is cut: all pictures of `<class>/*` or
+    `test/<class>/*`, where there is no train folder, are test, and one class is enough. `split`, "hash" or "order": how they
+    are cut, see `lta.data.cut`; `split_seed` decides which images, and changing `val_size` never changes the test set.
+    `no_test`: what to do where there are `train` and `val`, and no `test`: "error", "cut" takes `test_size` from train, and
+    "val" takes the val folder as test and cuts val from train.
 
     `image_size`: a number or [height, width], None: 32; pictures of other sizes are scaled by their shortest side and cut in
     the centre. `grey_range`, [lowest, highest]: what 16-bit grey is shown from and to (None: 0 to 65535). `cache`,
@@ -62,7 +63,7 @@ class ImageFolder(ImageData):
         image_size: int | Sequence[int] | None = None,
         split: str = "order",
         val_size: int | float = 0.1,
-        test_size: int | float = 0.2,
+        test_size: int | float | str = 0.2,
         split_seed: int = 0,
         no_test: str = "error",
         nested: bool = True,
@@ -111,7 +112,10 @@ class ImageFolder(ImageData):
         return self.labels is not None
 
     def prepare_data(self) -> None:
-        """On one process a node: what is decoded here, the others find in the cache."""
+        """On one process a node: what is decoded here, the others find in the cache. Raises DataError where a training run
+        asks for pictures that are all test."""
+        if self.trainer is not None and self.cutting.is_all_test:
+            raise DataError(f"data.test_size={ALL} leaves no picture to train on: it is for lta evaluate checkpoint=RUN")
         self.setup()
 
     def load(self) -> tuple[tuple[str, ...], Split, Split | None, Split]:
@@ -142,7 +146,7 @@ class ImageFolder(ImageData):
                 "and test, or none"
             )
         class_names, splits = self._load_split_folders(parts) if parts else self._load_one_folder()
-        if lost := list_empty(splits["train"].labels, class_names):
+        if (lost := list_empty(splits["train"].labels, class_names)) and not self.cutting.is_all_test:
             raise DataError(f"{path}: no training picture has {', '.join(lost)}; add some, or remove the label")
         check_shared(self.root, splits, self.on_shared, "take them out of one")
         return class_names, splits["train"], splits.get("val"), splits["test"]
@@ -150,15 +154,20 @@ class ImageFolder(ImageData):
     def _list(self, part: str = "") -> Listing:
         if self._labelled is not None:
             return self._labelled.list_images(part)
-        return list_images(self.root, part, self.nested, () if part else self._no_classes)
+        least = 1 if self.cutting.is_all_test else 2
+        return list_images(self.root, part, self.nested, () if part else self._no_classes, least)
 
     def _load_split_folders(self, folders: list[str]) -> tuple[tuple[str, ...], dict[str, Split]]:
         val_folders = [name for name in VAL_NAMES if name in folders]
         if len(val_folders) > 1:
             raise DataError(f"{self.root} holds {' and '.join(val_folders)}, which all mean val; keep one of them")
+        if folders == ["test"] and self.cutting.is_all_test:
+            return self._load_one_folder("test")
         is_tested = "test" in folders or self.no_test == "cut" or (self.no_test == "val" and val_folders)
         if "train" not in folders or not is_tested:
             missing, ways = "test" if "train" in folders else "train", "train and test are needed, val can be cut from train"
+            if folders == ["test"]:
+                ways += f"; to evaluate a network on all of test, lta evaluate takes data.test_size={ALL}"
             if missing == "test":
                 ways += f"; data.no_test=cut cuts test from train (data.test_size={self.cutting.test_size})"
                 ways += f", data.no_test=val takes {val_folders[0]} as test and cuts val from train" if val_folders else ""
@@ -181,11 +190,11 @@ class ImageFolder(ImageData):
         cut = self.cutting.cut(train, self._cut_names(names, places["train"]), class_names, to_cut)
         return class_names, {**cut, **{part: split for part, (split, _) in splits.items()}}
 
-    def _load_one_folder(self) -> tuple[tuple[str, ...], dict[str, Split]]:
-        listing = self._list()
+    def _load_one_folder(self, part: str = "") -> tuple[tuple[str, ...], dict[str, Split]]:
+        listing = self._list(part)
         self._match_masks(listing.names)
         whole, names = self._read(listing)
-        cut = self.cutting.cut(whole, self._cut_names(names), listing.class_names, ("test", "val"))
+        cut = self.cutting.cut(whole, self._cut_names(names, part), listing.class_names, ("test", "val"))
         return listing.class_names, cut
 
     @property

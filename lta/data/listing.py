@@ -36,17 +36,19 @@ class Listing(NamedTuple):
     labels: Int64[np.ndarray, " files"] | UInt8[np.ndarray, "files classes"]
 
 
-def list_images(root: Path, part: str = "", nested: bool = True, no_classes: Collection[str] = ()) -> Listing:
+def list_images(
+    root: Path, part: str = "", nested: bool = True, no_classes: Collection[str] = (), least: int = 2
+) -> Listing:
     """All pictures in `root/part/<class>/` and below; folders named in `no_classes` are none.
 
-    Raises DataError for fewer than two classes, one without pictures, what can't be read, and, where classes are not
+    Raises DataError for fewer classes than `least`, one without pictures, what can't be read, and, where classes are not
     `nested`, for one whose only content is folders.
     """
     folder = root / part
     class_names = [
         name for name in list_subfolders(folder) if name not in no_classes and not _holds_only_results(root, part, name)
     ]
-    if len(class_names) < 2:
+    if len(class_names) < least:
         found = f"only one class, {class_names[0]}" if class_names else "no class folders"
         raise DataError(
             f"{folder} holds {found}: put the pictures of each of two or more classes into a folder there"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -343,6 +344,29 @@ def test_the_yaml_gives_every_argument_of_the_class():
     conf = Path(__file__).parents[2] / "conf" / "data" / "image_folder.yaml"
     keys = set(OmegaConf.load(conf)) - {"defaults", "_target_"}
     assert keys == set(inspect.signature(ImageFolder).parameters)
+
+
+@pytest.mark.parametrize("part", ["", "test"])
+def test_all_pictures_may_be_for_the_test(root, part):
+    """As `lta evaluate` asks for, on new pictures: of some of the classes, with or without a folder `test` around them."""
+    add(root / part / "cat", 3)
+    data = module(root, test_size="all")
+    assert (data.class_names, len(data.train.labels), data.val) == (("cat",), 0, None)
+    assert sorted(numbers(data.test)) == [0, 1, 2]
+    assert data.image_size == (8, 8)
+    add(root / part / "dog", 2, first=3)
+    assert sorted(numbers(module(root, test_size="all").test)) == [0, 1, 2, 3, 4]
+
+
+def test_what_is_all_for_the_test_is_not_trained_on(root):
+    add(root / "test" / "cat", 1)
+    data = ImageFolder(str(root), test_size="all")
+    data.trainer = pl.Trainer(logger=False)
+    with pytest.raises(DataError, match=r"data\.test_size=all leaves no picture to train on"):
+        data.prepare_data()
+    assert "lta evaluate takes data.test_size=all" in refused(root)
+    with pytest.raises(ValueError, match=r"data.test_size=every must be .* or all"):
+        ImageFolder(str(root), test_size="every")
 
 
 def test_a_run_that_only_begins_is_no_class(one_folder):
