@@ -41,8 +41,9 @@ def evaluate(composed: DictConfig) -> None:
         answered = False
         for network in found:
             results = answers.evaluate(network, evaluators, device, settings["data"], cfg.precision)
-            with reopen_session(network.directory, wanted=cfg.wandb and bool(results)) as session:
-                session.send_answers(results)
+            if results:
+                with reopen_session(network.directory, with_wandb=cfg.wandb) as session:
+                    session.send_answers(results)
             answered = answered or bool(results)
     if not answered:
         raise ValueError(f"checkpoint={settings['checkpoint']}: none of {len(found)} networks can be evaluated this way")

@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error}", sys.stderr)
         return 1
     for one in made.groups:
-        line = f"{one.names.data:14} {one.label:40} {one.summary.mean:6.2f} % of {one.summary.n}"
+        count = one.summary.n
+        error = f"{one.summary.mean:.2f} % ({f'mean of {count} runs' if count > 1 else '1 run'})"
+        line = f"{one.names.data:14} {one.label:40} {error:>24}"
         say(f"{line}   {one.verdict.words}" if made.is_of_paper else line, sys.stdout)
     for pair in made.pairs:
         points, interval = format_difference(pair.difference)

@@ -286,7 +286,7 @@ def test_of_a_logger_only_its_own_settings_are_taken(inside, monkeypatch):
     Path("config.yaml").write_text(yaml.safe_dump(config))
     asked = []
     monkeypatch.setattr("lta.loggers.reopen.open_session", lambda nodes, _: contextlib.nullcontext(asked.extend(nodes)))
-    with reopen_session(inside, wanted=True):
+    with reopen_session(inside, with_wandb=True):
         assert asked == [{"_target_": "lta.loggers.wandb_run.wandb_logger", "project": "lta", "mode": "offline"}]
     Path("kept.yaml").rename("config.yaml")
 

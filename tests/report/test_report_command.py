@@ -23,7 +23,7 @@ def test_it_writes_both_pages_and_says_where(tmp_path):
     ended = ask("runs", "--out", "out", "--title", "Ours", cwd=tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [
-        "cifar10        vgg_att2 pc concat                         5.30 % of 3   reproduced",
+        "cifar10        vgg_att2 pc concat                        5.30 % (mean of 3 runs)   reproduced",
         "3 notes on what is left out, in the report's last section",
         "out/report.html",
         "out/report.md",
