@@ -99,7 +99,7 @@ class AdaptedModule(ImageData):
         sizes = {name: split.images.shape[1:3] for name, split in splits.items()}
         if other := next((name for name, size in sizes.items() if size != sizes["train"]), None):
             raise self._error(
-                f"images of {_size(sizes['train'])} in train and {_size(sizes[other])} in {other}: scale them to one size"
+                f"images of {_size(sizes['train'])} in train and {_size(sizes[other])} in {other}: all must have one size"
             )
         self.batch_size = loaders["train"].batch_size if self._asked is None else self._asked
         self.eval_batch_size = loaders["test"].batch_size
@@ -152,7 +152,7 @@ class AdaptedModule(ImageData):
             labels.append(self._to_label(item[1], f"label {number} of {split}", classes))
             if images[-1].shape != images[0].shape:
                 sizes = f"{_size(images[0].shape)} and {_size(images[-1].shape)}"
-                raise self._error(f"images of several sizes ({sizes}, image {number} of {split}): scale them to one")
+                raise self._error(f"images of several sizes ({sizes}, image {number} of {split}): scale them to one size")
         if not images:
             raise self._error(f"no images in {split}")
         pixels = np.stack(images)

@@ -45,10 +45,10 @@ def _read_labelme(path: Path, number: int, shape: Any) -> Shape:
     kind = shape.get("shape_type", "polygon") if isinstance(shape, dict) else None
     needed = {"polygon": 3, "rectangle": 2, "circle": 2}
     if kind not in needed:
-        raise DataError(f"{path}: shape {number} is a {kind}: polygon, rectangle and circle are read")
+        raise DataError(f"{path}: shape {number} is a {kind}: only polygon, rectangle and circle are read")
     points = _read_points(path, f"shape {number}", shape.get("points"))
     if len(points) < needed[kind]:
-        raise DataError(f"{path}: shape {number} has {len(points)} points, and a {kind} needs {needed[kind]}")
+        raise DataError(f"{path}: shape {number} has {len(points)} points, but a {kind} needs {needed[kind]}")
     return kind, points
 
 
@@ -66,7 +66,7 @@ def _read_coco(path: Path, content: Mapping[str, Any]) -> dict[str, Drawing]:
             size = (image.get("width"), image.get("height"))
             found[image["file_name"].replace("\\", "/")] = partial(_draw, path, own, size)
     if shapes:
-        raise DataError(f"{path}: an annotation has image_id {next(iter(shapes))}, and images has no such id")
+        raise DataError(f"{path}: an annotation has image_id {next(iter(shapes))}, but no image has this id")
     return found
 
 
@@ -99,7 +99,7 @@ def _read_points(path: Path, where: str, points: Any) -> list[tuple[float, float
 def _draw(path: Path, shapes: Sequence[Shape], size: tuple[Any, Any], of_picture: Size) -> Image.Image:
     if None not in size and size != of_picture:
         has, needs = ("x".join(map(str, one)) for one in (size, of_picture))
-        raise DataError(f"{path} was drawn on a picture of {has} pixels, and the picture has {needs}: they must be the same")
+        raise DataError(f"{path} was drawn on a picture of {has} pixels, but the picture has {needs}: they must be the same")
     mask = Image.new("L", of_picture)
     draw = ImageDraw.Draw(mask)
     for kind, points in shapes:

@@ -132,7 +132,9 @@ def unpack(packed: Packed, place: Path) -> None:
             (scratch / packed.folder).replace(place / packed.folder)
     except OSError as error:
         if not (place / packed.folder).exists():  # else another process was quicker
-            log.warning("%s can't be unpacked there (%s): unpacking at each start", place / packed.archive.name, error)
+            log.warning(
+                "%s can't be unpacked there (%s), so it is unpacked at every start", place / packed.archive.name, error
+            )
 
 
 def extract(packed: Packed, place: Path, folder: Path) -> None:

@@ -159,7 +159,7 @@ class ImageData(pl.LightningDataModule, ABC):
         if len(split.labels) < world_size:
             images = f"{len(split.labels)} image{'s' * (len(split.labels) != 1)}"
             raise ValueError(
-                f"{name} has {images} for {world_size} processes, each of which needs one: take fewer trainer.devices"
+                f"{name} has {images} for {world_size} processes, and each needs at least one: use fewer trainer.devices"
             )
         balanced = split.labels if shuffle and self.balanced else None
         batches = EpochBatches(len(split.labels), batch_size, shuffle, self.seed, rank, world_size, balanced)

@@ -44,15 +44,15 @@ def list_boxed_images(root: Path, class_column: str | None, class_name: str) -> 
             raise DataError(f"{where} has no {class_column if name else 'image'}")
         if classes.setdefault(name, label) != label:
             raise DataError(
-                f"{where}: {name} is {label} here and {classes[name]} before, and a picture has one class; give "
-                "data.class_column=null to take them all as objects"
+                f"{where}: {name} has the class {label} here but {classes[name]} earlier, and a picture can have only one; "
+                "data.class_column=null ignores classes"
             )
         boxes.setdefault(name, []).append(_read_box(where, line))
     if not boxes:
         raise DataError(f"{root / BOXES} has no boxes")
     if missing := [name for name in boxes if not (root / "images" / name).is_file()]:
         verb = "is" if len(missing) == 1 else "are"
-        raise DataError(f"{root / 'images'}: {join_names(missing)} {verb} named in {BOXES} and missing")
+        raise DataError(f"{root / 'images'}: {join_names(missing)} {verb} named in {BOXES} but missing")
     return Boxed(
         [f"images/{name}" for name in boxes], list(classes.values()), [np.array(one, np.float64) for one in boxes.values()]
     )
@@ -90,7 +90,7 @@ def _read_rows(path: Path, class_column: str | None) -> list[tuple[str, Mapping[
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} can't be read as CSV in UTF-8: {error}") from error
     if missing := [column for column in ("image", *SIDES) if column not in columns]:
-        raise DataError(f"{path} has no column {missing[0]}: it needs image,{','.join(SIDES)} and has {', '.join(columns)}")
+        raise DataError(f"{path} has no column {missing[0]}: it needs image,{','.join(SIDES)} but has {', '.join(columns)}")
     if class_column is not None and class_column not in columns:
         null = "(null: all are of data.class_name)"
         raise DataError(f"{path} has no column {class_column}: data.class_column={class_column} asks for it {null}")
@@ -108,5 +108,5 @@ def _read_box(where: str, line: Mapping[str, str]) -> list[float]:
             raise DataError(f"{where}: {side} is {line[side] or 'empty'}, which is not a number")
         box.append(value)
     if box[0] >= box[2] or box[1] >= box[3]:
-        raise DataError(f"{where}: x0 must be below x1 and y0 below y1, and they are {', '.join(f'{v:g}' for v in box)}")
+        raise DataError(f"{where}: x0 must be below x1 and y0 below y1, but they are {', '.join(f'{v:g}' for v in box)}")
     return box

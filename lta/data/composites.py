@@ -115,8 +115,8 @@ def make_composites(
     backgrounds = np.array([number for number, found in enumerate(squares) if found], int)
     if len(np.unique(sources[backgrounds])) < 2:
         raise DataError(
-            f"{where}: composites need two pictures or more with a stretch of background beside the object, at least "
-            f"{min(size)} pixels and an eighth of the picture wide; {len(np.unique(sources[backgrounds]))} has one"
+            f"{where}: composites need at least two pictures with an empty square next to the object, at least {min(size)} "
+            f"pixels and an eighth of the picture wide; {len(np.unique(sources[backgrounds]))} has one"
         )
     objects = [_cut_object(picture) for picture in pictures]
     order = np.concatenate([rng.permutation(len(pictures)) for _ in range(-(-count // len(pictures)))])[:count]

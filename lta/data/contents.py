@@ -111,7 +111,7 @@ def _read_all(files: Sequence[str]) -> list[bytes]:
     if not files:
         return []
     if len(files) > CHUNK:
-        log.info("reading %d files for their digests", len(files))
+        log.info("computing the checksums of %d files", len(files))
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
         try:
             return list(pool.map(_digest_file, files, chunksize=CHUNK))

@@ -147,7 +147,7 @@ def _read_list(file: Path, form: str, pattern: str) -> dict[int, str]:
         if not match:
             raise DataError(f"{file}, line {number}: {line[:80]!r} is not {form}; {suggest_fix(file.parent)}")
         if (key := int(match[1])) in values:
-            raise DataError(f"{file}, line {number}: there was a line {key} before; {suggest_fix(file.parent)}")
+            raise DataError(f"{file}, line {number}: an earlier line has {key} too; {suggest_fix(file.parent)}")
         values[key] = match[2]
     return dict(sorted(values.items()))
 

@@ -123,7 +123,7 @@ class Cut:
             )
         log.info(
             "data.split=hash: %s of %d pictures, chosen by their names: shares are approximate, and pictures that you add "
-            "later move no other",
+            "later do not move the others",
             ", ".join(f"{int((drawn == number).sum())} {part}" for number, part in reversed([*enumerate(order)])),
             len(names),
         )

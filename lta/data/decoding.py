@@ -30,7 +30,7 @@ def open_rgb(
     twice those pixels. Raises what Pillow raises, and ValueError for what is no regular file: a pipe would be waited for.
     """
     if os.path.exists(file) and not os.path.isfile(file):
-        raise ValueError("no regular file")
+        raise ValueError("not a regular file")
     with open(file, "rb") as stream:
         data = stream.read()
     if not data:

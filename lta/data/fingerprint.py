@@ -194,5 +194,5 @@ def check_untrained(written: Any, data: Splits, same_names: bool) -> str:
 
 
 UNKNOWN = (
-    "whether the data have changed since can't be checked: the checkpoint is of a version that did not record its pictures"
+    "lta can't check whether the data have changed: an older version wrote the checkpoint, without a list of its pictures"
 )

@@ -52,7 +52,7 @@ def match_masks(root: Path, folder: Path, names: Sequence[str], way_out: str = W
     """
     found, spare = find_matches(root, folder, names, way_out)
     if spare:
-        raise DataError(f"{spare[0]} is the mask of no picture below {root}: {way_out}")
+        raise DataError(f"{spare[0]} belongs to no picture below {root}: {way_out}")
     return found
 
 
@@ -117,7 +117,7 @@ def read_known_masks(
             lost.append(name)
     if lost:
         seen = f"{size[1]}x{size[0]}"
-        log.warning("%s: nothing of the object is left at %s, so no mask of %s is used", root, seen, join_names(lost))
+        log.warning("%s: at %s nothing is left of the object, so the masks of %s are not used", root, seen, join_names(lost))
     return KnownMasks(np.stack(pixels), rows, np.array(tokens, np.int64)) if pixels else None
 
 
@@ -139,7 +139,7 @@ def _open_binary(root: Path, name: str, mask: Mask) -> Image.Image:
         return open_known_mask(root, name, mask)
     except DataError as error:
         said = str(error).partition("; give data.threshold")[0]
-        raise DataError(said if said == str(error) else f"{said}; save 0 and one other value") from error
+        raise DataError(said if said == str(error) else f"{said}; save it with only two values, 0 and one other") from error
 
 
 def _index_pictures(names: Sequence[str]) -> dict[str, list[str]]:

@@ -100,7 +100,7 @@ def _warn_of_range(root: Path, grey: np.ndarray, grey_range: Range | None) -> No
     if count and (high < start + width / FAR or low > end - width / FAR):
         shown = "nearly black" if high < start + width / FAR else "nearly white"
         log.warning(
-            "%s: %d 16-bit pictures have only values from %d to %d of %g to %g and look %s: give data.grey_range=[%d,%d]",
+            "%s: %d 16-bit pictures use only values from %d to %d (of %g to %g) and look %s: give data.grey_range=[%d,%d]",
             *(root, count, low, high, start, end, shown, low, high),
         )
 

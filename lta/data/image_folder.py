@@ -84,7 +84,7 @@ class ImageFolder(ImageData):
         check_separator(label_separator, labels)
         if labels is not None and balanced:
             raise ValueError(
-                "data.balanced=true draws equally many of each class, and with data.labels pictures have several"
+                "data.balanced=true draws equally many pictures of each class, but with data.labels a picture has several"
             )
         self.labels, self.label_separator = labels, label_separator
         self._labelled: LabelledFolder | None = None
@@ -176,7 +176,7 @@ class ImageFolder(ImageData):
         places = {part: place for part, place in found.items() if place}
         if "test" not in places and self.no_test == "val":
             places["test"] = places.pop("val")
-            log.warning("%s has no test folder: %s is test, and val is cut from train", self.root, places["test"])
+            log.warning("%s has no test folder: %s is used for it, and val is cut from train", self.root, places["test"])
         listings = {part: self._list(place) for part, place in places.items()}
         class_names = listings["train"].class_names
         for part, listing in listings.items():

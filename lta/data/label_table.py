@@ -50,21 +50,21 @@ def read_label_table(path: Path, separator: str = SEPARATOR) -> LabelTable:
     if columns[:1] != [FILE] or len(columns) < 2:
         shown = ", ".join(columns) or "nothing"
         raise DataError(
-            f"{path}: row 1 must be file,labels or file and a column for each class, with commas between, and is {shown}"
+            f"{path}: row 1 must be file,labels or file and a column for each class (comma-separated), but is {shown}"
         )
     cells: dict[str, list[str]] = {}
     numbers: dict[str, int] = {}
     for number, row in rows:
         if len(row) != len(columns):
-            raise DataError(f"{path}: row {number} has {len(row)} cells, and row 1 has {len(columns)}")
+            raise DataError(f"{path}: row {number} has {len(row)} cells, but row 1 has {len(columns)}")
         file = _normalise(row[0].strip())
         if not file:
             raise DataError(f"{path}: row {number} names no file")
         if file in numbers:
-            raise DataError(f"{path}: row {number} names {file} again, which row {numbers[file]} has")
+            raise DataError(f"{path}: row {number} names {file} again, after row {numbers[file]}")
         numbers[file], cells[file] = number, [cell.strip() for cell in row[1:]]
     if not cells:
-        raise DataError(f"{path} has no row below its first one")
+        raise DataError(f"{path} has no rows below its first one")
     if columns[1:] == [NAMES]:
         return _read_names(path, {file: one[0] for file, one in cells.items()}, numbers, separator)
     return _read_columns(path, columns[1:], cells, numbers, separator)
@@ -119,7 +119,7 @@ def _read_columns(
         sign = SEPARATOR if SEPARATOR in odd else separator
         raise DataError(f"{path}: row 1: the name of a class can't have {sign!r} in it ({odd})")
     if NAMES in names:
-        raise DataError(f"{path}: row 1 has a column labels and others: either one column labels, or one for each class")
+        raise DataError(f"{path}: row 1 has a column labels and others: give either labels alone, or one column per class")
     _check_classes(path, names, "it has columns of")
     for file, values in cells.items():
         for name, value in zip(names, values, strict=True):
@@ -134,7 +134,7 @@ def _read_columns(
 def _check_classes(path: Path, names: Sequence[str], found: str) -> None:
     if len(names) < 2:
         raise DataError(
-            f"{path}: {found} {', '.join(names) or 'no class'}, and two or more classes are needed (for one that is "
+            f"{path}: {found} {', '.join(names) or 'no class'}, but at least two classes are needed (for one that is "
             "there or not, use a folder for each of the two, without data.labels)"
         )
 
@@ -154,14 +154,14 @@ class LabelledFolder:
         if unknown:
             more = f" (and {len(unknown) - 1} more rows)" if len(unknown) > 1 else ""
             raise DataError(
-                f"{table.path}: row {table.rows[unknown[0]]} names {unknown[0]}, and there is no such picture below "
+                f"{table.path}: row {table.rows[unknown[0]]} names {unknown[0]}, but there is no such picture below "
                 f"{root}{more}{_find_reason(unknown[0], root, names)}"
             )
         others = sorted(name for file, name in names.items() if file not in table.rows)
         if others:
             some = f"{len(others)} picture{'s' * (len(others) > 1)}"
             first = others[0] + ", ..." * (len(others) > 1)
-            log.warning("%s: %s without a row in %s (%s), left out", root, some, table.path.name, first)
+            log.warning("%s: %s without a row in %s (%s) left out", root, some, table.path.name, first)
         self._listed = sorted((names[file], number) for number, file in enumerate(table.rows))
 
     def list_folders(self) -> list[str]:

@@ -23,7 +23,7 @@ def suggest_level(folder: Path, has_pictures: Callable[[Path], bool]) -> str:
     if not roots or roots == [folder]:
         return ""
     given = " or ".join(f"data.root={place}" for place in roots[:2])
-    return f"; class folders lie a level further: give {given}{' or the like' if len(roots) > 2 else ''}"
+    return f"; class folders lie one level further down: give {given}{' or the like' if len(roots) > 2 else ''}"
 
 
 def _is_level(folder: Path, has_pictures: Callable[[Path], bool]) -> bool:

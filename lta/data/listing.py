@@ -51,7 +51,7 @@ def list_images(
     if len(class_names) < least:
         found = f"only one class, {class_names[0]}" if class_names else "no class folders"
         raise DataError(
-            f"{folder} holds {found}: put the pictures of each of two or more classes into a folder there"
+            f"{folder} holds {found}: give each of at least two classes a folder of its own there"
             f"{suggest_level(folder, _has_pictures)}"
         )
     if {"images", "masks"} <= set(class_names):
@@ -63,7 +63,7 @@ def list_images(
     labels: list[int] = []
     empty, left_out = [], [name for name in _list_loose(folder) if _is_picture(folder / name)]
     if left_out:
-        log.warning("%s: %s in no class folder, and left out", folder, _count_files(left_out, "lies", "lie"))
+        log.warning("%s: %s outside the class folders and left out", folder, _count_files(left_out, "is", "are"))
     left_out = []
     for label, class_name in enumerate(class_names):
         pictures, others = find_pictures(root, os.path.join(part, class_name))
@@ -76,7 +76,7 @@ def list_images(
             said = f"{folder / class_name} holds only folders ({below}), so it is no class"
             parts = {name.casefold() for name in class_names} <= PARTS
             where = "; name them train and test (val)" if parts else suggest_level(folder, _has_pictures)
-            raise DataError(f"{said}{where}; or data.nested=true, where all below it is one class")
+            raise DataError(f"{said}{where}; or give data.nested=true, which takes all below it as one class")
         if not pictures:
             empty.append(class_name)
     _tell_left_out(folder, left_out)

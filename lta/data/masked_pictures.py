@@ -60,7 +60,7 @@ def list_masked_images(
     missing = [name for name in dict.fromkeys([*images, *masks]) if not (root / name).is_file()]
     if missing:
         raise DataError(
-            f"{root}: {join_names(missing)} {'is' if len(missing) == 1 else 'are'} named in {LABELS} and missing"
+            f"{root}: {join_names(missing)} {'is' if len(missing) == 1 else 'are'} named in {LABELS} but missing"
         )
     return Listing(images, masks, classes, np.unique(images, return_inverse=True)[1].astype(np.int64))
 
@@ -104,7 +104,7 @@ def open_fitting_mask(
         expected = read_upright_size(root / image)
     if opened.size != expected:
         of_mask, of_image = (f"{width}x{height}" for width, height in (opened.size, expected))
-        raise DataError(f"{root / mask} has {of_mask} pixels and its picture {image} {of_image}: they must be the same")
+        raise DataError(f"{root / mask} has {of_mask} pixels, but its picture {image} has {of_image}: they must be the same")
     return opened
 
 
@@ -136,7 +136,7 @@ def open_mask(file: Path, threshold: float | None, key: str = "data.threshold") 
     if threshold is None and len(others := np.unique(values[values != 0])) > 1:
         raise DataError(
             f"{file} is not a binary mask: besides 0 it holds {len(others)} values, from {others[0]:g} to {others[-1]:g}; "
-            f"give {key}=127 (or another) to take what is brighter as the object"
+            f"give {key}=127 (or another) to take brighter pixels as the object"
         )
     mask = values > (threshold or 0)
     if not mask.any():
@@ -194,7 +194,7 @@ def _list_by_stem(root: Path, class_name: str) -> list[tuple[str, str, str]]:
         twice = [stem for stem, count in Counter(os.path.splitext(name)[0] for name in names).items() if count > 1]
         if twice:
             raise DataError(
-                f"{root / folder} holds several files of the stem {twice[0]}: say in {LABELS} what belongs together"
+                f"{root / folder} holds several files named {twice[0]}: list in {LABELS} which mask belongs to which picture"
             )
     return [(name, by_stem.get(os.path.splitext(name)[0], ""), class_name) for name in images]
 

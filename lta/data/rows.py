@@ -37,5 +37,5 @@ class Rows:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("the chosen rows lie apart: an array of them is a copy")
+            raise ValueError("the chosen rows are not next to each other: an array of them must be a copy")
         return self.array[self.index].astype(dtype or self.dtype, copy=False)

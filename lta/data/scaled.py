@@ -41,7 +41,7 @@ class Scaled:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("the pictures are scaled when they are asked for: an array of them is a copy")
+            raise ValueError("the pictures are scaled when they are read: an array of them must be a copy")
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def _scale(self, chosen: np.ndarray) -> np.ndarray:

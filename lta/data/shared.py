@@ -35,4 +35,4 @@ def check_shared(root: object, splits: Mapping[str, Split | None], on_shared: st
     if count := int((times > 1).sum()):
         how = "have rows with different labels" if several else "lie in two or more class folders"
         which = "labels are" if several else "class is"
-        log.warning("%s: pictures that %s, byte for byte: %d; which %s theirs?", root, how, count, which)
+        log.warning("%s: %d pictures %s, byte for byte: which %s right?", root, count, how, which)

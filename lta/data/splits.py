@@ -57,7 +57,7 @@ def keep_part(train: Split, train_size: int | None, split_seed: int) -> Split:
     if train_size is None or train_size == len(train.labels):
         return train
     if not 0 < train_size < len(train.labels):
-        raise ValueError(f"data.train_size={train_size} must be between 1 and {len(train.labels)}: there are so many images")
+        raise ValueError(f"data.train_size={train_size} must be between 1 and {len(train.labels)}, the number of images")
     return train.view(stratified_split(train.labels, train_size, split_seed)[1])
 
 

@@ -250,7 +250,7 @@ CHANCE = SubsetRandomSampler(range(6))
         (Plain(Pairs(grown)), "Plain has images of several sizes (32x"),
         (
             Plain(test=Pairs(lambda one: one[:, :31])),
-            "Plain has images of 32x32 in train and 31x32 in test: scale them to one size",
+            "Plain has images of 32x32 in train and 31x32 in test: all must have one size",
         ),
         (Plain(test=Pairs(labels=LABELS + 1)), "labels out of range: label 2 of test is 3, and there are 3 class names"),
         (Plain(Pairs(labels=LABELS - 1)), "labels out of range: label 0 of train is -1"),
@@ -345,7 +345,7 @@ def test_a_yaml_without_a_kind_of_pictures_is_refused(outside, capsys, monkeypat
     monkeypatch.chdir(outside)
     (outside / "conf" / "data" / "mine.yaml").write_text("_target_: mine_of_test.Mine\n")
     ended = lta_run(capsys, ["-cd", "conf", "data=mine", *SMALL, "hydra.run.dir=run"])
-    assert_refused(ended, "asks for no kind of pictures: its defaults need a line /recipe/kind@_global_")
+    assert_refused(ended, "names no kind of pictures: its defaults need a line /recipe/kind@_global_")
 
 
 def test_its_pictures_are_known_again_by_their_pixels():

@@ -99,17 +99,17 @@ def test_without_classes(root):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ("a.png,cat,20,10,20,30\n", "row 2: x0 must be below x1 and y0 below y1, and they are 20, 10, 20, 30"),
+        ("a.png,cat,20,10,20,30\n", "row 2: x0 must be below x1 and y0 below y1, but they are 20, 10, 20, 30"),
         ("a.png,cat,20,10,40,x\n", "row 2: y1 is x, which is not a number"),
         ("a.png,cat,20,10,nan,30\n", "row 2: x1 is nan, which is not a number"),
         ("a.png,cat,20,10\n", "row 2: x1 is empty, which is not a number"),
         (",cat,20,10,40,30\n", "row 2 has no image"),
         ("a.png,,20,10,40,30\n", "row 2 has no class"),
         ("a.png\n", "row 2 has no class"),
-        ("a.png,cat,1,1,2,2\na.png,dog,1,1,2,2\n", "row 3: a.png is dog here and cat before"),
+        ("a.png,cat,1,1,2,2\na.png,dog,1,1,2,2\n", "row 3: a.png has the class dog here but cat earlier"),
         ("a.png,cat,20,10,62,30\n", "the box 20, 10, 62, 30 does not lie in images/a.png, which has 60x40 pixels"),
         ("a.png,cat,-2,10,40,30\n", "the box -2, 10, 40, 30 does not lie in images/a.png"),
-        ("c.png,cat,20,10,40,30\n", "c.png is named in BOXES.csv and missing"),
+        ("c.png,cat,20,10,40,30\n", "c.png is named in BOXES.csv but missing"),
         ("", "has no boxes"),
     ],
 )

@@ -136,7 +136,7 @@ def refused(root, **options):
 def test_what_can_not_be_made_is_said_in_one_line(root):
     labels(root, "image,mask,class\na.png,a.png,cat\nb.png,b.png,cat\n")
     assert "data.distractor=object needs objects of two classes" in refused(root, distractor="object")
-    assert "composites need two pictures or more with a stretch of background" in refused(root, image_size=60)
+    assert "composites need at least two pictures with an empty square" in refused(root, image_size=60)
     labels(root, "image,mask,class\na.png,a.png,cat\n")
     assert "1 has one" in refused(root)
     assert "data.root must be given" in refused("")

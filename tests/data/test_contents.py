@@ -268,7 +268,7 @@ def test_16_bits_far_from_full_are_said_each_time(root, cache, caplog, low, high
         caplog.clear()
         read_images(root, ["a.png", "00.bmp"], SIZE, cache)
         assert says in caplog.text
-        assert (f"1 16-bit pictures have only values from {low} to {high}" in caplog.text) == bool(says)
+        assert (f"1 16-bit pictures use only values from {low} to {high}" in caplog.text) == bool(says)
 
 
 def test_the_range_of_16_bits_can_be_given(root, cache, caplog):

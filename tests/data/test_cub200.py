@@ -237,7 +237,7 @@ class TestCUB200(OfficialFiles):
 
     def test_an_id_that_comes_twice_is_named(self, official, root, folder):
         edit(folder / "images.txt", 3, f"2 {name(2)}")
-        assert f"{folder / 'images.txt'}, line 3: there was a line 2 before" in official.refused(root)
+        assert f"{folder / 'images.txt'}, line 3: an earlier line has 2 too" in official.refused(root)
 
     @pytest.mark.parametrize("file", ["image_class_labels.txt", "train_test_split.txt", "bounding_boxes.txt"])
     def test_lists_of_other_images_are_refused(self, official, root, folder, file):

@@ -159,8 +159,8 @@ def test_polygons_runs_and_boxes_of_coco(root, annotation):
 WRONG = [
     ({"bbox": [1, 2, 3]}, {}, "annotation 0 has neither a segmentation nor a bbox of four numbers"),
     ({"segmentation": {"counts": "ab", "size": [40, 60]}}, {}, "compressed run-length code, which is not read"),
-    ({"segmentation": [FLAT]}, {"file_name": "cat/cat9.png"}, "cat/cat9.png in .* is the mask of no picture"),
-    ({"segmentation": [FLAT]}, {"width": 61}, "was drawn on a picture of 61x40 pixels, and the picture has 60x40"),
+    ({"segmentation": [FLAT]}, {"file_name": "cat/cat9.png"}, "cat/cat9.png in .* belongs to no picture"),
+    ({"segmentation": [FLAT]}, {"width": 61}, "was drawn on a picture of 61x40 pixels, but the picture has 60x40"),
     ({"segmentation": [["a", 1]]}, {}, "the points of annotation 0 are not pairs of numbers"),
 ]
 
@@ -176,10 +176,10 @@ def test_what_is_wrong_with_mask_files(root):
     place = root / "masks" / "cat"
     right = find_mask(root, "cat/cat0.png")
     for name, mask, says in (
-        ("cat9", right, r"cat9.png is the mask of no picture below .*: take it out, or give data.masks=null"),
-        ("cat0", right.resize((30, 20), Image.Resampling.NEAREST), "has 30x20 pixels and its picture .*cat0.png 60x40"),
+        ("cat9", right, r"cat9.png belongs to no picture below .*: take it out, or give data.masks=null"),
+        ("cat0", right.resize((30, 20), Image.Resampling.NEAREST), "has 30x20 pixels, but its picture .*cat0.png has 60x40"),
         ("cat1", Image.new("L", (60, 40)), "cat1.png is an empty mask"),
-        ("cat2", Image.fromarray(np.arange(2400, dtype=np.uint8).reshape(40, 60)), "not a binary mask.*one other value$"),
+        ("cat2", Image.fromarray(np.arange(2400, dtype=np.uint8).reshape(40, 60)), "not a binary mask.*; save it with only two values, 0 and one other$"),
     ):
         save(mask, place / f"{name}.png")
         with pytest.raises(DataError, match=says):

@@ -44,24 +44,27 @@ def test_a_column_for_each_class(tmp_path):
     ("text", "said"),
     [
         ("", "is empty"),
-        ("image,labels\n1.png,a\n", "row 1 must be file,labels or file and a column for each class, with commas between"),
-        ("file;labels\n1.png;a\n", "and is file;labels"),
+        (
+            "image,labels\n1.png,a\n",
+            "row 1 must be file,labels or file and a column for each class (comma-separated), but is",
+        ),
+        ("file;labels\n1.png;a\n", "but is file;labels"),
         ("file\n1.png\n", "row 1 must be"),
-        ("file,labels\n", "has no row below its first one"),
-        ("file,labels\n1.png,a|b\n2.png\n", "row 3 has 1 cells, and row 1 has 2"),
+        ("file,labels\n", "has no rows below its first one"),
+        ("file,labels\n1.png,a|b\n2.png\n", "row 3 has 1 cells, but row 1 has 2"),
         ("file,labels\n1.png,a|b\n,a\n", "row 3 names no file"),
-        ("file,labels\n1.png,a|b\n2.png,a\n1.png,a\n", "row 4 names 1.png again, which row 2 has"),
+        ("file,labels\n1.png,a|b\n2.png,a\n1.png,a\n", "row 4 names 1.png again, after row 2"),
         ("file,labels\n1.png,a||b\n", "row 2 has an empty name in 'a||b'"),
         ("file,labels\n1.png,a|b|a\n", "row 2 names a twice"),
         ("file,labels\n1.png,a|b\n2.png,a;b\n", "row 3: a label can't have ';' in it (a;b); give data.label_separator=';'?"),
-        ("file,labels\n1.png,a\n2.png,\n", "its column labels names a, and two or more classes are needed"),
-        ("file,cat\n1.png,1\n", "it has columns of cat, and two or more classes are needed"),
+        ("file,labels\n1.png,a\n2.png,\n", "its column labels names a, but at least two classes are needed"),
+        ("file,cat\n1.png,1\n", "it has columns of cat, but at least two classes are needed"),
         ("file,cat,dog\n1.png,1,0\n2.png,1,yes\n", "row 3 has 'yes' for dog, which must be 0 or 1"),
         ("file,cat,dog\n1.png,1,\n", "row 2 has '' for dog, which must be 0 or 1"),
         ("file,cat,dog\n1.png,1,0\n", "no picture has dog; take the column out"),
         ("file,cat,cat\n1.png,1,0\n", "row 1 has two columns cat"),
         ("file,cat,\n1.png,1,0\n", "row 1 has a column without a name"),
-        ("file,labels,cat\n1.png,1,0\n", "either one column labels, or one for each class"),
+        ("file,labels,cat\n1.png,1,0\n", "give either labels alone, or one column per class"),
         ("file,a|b,cat\n1.png,1,0\n", "the name of a class can't have '|' in it (a|b)"),
         ('file,labels\n1.png,"a\n', "can't be read as CSV in UTF-8"),
         (b"file,labels\n1.png,\xf6|a\n", "can't be read as CSV in UTF-8"),
@@ -135,11 +138,11 @@ def test_rows_and_pictures_belong_together(tmp_path, caplog):
     draw(root, ["c/unlabelled.png", "masks/a/00.png"])
     Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 2)).save(root / "masks/a/00.png")
     data = read_all()
-    assert "1 picture without a row in labels.csv (c/unlabelled.png), left out" in caplog.text, "and masks are no pictures"
+    assert "1 picture without a row in labels.csv (c/unlabelled.png) left out" in caplog.text, "and masks are no pictures"
     assert sum(len(split.masks.known) for split in (data.train, data.val, data.test) if split.masks is not None) == 1
     with (root / "labels.csv").open("a") as file:
         file.write("\na/nothere.png,dot\na/neither.png,dot")
-    with pytest.raises(DataError, match=r"row 62 names a/nothere\.png, and there is no such picture below .* \(and 1 more"):
+    with pytest.raises(DataError, match=r"row 62 names a/nothere\.png, but there is no such picture below .* \(and 1 more"):
         read_all()
 
 
@@ -163,7 +166,9 @@ def test_a_name_as_other_programs_write_it_is_told(tmp_path, written, said):
 def test_settings_that_do_not_go_together(tmp_path):
     with pytest.raises(DataError, match=r"data\.labels: there is no .*labels\.csv; a relative path begins at data\.root"):
         read(tmp_path)
-    with pytest.raises(ValueError, match=r"data\.balanced=true draws equally many of each class, and with data\.labels"):
+    with pytest.raises(
+        ValueError, match=r"data\.balanced=true draws equally many pictures of each class, but with data\.labels"
+    ):
         ImageFolder(str(tmp_path), labels="labels.csv", balanced=True)
     with pytest.raises(ValueError, match=r"data\.label_separator=; is not used without data\.labels"):
         ImageFolder(str(tmp_path), label_separator=";")

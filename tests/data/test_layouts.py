@@ -167,7 +167,7 @@ READ = [
     (pipe, "cat dog", 8, "ignoring 2 files"),
     (pipe_beside, "cat dog", 8, ""),
     (unix_socket, "cat dog", 8, "ignoring 1 files"),
-    (loose_pictures, "cat dog", 8, "3 pictures (0.png, ...) lie in no class folder, and left out"),
+    (loose_pictures, "cat dog", 8, "3 pictures (0.png, ...) are outside the class folders and left out"),
     (heic_beside, "cat dog", 8, "1 picture (cat/IMG_1.HEIC) is of a format that is not read (.heic): install"),
     (other_files, "cat dog", 8, "(.db 1, .txt 1)"),
     (case_only, "Cat cat dog", 12, "'Cat' and 'cat' differ in letter case only: one class in two folders?"),
@@ -268,7 +268,7 @@ def shared_with_test(root):
 
 
 REFUSED = [
-    (one_too_high, "holds only one class, pets: .*; class folders lie a level further: give data.root=ROOT/pets$"),
+    (one_too_high, "holds only one class, pets: .*; class folders lie one level further down: give data.root=ROOT/pets$"),
     (one_too_high_beside_a_systems, "only one class, pets: .* give data.root=ROOT/pets$"),
     (two_too_high, "only one class, data: .* give data.root=ROOT/data/pets$"),
     (parts_too_high, "only one class, pets: .* give data.root=ROOT/pets$"),
@@ -277,7 +277,7 @@ REFUSED = [
     (one_too_low, "ROOT holds no class folders: .* give data.root=PARENT$"),
     (
         class_of_folders,
-        r"cat holds only folders \(persian, siamese\), so it is no class; .*data.root=ROOT/cat; or data.nested",
+        r"cat holds only folders \(persian, siamese\), so it is no class; .*data.root=ROOT/cat; or give data.nested",
     ),
     (link_to_nothing, "newt is a link to ROOT/nowhere, which is not there; repair or remove it"),
     (picture_link_to_nothing, r"'cat/9.png' \(No such file or directory\)"),
@@ -337,7 +337,7 @@ def test_without_a_test_folder_val_can_be_test(tmp_path, caplog):
     data = read(tmp_path, no_test="val", val_size=0.25)
     assert data.val is not None
     assert [len(split.labels) for split in (data.train, data.val, data.test)] == [30, 10, 20]
-    assert "val is test, and val is cut from train" in caplog.text
+    assert "val is used for it, and val is cut from train" in caplog.text
 
 
 def test_pictures_that_train_and_val_share_are_said(tmp_path, caplog):
@@ -351,7 +351,7 @@ def test_a_picture_under_two_classes_is_said(tmp_path, caplog):
     plain(tmp_path)
     (tmp_path / "dog" / "copy.png").write_bytes((tmp_path / "cat" / "0.png").read_bytes())
     read(tmp_path, on_shared="allow")
-    assert "pictures that lie in two or more class folders, byte for byte: 1" in caplog.text
+    assert "1 pictures lie in two or more class folders, byte for byte" in caplog.text
 
 
 def test_allowed_copies_in_test_are_said(tmp_path, caplog):

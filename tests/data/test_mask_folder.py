@@ -150,21 +150,21 @@ def test_wrong_folders_are_named(root, tmp_path):
     labels(root, "image,mask\na.png,a.png\n")
     assert "has no column class: data.class_column=class asks for it (null: all are of data.class_name)" in refused(root)
     labels(root, "image,mask,class\na.png,c.png,x\nb.png,a.png,x\ne.png,d.png,x\n")
-    assert "images/e.png, masks/a.png are named in LABELS.csv and missing" in refused(root)
+    assert "images/e.png, masks/a.png are named in LABELS.csv but missing" in refused(root)
     labels(root, "image,mask,class\na.png,c.png,\n")
     assert "row 2 has no class" in refused(root)
     (root / "LABELS.csv").write_bytes(b"image,mask,class\n\xff,a,b\n")
     assert "can't be read as CSV in UTF-8" in refused(root)
     (root / "LABELS.csv").unlink()
     Image.open(root / "images" / "a.png").save(root / "images" / "a.jpg")
-    assert "holds several files of the stem a" in refused(root)
+    assert "holds several files named a" in refused(root)
 
 
 def test_wrong_masks_are_named(root):
     Image.new("L", (60, 40)).save(root / "masks" / "a.png")
     assert "a.png is an empty mask; mark the object in it or take it out" in refused(root)
     Image.new("L", (30, 20), 255).save(root / "masks" / "a.png")
-    assert "a.png has 30x20 pixels and its picture images/a.png 60x40: they must be the same" in refused(root)
+    assert "a.png has 30x20 pixels, but its picture images/a.png has 60x40: they must be the same" in refused(root)
     (root / "masks" / "a.png").write_bytes(b"no picture")
     assert "masks/a.png can't be read: not a picture of a known format" in refused(root)
 

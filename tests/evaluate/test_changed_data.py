@@ -123,7 +123,7 @@ def test_an_old_checkpoint_goes_on_with_a_line(place, capsys):
     run = without_record(place / "hash")
     ended = ask(capsys, run)
     assert ended.status == 0, ended.err
-    assert ended.out.count("whether the data have changed since can't be checked") == 1
+    assert ended.out.count("lta can't check whether the data have changed") == 1
     (run / "results.json").unlink()
     assert lta_run(capsys, (f"resume={run}",)).status == 0
 
