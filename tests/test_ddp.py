@@ -135,10 +135,10 @@ def test_two_machines(tmp_path):
 @pytest.mark.slow
 def test_what_several_processes_can_get_wrong(tmp_path):
     for options, says in (
-        (["trainer.devices=auto"], "trainer.devices=auto means all GPUs, and there is none"),
+        (["trainer.devices=auto"], "trainer.devices=auto means all GPUs, but there is none"),
         (["trainer.devices=3"], "data.batch_size=32 must be a positive multiple of the 3 processes"),
         (["trainer.devices=2", "trainer.sync_batchnorm=true"], "trainer.sync_batchnorm=true needs GPUs"),
-        (["trainer.devices=2", "data.test_size=1"], "test has 1 image for 2 processes, each of which needs one"),
+        (["trainer.devices=2", "data.test_size=1"], "test has 1 image for 2 processes, and each needs at least one"),
     ):
         if torch.cuda.is_available() and "devices=3" not in options[0]:
             continue

@@ -141,7 +141,7 @@ def test_half_a_sweep_goes_on_where_its_code_is_allowed(runs):
     before = results.read_bytes()
     refused = start("run", *HALF_A_SWEEP, cwd=runs)
     assert refused.returncode == 1
-    assert "1 of the 2 jobs were finished by other code (853a3f0d88df; now it is" in refused.stderr
+    assert "1 of the 2 jobs were finished by other versions of the code (853a3f0d88df; now " in refused.stderr
     assert "hydra.launcher.code=any takes them as they are" in refused.stderr
 
     ended = start("run", *HALF_A_SWEEP, "hydra.launcher.code=any", cwd=runs)

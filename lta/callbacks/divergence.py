@@ -11,7 +11,7 @@ class Diverged(ValueError):
     """`what` ("train/loss", "the weights") is no finite number since the epoch `epoch`, from 0."""
 
     def __init__(self, what: str, epoch: int) -> None:
-        super().__init__(f"{what} is no finite number in epoch {epoch + 1}: the training has diverged")
+        super().__init__(f"{what} is not a finite number in epoch {epoch + 1}: the training has diverged")
         self.what, self.epoch = what, epoch
 
 

@@ -67,7 +67,7 @@ class EarlyStop(EarlyStopping):
     def describe(self, epochs: int, of: int | None) -> str:
         """That it has ended the training after `epochs`, in words."""
         best = float(self.best_score)
-        said = f"{self.monitor} was at its best, {best:.4g}, {self.wait_count} epochs before"
+        said = f"{self.monitor} had its best value, {best:.4g}, {self.wait_count} epochs earlier"
         return f"early stopping ended the training after {epochs} of {of} epochs: {said}"
 
     def _validate_condition_metric(self, logs: dict[str, Tensor]) -> bool:

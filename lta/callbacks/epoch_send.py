@@ -31,7 +31,7 @@ class EpochSend(Checkpoint):
         if stage == "fit":
             self._held = None
         if trainer.loggers and not any(find_callbacks(trainer, EpochLog)):
-            raise ValueError("callbacks.epoch_log=null leaves callbacks.epoch_send nothing to send: set it to null too")
+            raise ValueError("callbacks.epoch_send has nothing to send with callbacks.epoch_log=null: set it to null too")
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._send(trainer, resumed=True)  # what the checkpoint holds and a logger does not

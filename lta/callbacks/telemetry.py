@@ -125,17 +125,17 @@ def check_is_measured(key: str, monitor: str, trainer: pl.Trainer, pl_module: pl
     measure, level = named.groups()
     levels = tuple(cast("Network", pl_module.network).levels)
     if not any(isinstance(callback, AttentionTelemetry) for callback in getattr(trainer, "callbacks", ())):
-        why = "callbacks.telemetry=null, which measures it"
+        why = "callbacks.telemetry, which measures it, is null"
     elif not levels:
         why = "the network has no maps"
     elif level is None and measure != "iou":
-        why = f"it is measured by level: choose {monitor}/{levels[-1]}"
+        why = f"it is measured for each level: choose {monitor}/{levels[-1]}"
     elif level is not None and level not in levels:
         why = f"the network has no level {level}; its levels are {', '.join(levels)}"
     elif find_objects(trainer, pl_module) is None:
         taught = getattr(pl_module, "masks", None) is not None
-        why = "of the validation pictures at least two need a mask" + (
-            "" if taught else ", or loss.mask above 0 where objects are known"
+        why = "at least two validation pictures need a mask" + (
+            "" if taught else " (where objects are known, loss.mask above 0 makes masks)"
         )
     else:
         return

@@ -180,7 +180,8 @@ def render_text(results: dict[str, Any], directory: Path, evaluators: Mapping[st
     lines += _describe_query(results)
     if unconstrained := results.get("unconstrained_levels"):  # runs of before don't say it
         one = len(unconstrained) == 1
-        said = "is not the only path to the class: it has not" if one else "decide the class together, so no map alone has"
+        together = "decide the class together, so none of these maps needs"
+        said = "is not the only path to the class, so its map need not" if one else together
         lines.append(
             f"maps            {', '.join(unconstrained)} {said} to find the object (model=backbone_att1 has a single map)"
         )
@@ -196,7 +197,7 @@ def _describe_labels(test: dict[str, Any]) -> list[str]:
     if "label_error" not in test:
         return []
     ranked = ", ".join(f"{name} {test[key]:.3f}" for key, name in (("mAP", "mAP"), ("auroc", "mean AUROC")) if key in test)
-    said = f"an image is right if all its labels are; of single labels {test['label_error']:.2f} % are wrong"
+    said = f"an image is right if all its labels are; {test['label_error']:.2f} % of single labels are wrong"
     lines = [f"labels          {said}{f'; {ranked}' if ranked else ''}"]
     each = {key.removeprefix("auroc_"): value for key, value in test.items() if key.startswith("auroc_")}
     return lines + ([f"AUROC           {', '.join(f'{name} {value:.3f}' for name, value in each.items())}"] if each else [])

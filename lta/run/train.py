@@ -71,7 +71,7 @@ def train(cfg: DictConfig, directory: Path) -> None:
     if several:
         check_asked_of_labels(evaluators)
     if "preprocess" not in cfg and not isinstance(data, EvaluationData):
-        raise ValueError("the data set's yaml asks for no kind of pictures: its defaults need a line /recipe/kind@_global_")
+        raise ValueError("the data set's yaml names no kind of pictures: its defaults need a line /recipe/kind@_global_")
     data.test_each_epoch, data.trainer = cfg.test_each_epoch, trainer  # how many processes share a batch
     data.make_ready()
     if data.val is None and cfg.test_checkpoint == "best":

@@ -236,13 +236,13 @@ def find_checkpoint(directory: Path, which: str) -> Path:
     path = directory / "checkpoints" / f"{which}.ckpt"
     if has_checkpoint(directory, which):
         if is_first() and (why := describe_divergence(read_results(directory) or {})):
-            log.warning("%s: %s; this is what was trained before", directory, why)
+            log.warning("%s: %s; the checkpoint is from before that", directory, why)
         return path
     if not (directory / "config.yaml").is_file():
         raise ValueError(f"{directory} is not a run directory: it has no config.yaml")
     before = path.with_name(PREVIOUS.get(path.name, path.name))
     if before.is_file():
-        raise ValueError(f"{directory} has no {which} checkpoint; {before} is that of the epoch before it")
+        raise ValueError(f"{directory} has no {which} checkpoint; {before} is from the epoch before")
     when = "an epoch" if which == "last" else "an epoch, where there is a validation set (data.val_size)"
     raise ValueError(f"{directory} has no {which} checkpoint: it is written after {when}")
 
@@ -305,10 +305,10 @@ def describe_divergence(results: Mapping[str, Any]) -> str | None:
     """
     of, test = results.get("diverged"), results.get("test")
     if isinstance(of, Mapping) and isinstance(of.get("epoch"), int):
-        return f"it has diverged: {of.get('what')} is no finite number since epoch {of['epoch'] + 1}"
+        return f"it has diverged: {of.get('what')} is not a finite number since epoch {of['epoch'] + 1}"
     loss = test.get("loss", 0.0) if isinstance(test, Mapping) else 0.0
     if loss is None or (isinstance(loss, float) and not math.isfinite(loss)):
-        return "it has diverged: its test loss is no finite number"
+        return "it has diverged: its test loss is not a finite number"
     return None
 
 

@@ -72,7 +72,7 @@ def settle(jobs: Sequence[Job], code: str) -> None:
         versions = ", ".join(sorted({code_of(job.directory) for job in others}))
         now = ", ".join(sorted({job.version for job in others}))
         raise ValueError(
-            f"{len(others)} of the {len(jobs)} jobs were finished by other code ({versions}; now it is {now}): "
+            f"{len(others)} of the {len(jobs)} jobs were finished by other versions of the code ({versions}; now {now}): "
             "hydra.launcher.code=any takes them as they are, rerun moves them aside and runs them again"
         )
     if code == "rerun":
@@ -86,7 +86,7 @@ def settle(jobs: Sequence[Job], code: str) -> None:
             else:
                 job.status = "skipped"
         elif job.status == "waiting" and run_directory.is_being_run(job.directory):
-            job.status, job.why = "elsewhere", "another process runs it; the same command, when that has ended, takes it up"
+            job.status, job.why = "elsewhere", "another process is running it; repeat the command when that has ended"
 
 
 def _move_aside(directory: Path) -> None:

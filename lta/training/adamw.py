@@ -45,7 +45,7 @@ class AdamWRecipe(Recipe):
         checks.require_number("recipe.layer_decay", layer_decay, 0, 1, without_low=True)
         checks.require_number("recipe.label_smoothing", label_smoothing, 0, 1)
         if schedule is not None and not isinstance(schedule, Schedule):
-            raise ValueError(f"recipe.schedule={schedule} can't be given there; choose it by schedule={schedule}")
+            raise ValueError(f"recipe.schedule={schedule} is not how it is chosen; give schedule={schedule}")
         self.lr, self.lr_batch, self.weight_decay = lr, lr_batch, weight_decay
         self.trunk_lr_scale, self.layer_decay, self.label_smoothing = trunk_lr_scale, layer_decay, label_smoothing
         self.schedule = schedule or WarmupCosine()

@@ -148,8 +148,8 @@ def check_augment(augment: nn.Module) -> bool:
     mirrors = bool(getattr(augment, "only_mirrors", False))
     if not mirrors and not isinstance(augment, nn.Identity):
         raise ValueError(
-            "model.backbone.cache=true computes the features of each picture once, and augment changes pictures anew in "
-            "each epoch: give augment=flip or augment=none"
+            "model.backbone.cache=true computes the features of each picture once, but augment changes pictures in every "
+            "epoch: give augment=flip or augment=none"
         )
     return mirrors
 

@@ -81,7 +81,7 @@ class Classifier(pl.LightningModule):
         super().__init__()
         missing = list_missing(network, Network)
         if missing or not isinstance(network, nn.Module):
-            lacks = f"has no {', '.join(missing)}" if missing else "is no nn.Module"
+            lacks = f"has no {', '.join(missing)}" if missing else "is not an nn.Module"
             raise ValueError(f"{type(network).__name__} {lacks}: a network needs what lta.protocols.Network says")
         if hparams is not None:
             self.save_hyperparameters(hparams, logger=False)  # the entry point sends the configuration to the loggers

@@ -32,7 +32,7 @@ def choose_devices(asked: Any, accelerator: str) -> int | list[int]:
         _check_there(f"trainer.devices={indices}", indices, accelerator)
         return indices
     if asked != "auto":
-        raise ValueError(f"trainer.devices={asked!r} must be auto, a number of at least 1, or a list of device indices")
+        raise ValueError(f"trainer.devices={asked!r} must be auto, a whole number from 1, or a list of device indices")
     for name in ("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE"):
         if name in os.environ:
             started = int(os.environ[name])
@@ -40,7 +40,7 @@ def choose_devices(asked: Any, accelerator: str) -> int | list[int]:
             return started
     if accelerator == "gpu":
         return torch.cuda.device_count()
-    raise ValueError("trainer.devices=auto means all GPUs, and there is none: say how many processes, trainer.devices=2")
+    raise ValueError("trainer.devices=auto means all GPUs, but there is none: say how many processes, trainer.devices=2")
 
 
 def _check_there(said: str, indices: Sequence[int], accelerator: str) -> None:

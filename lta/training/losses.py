@@ -95,7 +95,7 @@ class CrossEntropy(LabelLoss):
 def check_class_weights(given: Any) -> None:
     """Raises ValueError for what is no kind of weights."""
     if given is not None and given != BALANCED and not isinstance(given, Mapping):
-        raise ValueError(f"loss.class_weights={given} must be balanced or weights by class, {{cat: 3}}")
+        raise ValueError(f"loss.class_weights={given} must be balanced, or weights by class such as {{cat: 3}}")
 
 
 def read_class_weights(given: Mapping[str, float], class_names: Sequence[str]) -> Float[np.ndarray, " classes"]:
@@ -118,5 +118,5 @@ def check_loss(loss: Loss, recipe: Recipe) -> None:
     asked, done = (getattr(of, "label_smoothing", 0.0) for of in (recipe, loss))
     if asked != done:
         raise ValueError(
-            f"recipe.label_smoothing is {asked:g} and that of loss={name} {done:g}: give recipe.label_smoothing={done:g}"
+            f"recipe.label_smoothing is {asked:g}, but loss={name} has {done:g}: give recipe.label_smoothing={done:g}"
         )

@@ -65,11 +65,11 @@ class MaskLoss(nn.Module):
             there = ", ".join(network.levels) or "none"
             raise ValueError(f"loss.mask_levels: the network has no level {unknown[0]}; its levels are {there}")
         if not network.levels:
-            raise ValueError(f"loss.mask={self.weight:g} teaches maps, and this network has none: choose one with attention")
+            raise ValueError(f"loss.mask={self.weight:g} teaches maps, but this network has none: choose one with attention")
         if fixed := [level for level in asked if level not in learned] or (not learned and network.levels):
             why = getattr(network, "map_kind", "compat=uniform or frozen")
             raise ValueError(
-                f"loss.mask={self.weight:g} teaches scores, and those of {', '.join(fixed)} are not learned ({why}): choose "
+                f"loss.mask={self.weight:g} teaches scores, but those of {', '.join(fixed)} are not learned ({why}): choose "
                 "compat=pc, dp, scaled_dp or additive"
             )
         return tuple(asked)
@@ -124,6 +124,6 @@ def check_mask_loss(loss: Loss, network: Network, augment: Any) -> None:
     if not isinstance(augment, nn.Identity) and not getattr(augment, "carries_masks", False):
         name = type(augment).__name__
         raise ValueError(
-            f"loss.mask={of_masks.weight:g}: augment={name}, with these settings, can't change a mask as it changes the "
-            "picture: choose augment=none, flip, shift, flip_crop, resized_crop or colour_jitter (and augment.cutout=0)"
+            f"loss.mask={of_masks.weight:g}: augment={name}, with these settings, can't change a mask the way it changes "
+            "the picture: choose augment=none, flip, shift, flip_crop, resized_crop or colour_jitter (and augment.cutout=0)"
         )

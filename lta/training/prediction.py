@@ -48,7 +48,7 @@ class Columns(NamedTuple):
             checks.require_share("threshold", self.threshold)
             if UNSURE in class_names and not self.several:
                 raise ValueError(
-                    f"threshold={self.threshold}: the network has a class {UNSURE}, which no answer can be told from"
+                    f"threshold={self.threshold}: the network has a class named {UNSURE}, the word for answers below it"
                 )
 
 

@@ -126,7 +126,7 @@ class SGDRecipe(Recipe):
         self.weight_decay, self.decay_vectors = weight_decay, decay_vectors
         self.label_smoothing = label_smoothing
         if schedule is not None and not isinstance(schedule, Schedule):
-            raise ValueError(f"recipe.schedule={schedule} can't be given there; choose it by schedule={schedule}")
+            raise ValueError(f"recipe.schedule={schedule} is not how it is chosen; give schedule={schedule}")
         self.schedule = schedule or WarmupCosine()
 
     def optimizer(self, network: nn.Module, batch_size: int) -> torch.optim.Optimizer:

@@ -70,7 +70,7 @@ def choose_teaching_masks(of_masks: MaskLoss, network: Network, train: Split) ->
     there = 0 if masks is None else len(masks.known)
     if masks is None or not there:
         raise DataError(
-            f"loss.mask={of_masks.weight:g} needs masks of training pictures, and the data have none: data=digit_scenes has "
+            f"loss.mask={of_masks.weight:g} needs masks of training pictures, but the data have none: data=digit_scenes has "
             "them, data=image_folder takes a folder masks/ (data.masks)"
         )
     if of_masks.count is not None:

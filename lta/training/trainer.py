@@ -72,12 +72,12 @@ def build_trainer(
     processes = num_nodes * (devices if isinstance(devices, int) else len(devices))
     sync_batchnorm = choose_sync_batchnorm(sync_batchnorm, accelerator, processes)
     if options.get("deterministic") and options.get("benchmark"):
-        log.info("deterministic: trainer.benchmark is off, which would choose kernels by their time")
+        log.info("deterministic: trainer.benchmark is off, because it would choose kernels by speed")
         options["benchmark"] = False
     if precision == "auto":
         precision = _precision(Path(directory), "bf16-mixed" if bfloat16_is_faster(accelerator, devices) else "32-true")
     if precision == "16-mixed" and accelerator == "cpu":
-        raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU bf16-mixed or 32-true")
+        raise ValueError("trainer.precision=16-mixed needs a GPU; on the CPU, give bf16-mixed or 32-true")
     _quieten_lightning()
     limit = options.pop("max_time", None)
     limits = [make_timer(limit)] if limit is not None else []
@@ -131,7 +131,7 @@ def _precision(directory: Path, fast: str) -> str:
     """A run that goes on elsewhere keeps the precision that it has: half an experiment in another is another experiment."""
     begun = find_saved_precision(directory)
     if begun not in (None, fast):
-        log.info("precision: %s as until now; a new run would take %s here (trainer.precision=%s)", begun, fast, fast)
+        log.info("precision: %s, as before; a new run would use %s here (trainer.precision=%s)", begun, fast, fast)
     return begun or fast
 
 

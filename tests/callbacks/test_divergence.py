@@ -20,7 +20,7 @@ from lta.sweep.table import collect, render_text
 from lta.training.checkpoint_io import add_digest
 from lta.training.classifier import Classifier
 
-LOST = "it has diverged: train/loss is no finite number since epoch 2"
+LOST = "it has diverged: train/loss is not a finite number since epoch 2"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_every_command_says_so(runs, capsys, caplog):
         sweeps=False,
     )
     assert ended.status == 0
-    assert f"{lost}: {LOST}; this is what was trained before" in ended.err + ended.out + caplog.text
+    assert f"{lost}: {LOST}; the checkpoint is from before that" in ended.err + ended.out + caplog.text
     found, left_out = read_runs([runs])
     assert [run.path.name for run in found] == ["whole"]
     assert [str(one.reason) for one in left_out if one.path == lost] == [f"in no figure: {LOST}"]
@@ -97,7 +97,7 @@ def test_a_sweep_counts_it_in_no_mean_and_does_not_begin_it_again(runs, monkeypa
 
 
 def test_of_versions_that_tested_it_all_the_same(tmp_path):
-    assert describe_divergence({"test": {"error": 66.7, "loss": math.nan}}).endswith("its test loss is no finite number")
+    assert describe_divergence({"test": {"error": 66.7, "loss": math.nan}}).endswith("its test loss is not a finite number")
     assert describe_divergence({"test": {"error": 66.7, "loss": None}})
     assert describe_divergence({"test": {"error": 66.7, "loss": 1.0}}) is None
     assert describe_divergence({"test": {"error": 66.7}}) is None
@@ -133,5 +133,5 @@ def test_what_is_looked_at(metrics, weight, what):
     if what is None:
         DivergenceStop().on_train_epoch_end(trainer, module)
     else:
-        with pytest.raises(Diverged, match=f"{what} is no finite number in epoch 5"):
+        with pytest.raises(Diverged, match=f"{what} is not a finite number in epoch 5"):
             DivergenceStop().on_train_epoch_end(trainer, module)

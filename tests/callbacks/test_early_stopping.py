@@ -67,7 +67,9 @@ def test_it_ends_after_so_many_epochs_without_a_better_value(tmp_path, caplog):
     assert module.trained == [0, 1, 2, 3, 4, 5]
     assert stop.has_stopped
     said = stop.describe(trainer.current_epoch, trainer.max_epochs)
-    assert said == "early stopping ended the training after 6 of 9 epochs: val/error was at its best, 3.9, 2 epochs before"
+    assert (
+        said == "early stopping ended the training after 6 of 9 epochs: val/error had its best value, 3.9, 2 epochs earlier"
+    )
     assert said in caplog.text
     assert (
         "makes the rate from the number of epochs: if the training ends early, the learning rate is still above its last"

@@ -145,6 +145,6 @@ def test_the_row_of_the_test_stands_at_the_last_epoch():
 
 def test_without_rows_there_is_nothing_to_send(tmp_path):
     options = {"epochs": 1, "enable_checkpointing": True, "log_every_n_steps": 1}
-    with pytest.raises(ValueError, match=r"callbacks\.epoch_log=null leaves callbacks\.epoch_send nothing to send"):
+    with pytest.raises(ValueError, match=r"callbacks\.epoch_send has nothing to send with callbacks\.epoch_log=null"):
         fit(tmp_path, EpochSend(), logger=[Memory()], **options)
     fit(tmp_path, EpochSend(), logger=False, **options)  # nothing is asked for

@@ -79,16 +79,16 @@ MEASURED = [
     ("val/iou", 3, True, None),
     ("val/iou/B", 3, True, None),
     ("val/iou_of_mine", 0, False, None),
-    ("val/iou", 1, True, "of the validation pictures at least two need a mask"),
+    ("val/iou", 1, True, "at least two validation pictures need a mask"),
     (
         "val/energy/A",
         0,
         True,
-        "of the validation pictures at least two need a mask, or loss.mask above 0 where objects are known",
+        "at least two validation pictures need a mask (where objects are known, loss.mask above 0 makes masks)",
     ),
-    ("val/iou", 3, False, "callbacks.telemetry=null, which measures it"),
+    ("val/iou", 3, False, "callbacks.telemetry, which measures it, is null"),
     ("val/iou/Z", 3, True, "the network has no level Z; its levels are A, B"),
-    ("val/pointing", 3, True, "it is measured by level: choose val/pointing/B"),
+    ("val/pointing", 3, True, "it is measured for each level: choose val/pointing/B"),
 ]
 
 
@@ -107,7 +107,7 @@ def test_a_monitor_that_nothing_measures_ends_before_the_training(made, monitor,
 def test_a_run_without_masks_does_not_begin_to_train_towards_them(tmp_path, capsys):
     monitor = "callbacks.best_checkpoint.monitor=val/iou"
     ended = lta_run(capsys, [*TINY, monitor, f"hydra.run.dir={tmp_path}/run"])
-    assert_refused(ended, f"{monitor} is not measured: of the validation pictures at least two need a mask")
+    assert_refused(ended, f"{monitor} is not measured: at least two validation pictures need a mask")
     assert not (tmp_path / "run" / "metrics.csv").exists()
 
 

@@ -93,7 +93,7 @@ def test_a_run_goes_on_elsewhere(capsys, tmp_path):
     assert "epoch" not in again.out.split("== summary")[0]
     log = (run / "run.log").read_text()
     assert "precision bf16-mixed" in log
-    assert "another trainer than the run had until now: precision was 32-true, log_every_n_steps was 7\n" in log
+    assert "the trainer's settings have changed: precision was 32-true, log_every_n_steps was 7\n" in log
     # the precision that a run has, `trainer=` alone takes away from it as little as another machine does
     (run / "results.json").unlink()
     assert lta_run(capsys, [f"resume={run}", "trainer=cpu"]).status == 0
@@ -117,7 +117,7 @@ def test_a_run_keeps_its_precision_on_a_machine_that_would_choose_another(capsys
         "bf16-mixed",
         "bf16-mixed",
     ]
-    says = "precision: 32-true as until now; a new run would take bf16-mixed here (trainer.precision=bf16-mixed)"
+    says = "precision: 32-true, as before; a new run would use bf16-mixed here (trainer.precision=bf16-mixed)"
     assert (run / "run.log").read_text().count(says) == 1
 
 
@@ -146,7 +146,10 @@ def test_what_is_computed_stays_the_runs_own_wherever_it_goes_on(capsys, tmp_pat
     for asked in ("+trainer.limit_train_batches=1", "trainer=cpu +trainer.limit_train_batches=1"):
         refused = lta_run(capsys, [f"resume={run}", *asked.split()])
         assert refused.status == 1
-        assert f"trainer.limit_train_batches is 2 in {run}, 1 here: a run may continue elsewhere, but not as" in refused.err
+        assert (
+            f"trainer.limit_train_batches is 2 in {run}, but 1 here: a run may continue on another machine, but not as"
+            in refused.err
+        )
     more = lta_run(capsys, [f"resume={run}", "trainer=cpu", "+trainer.accumulate_grad_batches=4"])
     assert f"trainer.accumulate_grad_batches is nothing in {run}, 4 here" in more.err
     assert lta_run(capsys, [f"resume={run}", "trainer=cpu"]).status == 0

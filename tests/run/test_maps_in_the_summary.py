@@ -30,4 +30,4 @@ def test_a_run_says_it(tmp_path):
         *("data.train_size=32", "data.val_size=32", "data.test_size=32", "data.batch_size=32", "logger=none"),
         *("default_evaluators=none", "callbacks.attention_maps=null", f"hydra.run.dir={tmp_path}"),
     )
-    assert "maps            B, D decide the class together, so no map alone has to find the object (model=" in said
+    assert "maps            B, D decide the class together, so none of these maps needs to find the object (model=" in said

@@ -21,7 +21,7 @@ def test_a_job_that_another_process_runs_is_left_to_it(tmp_path, capsys):
         run_jobs([jobs[0]], [], {})
         assert jobs[0].status == "elsewhere", "no second process is started beside the first"
     said = capsys.readouterr().out
-    assert "theirs: running elsewhere: another process runs it" in said
+    assert "theirs: running elsewhere: another process is running it" in said
     found = collect(tmp_path, jobs)
     assert {run["directory"]: run["status"] for run in found["runs"]} == {
         "theirs": "running elsewhere",

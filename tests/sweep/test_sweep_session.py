@@ -168,7 +168,7 @@ def make_old(job):
 def test_runs_of_other_code_are_refused_before_anything_starts(pretended):
     make_old(sweep(made())[0])
     with pytest.raises(
-        ValueError, match=rf"^1 of the 3 jobs were finished by other code \({OLD}; now it is [0-9a-f]{{12}}\): "
+        ValueError, match=rf"^1 of the 3 jobs were finished by other versions of the code \({OLD}; now [0-9a-f]{{12}}\): "
     ):
         sweep(made(seeds=[0, 1, 2]))
     assert len(pretended.calls) == 1

@@ -330,7 +330,7 @@ def test_a_run_that_goes_on_has_the_features_of_its_own_trunk(tmp_path, monkeypa
     [
         (
             ["model.backbone.train=last"],
-            "model.backbone.cache=true is for a frozen network, and model.backbone.train is last",
+            "model.backbone.cache=true is for a frozen network, but model.backbone.train is last",
         ),
         (["augment=shift"], "give augment=flip or augment=none"),
     ],

@@ -47,7 +47,7 @@ def test_weights_by_name(logits):
     with pytest.raises(ValueError, match=r"loss\.class_weights\.cat=0 must be a number in \(0, "):
         CrossEntropy(class_weights={"cat": 0}).fit_classes(LABELS, NAMES)
     for wrong in ("even", 3, [1, 2]):
-        with pytest.raises(ValueError, match=r"must be balanced or weights by class, \{cat: 3\}"):
+        with pytest.raises(ValueError, match=r"must be balanced, or weights by class such as \{cat: 3\}"):
             CrossEntropy(class_weights=wrong)
 
 

@@ -103,7 +103,7 @@ def test_one_gpu_if_there_is_one_and_never_silently_all(monkeypatch, caplog):
     assert given["benchmark"] is True
     with caplog.at_level(logging.INFO):
         build_trainer(epochs=3, directory=".", benchmark=True, deterministic=True)
-    assert (given["deterministic"], given["benchmark"]) == (True, False), "kernels chosen by their time differ by run"
+    assert (given["deterministic"], given["benchmark"]) == (True, False), "kernels chosen by speed differ by run"
     assert "trainer.benchmark is off" in caplog.text
 
 

@@ -88,9 +88,9 @@ class Fixed(nn.Module):
         (
             SGDRecipe(1, label_smoothing=0.2),
             partial(focal),
-            "is 0.2 and that of loss=focal 0: give recipe.label_smoothing=0",
+            "is 0.2, but loss=focal has 0: give recipe.label_smoothing=0",
         ),
-        (SGDRecipe(1), CrossEntropy(0.1), "is 0 and that of loss=CrossEntropy 0.1: give recipe.label_smoothing=0.1"),
+        (SGDRecipe(1), CrossEntropy(0.1), "is 0, but loss=CrossEntropy has 0.1: give recipe.label_smoothing=0.1"),
     ],
 )
 def test_what_a_recipe_can_not_do_with_a_loss_is_refused(recipe, loss, says):
@@ -113,7 +113,7 @@ def test_a_loss_of_ones_own_is_what_is_trained():
 
 def test_label_smoothing_given_to_the_loss_alone_is_refused(tmp_path, capsys):
     ended = lta_run(capsys, [*TINY, "loss.label_smoothing=0.1", f"hydra.run.dir={tmp_path}/run"])
-    assert_refused(ended, "recipe.label_smoothing is 0 and that of loss=CrossEntropy 0.1: give recipe.label_smoothing=0.1")
+    assert_refused(ended, "recipe.label_smoothing is 0, but loss=CrossEntropy has 0.1: give recipe.label_smoothing=0.1")
 
 
 @pytest.fixture

@@ -234,13 +234,13 @@ def test_a_split_that_is_cut_keeps_its_masks():
 
 
 REFUSED = [
-    (["compat=uniform"], "loss.mask=1 teaches scores, and those of A, B, C are not learned (compat=uniform or frozen)"),
+    (["compat=uniform"], "loss.mask=1 teaches scores, but those of A, B, C are not learned (compat=uniform or frozen)"),
     (["compat=frozen"], "are not learned (compat=uniform or frozen): choose compat=pc"),
-    (["model=vgg"], "loss.mask=1 teaches maps, and this network has none"),
+    (["model=vgg"], "loss.mask=1 teaches maps, but this network has none"),
     (["model=vgg_gap"], "those of C are not learned (class activation map)"),
     (
         ["augment.cutout=4"],
-        "loss.mask=1: augment=FlipCropCutout, with these settings, can't change a mask as it changes the picture",
+        "loss.mask=1: augment=FlipCropCutout, with these settings, can't change a mask the way it changes the picture",
     ),
     (["loss.mask_levels=[D]"], "loss.mask_levels: the network has no level D; its levels are A, B, C"),
     (["loss.mask_levels=A"], "loss.mask_levels=A must be a list of different levels"),
@@ -257,5 +257,5 @@ def test_what_can_not_be_taught_is_refused(given, says, tmp_path, capsys):
 
 def test_data_without_masks_are_refused():
     split = Split(np.zeros((4, 8, 8, 3), np.uint8), np.arange(4) % 2)
-    with pytest.raises(DataError, match=r"loss.mask=1 needs masks of training pictures, and the data have none"):
+    with pytest.raises(DataError, match=r"loss.mask=1 needs masks of training pictures, but the data have none"):
         make_classifier(nn.Identity(), CrossEntropy(mask=1.0)).take_masks(split)

@@ -100,7 +100,7 @@ def test_ranking_is_that_of_scikit_learn():
 
 def test_what_does_not_go_together():
     network = nn.Module()
-    with pytest.raises(ValueError, match=r"the loss is of one class each: give loss=several_labels"):
+    with pytest.raises(ValueError, match=r"this loss is for one class each: give loss=several_labels"):
         check_several_labels(True, CrossEntropy(), network)
     with pytest.raises(ValueError, match=r"loss=several_labels needs data that have several labels: data=image_folder"):
         check_several_labels(False, BinaryCrossEntropy(), network)
