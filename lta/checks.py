@@ -53,6 +53,6 @@ def require_absent(files: Iterable[Path], overwrite: Any, other: str) -> None:
     require_flag("overwrite", overwrite)
     there = [] if overwrite else [file for file in files if file.exists() or file.is_symlink()]
     if there:
-        more = f", with {len(there) - 1} more of the results" if len(there) > 1 else ""
+        more = f" (and {len(there) - 1} more of the results)" if len(there) > 1 else ""
         ways = f"overwrite=true replaces existing files, {other} writes elsewhere"
         raise ValueError(f"{there[0]} already exists{more}: {ways}")

@@ -134,8 +134,8 @@ def test_a_recipe_of_ones_own_without_such_a_file_is_told_of_it(outside, capsys)
     (outside / "recipe").mkdir()
     (outside / "recipe" / "mine.yaml").write_text("defaults: [fast, _self_]\n")
     ended = lta_run(capsys, ["-cd", str(outside), "recipe=mine", "data=svhn", "--cfg", "job"])
-    missing = "recipe/kind/mine/digits.yaml would be those for digits"
-    assert_refused(ended, f"recipe=mine does not go with data=svhn; it has settings for none: {missing}")
+    missing = "(those for digits would be in recipe/kind/mine/digits.yaml)"
+    assert_refused(ended, f"recipe=mine does not go with data=svhn; it has settings for none {missing}")
 
 
 def test_a_data_set_of_ones_own_is_offered_and_refused_like_others(outside, capsys):

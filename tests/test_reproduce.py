@@ -54,7 +54,7 @@ def test_what_only_those_that_are_swept_have_is_told_how_to_be_set(capsys, swept
     assert ended.status == 1
     key = setting.partition("=")[0]
     assert ended.err.strip() == (
-        f"error: there is no setting {key} here, but if each {owners} of the sweep has it: give it as ++{key}=...; {where}"
+        f"error: there is no setting {key} here; if each {owners} of the sweep has it, give it as ++{key}=...; {where}"
     )
 
 

@@ -34,7 +34,7 @@ def describe_error(error: BaseException, config_name: str = RUN) -> str:
         return f"there is no setting {key}{describe_unknown_setting(key, config_name)}"
     if match := re.search(r"Ambiguous value for argument '(.*)'", text):
         sweep = "a sweep over them needs -m; " if config_name == RUN else ""
-        return f"{match[1]} gives several where one is taken ({sweep}a list is [one,other])"
+        return f"{match[1]} gives several values where one is expected ({sweep}a list is written [one,other])"
     if match := re.search(r"Multiple values for (\S+)\. To override a value use 'override \S+ (.*)'", text):
         return _describe_second_choice(match[1], match[2])
     if match := re.search(r"(\S+) appears more than once in the final defaults list", text):
@@ -59,7 +59,7 @@ def describe_error(error: BaseException, config_name: str = RUN) -> str:
         odd = next((argument for argument in chosen if argument.partition("=")[2] in ("null", "")), "a group")
         return f"{odd}: a choice is needed here; choose one of {', '.join(list_choices(odd.partition('=')[0]))}"
     if match := re.search(r"Interpolation key '([^']+)' not found", text):
-        return f"there is no setting {match[1]}, which this configuration reads"
+        return f"this configuration reads the setting {match[1]}, which does not exist"
     if match := re.search(r"Missing mandatory value: (\S+)", text):
         whole = re.search(r"full_key: (\S+)", text) or match
         return f"{whole[1]} must be given"
@@ -85,7 +85,7 @@ def _describe_missing_setting(given: str, has_entries: bool, config_name: str) -
         return f"there is no setting {given} here: {like}"
     or_else = ", or it has no such entry" if has_entries else ""
     if swept := _find_swept_groups():
-        or_else += f", but if each {' and '.join(swept)} of the sweep has it: give it as ++{key}=..."
+        or_else += f"; if each {' and '.join(swept)} of the sweep has it, give it as ++{key}=..."
     return f"there is no setting {given} here{or_else}; {describe_owners(key, config_name) or '--cfg job prints them all'}"
 
 
@@ -121,14 +121,14 @@ def _find_added_key(name: str, text: str) -> str | None:
 
 
 def _describe_second_choice(group: str, choice: str) -> str:
-    return f"+{group}={choice} adds a second choice; {group}={choice} takes the place of the one that is there"
+    return f"+{group}={choice} adds a second choice; {group}={choice} replaces the present one"
 
 
 def _describe_unfit_data(recipe: str, asking: str, missing: str) -> str:
     """`asking`: the data set, whose kind is `missing`, or the recipe's file for a kind, where it is the data set."""
     data, kind = (missing, asking.rpartition("/")[2]) if "/" in asking else (asking, missing)
     fitting = list_fitting_data(recipe)
-    known = ", ".join(fitting) if fitting else f"none: recipe/kind/{recipe}/{kind}.yaml would be those for {kind}"
+    known = ", ".join(fitting) if fitting else f"none (those for {kind} would be in recipe/kind/{recipe}/{kind}.yaml)"
     return f"recipe={recipe} does not go with data={data}; it has settings for {known}"
 
 
@@ -149,7 +149,7 @@ def _describe_unused_group(group: str, text: str) -> str:
     based = [path for path, content in files.items() if any(f"\n  - {base.stem}\n" in content for base in reading)]
     owners = sorted({*reading, *based})
     if not owners:
-        return f"{asked}: this command chooses no {group}"
+        return f"{asked}: this command does not use {group}"
     owner, fitting = owners[0].parent.name, ", ".join(path.stem for path in owners)
     chosen = next((argument for argument in sys.argv if argument.startswith(f"{owner}=")), f"the chosen {owner}")
     return f"{asked} is not used by {chosen}; it goes with {owner}={fitting}"

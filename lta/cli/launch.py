@@ -68,10 +68,8 @@ NAMES_CODE = re.compile(r"""[.{,\s]["']?(_target_|\(\))["']?\s*[:=]""")
 CONFIG_DIR = ("-cd", "--config-dir")
 
 REFUSED = {
-    "--experimental-rerun": "it unpickles its file, which can call anything; resume=RUN goes on with a run",
-    **dict.fromkeys(
-        ("-cp", "--config-path"), "Hydra would call what that folder names; -cd FOLDER adds a folder of your own"
-    ),
+    "--experimental-rerun": "it unpickles its file, which can run any code; give resume=RUN to continue a run",
+    **dict.fromkeys(("-cp", "--config-path"), "Hydra would call what that folder names; give -cd FOLDER to add your own"),
 }
 """Flags of Hydra by which a folder or file that somebody sent would have code called before lta could look at it."""
 

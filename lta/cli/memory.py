@@ -58,7 +58,7 @@ def describe_needed_memory(said: str, settings: Mapping[str, Any]) -> str:
     ways = []
     if (batch := values["data.batch_size"]) and isinstance(batch, int) and batch > 3 and "trainer" in settings:
         fewer = f"data.batch_size={batch // 2} +trainer.accumulate_grad_batches=2"
-        ways.append(f"{fewer} takes steps of as many images in less memory")
+        ways.append(f"{fewer} needs less memory for as many images per step")
     if values["device"] not in (None, "cpu"):
         ways.append("device=cpu takes the machine's own memory")
     return f"{line}{text}{'; ' if ways else ''}{'; '.join(ways)}"

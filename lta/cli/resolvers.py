@@ -78,7 +78,7 @@ def find_existing_run(resume: str) -> str:
     if not (directory / "config.yaml").is_file():
         raise RunError(f"resume={resume} is not a run directory: it has no config.yaml")
     if (directory / TAUGHT).is_file() and not (directory / "run.json").exists():
-        raise RunError(f"resume={resume} holds a map of lta.teach, which is fitted at once: teach again, overwrite=true")
+        raise RunError(f"resume={resume} holds a map of lta.teach, which can't go on: teach it again with overwrite=true")
     return str(directory)
 
 

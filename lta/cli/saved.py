@@ -77,7 +77,7 @@ def withhold_places(node: Any, key: str, origin: str | Path) -> Any:
         return node
     held = {name: withhold_places(value, f"{key}.{name}", origin) for name, value in node.items()}
     if isinstance(held.get("cache"), str) and held["cache"] != "off":
-        log.info("%s.cache: the user's own folder, not %s, which %s names", key, held["cache"], origin)
+        log.info("%s.cache: your own cache folder is used, not %s, which %s names", key, held["cache"], origin)
         held["cache"] = None
     if held.get("download"):
         held["download"] = False
@@ -104,7 +104,9 @@ def _walk(node: Any, path: tuple[str, ...], origin: str | Path) -> Iterator[None
     if isinstance(node, dict):
         for key, value in node.items():
             if not isinstance(key, str | int | float | bool):
-                raise ValueError(f"{origin} has {key!r} for a key in {'.'.join(path) or 'its configuration'}")
+                raise ValueError(
+                    f"{origin} has the key {key!r} in {'.'.join(path) or 'its configuration'}; keys are text or numbers"
+                )
             yield from _walk(value, (*path, str(key)), origin)
     elif isinstance(node, list | tuple):
         for value in node:
@@ -119,7 +121,7 @@ def _check_shapes(config: dict[str, Any], origin: str | Path) -> None:
     for part in PARTS:
         _check_node(config.get(part), part, origin)
     if bool(config["model"].get("_partial_")) is not True:
-        raise ValueError(f"{origin}: its model must have _partial_: true, as it is told the number of classes later")
+        raise ValueError(f"{origin}: its model must have _partial_: true, because lta passes the number of classes later")
     seed = config.get("seed")
     if isinstance(seed, bool) or not isinstance(seed, int | None):
         raise ValueError(f"{origin} has {seed!r} for seed, which must be a whole number")
@@ -130,7 +132,7 @@ def _check_node(node: Any, key: str, origin: str | Path) -> None:
     if not isinstance(_require_mapping(node, key, origin).get("_target_"), str):
         raise ValueError(f"{origin}: its {key} names no class or function (it has no _target_)")
     if key not in ("model", "loss") and node.get("_partial_"):  # a loss may be a function
-        raise ValueError(f"{origin}: its {key} has _partial_, as only models and losses have")
+        raise ValueError(f"{origin}: its {key} has _partial_, which only a model or a loss may have")
 
 
 def _require_mapping(node: Any, key: str, origin: str | Path) -> dict[str, Any]:

@@ -75,12 +75,12 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     find_existing_run(cfg.resume)
     asked = [override for override in HydraConfig.get().overrides.task if not override.startswith(("resume=", "trust="))]
     if find_run_directory().resolve() != Path(cfg.resume).resolve():
-        raise RunError(f"resume={cfg.resume} continues in its own directory, one run at a time: no -m and no hydra.run.dir")
+        raise RunError(f"resume={cfg.resume} continues one run in its own directory: leave out -m and hydra.run.dir")
     refused = [override for override in asked if not override.lstrip("+").startswith(RESUME_MAY_CHANGE)]
     if refused:
         raise RunError(
             f"{refused[0]} can't be given with resume={cfg.resume}: a resumed run keeps its own configuration "
-            f"(also allowed: trainer=..., trainer.*=..., trust=..., recipe.epochs=..., {', '.join(sorted(PLACES))})"
+            f"(you may give trainer=..., trainer.*=..., trust=..., recipe.epochs=..., {', '.join(sorted(PLACES))})"
         )
     path = Path(cfg.resume) / "config.yaml"
     before = read_whole_config(path)
@@ -92,7 +92,7 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
             dropped.pop("precision", None)  # a run that goes on keeps it
         if dropped:
             told = ", ".join(f"{key} was {value}" for key, value in dropped.items())
-            log.info("resume: another trainer than the run had until now: %s", told)
+            log.info("resume: the trainer's settings have changed: %s", told)
         saved.trainer = escape({**kept, **plain(cfg.trainer)})
         asked = [override for override in asked if not override.startswith("trainer")]
     for override in asked:
@@ -103,7 +103,8 @@ def _resume_settings(cfg: DictConfig) -> DictConfig:
     if found := find_difference({"trainer": before["trainer"]}, {"trainer": plain(saved.trainer)}):
         key, there, here = found
         raise RunError(
-            f"{key} is {there} in {cfg.resume}, {here} here: a run may continue elsewhere, but not as another experiment"
+            f"{key} is {there} in {cfg.resume}, but {here} here: a run may continue on another machine, but not as another "
+            "experiment"
         )
     had, asked_for = before["recipe"].get("epochs"), OmegaConf.select(saved, "recipe.epochs")
     if had != asked_for and not (isinstance(asked_for, int) and asked_for > had):
@@ -134,6 +135,6 @@ def _resume_or_begin(cfg: DictConfig) -> DictConfig:
     begun = path.is_file()
     if begun and (found := find_difference(read_config(path), plain(cfg))):
         key, there, here = found
-        raise RunError(f"{directory} holds a run of another configuration: {key} is {there} there, {here} here")
+        raise RunError(f"{directory} holds a run of another configuration: {key} is {there} there, but {here} here")
     cfg.resume = escape(str(directory)) if begun else None
     return cfg

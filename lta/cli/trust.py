@@ -69,7 +69,7 @@ class Trust(NamedTuple):
                     where = f"{'.'.join(path)}={text}" if origin is None else f"{origin} has {'.'.join(path)}"
                     raise ValueError(f"{where}: lta can't check arguments without names; give each by its name")
                 elif origin is not None and "${" in text and ".".join(path) not in PATHS:
-                    raise ValueError(f"{origin} holds {text}, which OmegaConf would compute: it is not loaded")
+                    raise ValueError(f"{origin} holds {text}, which OmegaConf would evaluate, so it is not loaded")
 
     def _check_name(self, path: tuple[str, ...], name: str, origin: str | Path | None, is_argument: bool) -> None:
         groups = _groups_in(path, self.by_group)

@@ -34,9 +34,9 @@ def parse_settings(arguments: Sequence[str]) -> dict[str, Any]:
             raise RunError(f"{argument}: lta.dashboard reads {', '.join(f'{name}=...' for name in settings)}; see --help")
         settings[key] = None if value == "null" else value
         if not settings[key] and DEFAULTS[key]:
-            raise RunError(f"{argument}: a name is needed")
+            raise RunError(f"{argument}: give a name after =")
         if "/" in value:
-            raise RunError(f"{argument} has a slash; project and entity are given apart: entity=somebody project=lta")
+            raise RunError(f"{argument} has a slash; give project and entity separately: entity=somebody project=lta")
     return settings
 
 

@@ -71,7 +71,7 @@ STATISTICS = {
     "effective_positions": "effective number of positions",
     "peak": "peak, times uniform attention",
     "centre_bias": "centre bias, uniform attention = 1",
-    "change": "share that moved since the panel before",
+    "change": "share that moved since the previous panel",
 }
 
 CHOSEN = ("logger.wandb.choices.model", "logger.wandb.choices.compat")

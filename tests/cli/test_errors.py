@@ -62,7 +62,8 @@ def test_a_key_that_nothing_takes_is_that_of_the_error_or_of_the_command_line(mo
 def test_what_is_said_of_several_values_depends_on_the_command(monkeypatch):
     error = ValueError("Ambiguous value for argument 'checkpoint=a,b'\n1. To use it as a list, use key=[value1,value2]")
     assert (
-        said(monkeypatch, [], error, "export") == "checkpoint=a,b gives several where one is taken (a list is [one,other])"
+        said(monkeypatch, [], error, "export")
+        == "checkpoint=a,b gives several values where one is expected (a list is written [one,other])"
     )
     assert "a sweep over them needs -m" in said(monkeypatch, [], error)
 

@@ -23,7 +23,7 @@ def test_the_line_names_the_settings_and_a_way():
     assert describe_needed_memory(SAID, settings) == (
         "too little memory with data.batch_size=512, data.eval_batch_size=500, model.width=2.0, trainer.precision=auto: "
         "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.80 GiB of which 1.12 GiB is "
-        "free; data.batch_size=256 +trainer.accumulate_grad_batches=2 takes steps of as many images in less memory"
+        "free; data.batch_size=256 +trainer.accumulate_grad_batches=2 needs less memory for as many images per step"
     )
 
 

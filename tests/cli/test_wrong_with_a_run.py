@@ -57,7 +57,7 @@ def test_resume_of_a_folder_that_is_no_run(capsys, tmp_path):
 
 def test_resume_in_another_directory(capsys, run, tmp_path):
     ended = lta_run(capsys, [f"resume={run}", f"hydra.run.dir={tmp_path}/other"])
-    assert_refused(ended, f"resume={run} continues in its own directory")
+    assert_refused(ended, f"resume={run} continues one run in its own directory")
 
 
 def test_resume_with_another_configuration(capsys, run):
