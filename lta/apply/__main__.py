@@ -28,8 +28,8 @@ def apply(composed: DictConfig) -> None:
     cfg = plain(settings_of("apply", composed))
     if len(given := [source for source in SOURCES if cfg[source] is not None]) > 1:
         raise ValueError(
-            f"{' and '.join(given)} are given, and attention comes from one of them: checkpoint=RUN, segmentation=CLASS (as "
-            "person), mask=FILE or FOLDER, or backbone=NAME (nothing trained)"
+            f"{' and '.join(given)} are given, but attention comes from only one source: checkpoint=RUN, segmentation=CLASS "
+            "(for example person), mask=FILE or FOLDER, or backbone=NAME (nothing trained)"
         )
     # Imported here: `--help` and `--cfg job` need none of it.
     import itertools

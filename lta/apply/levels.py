@@ -15,7 +15,7 @@ FEWEST = 6
 def choose_levels(asked: Any, there: Sequence[str], whose: str, cells: Mapping[str, int] | None = None) -> list[str]:
     """One, several, "all", or None for `find_best_level`. Raises ValueError where the network has no maps, or not those."""
     if not there:
-        raise ValueError(f"{whose} has a network without attention maps")
+        raise ValueError(f"{whose}: this network has no attention maps")
     if asked is None:
         return [find_best_level(there, cells or {})]
     levels = list(there) if asked == "all" else [asked] if isinstance(asked, str) else list(asked)

@@ -49,9 +49,9 @@ def from_mask_folder(folder: Path, pictures: Sequence[Path], attention: Mapping[
     names = {path: path.absolute().relative_to(root).as_posix() for path in pictures}
     masks, spare = find_matches(root, folder, list(names.values()), way_out="take it out of the masks")
     if not masks:
-        said = f"none fits {join_names(spare)}" if spare else "it holds no mask"
-        raise ValueError(f"mask={folder}: no picture has a mask of its name there ({said})")
-    said = (f"not used, as no picture here has the name: {join_names(spare)}",) if spare else ()
+        said = f"no picture has the name of {join_names(spare)}" if spare else "it holds no mask"
+        raise ValueError(f"mask={folder} has no mask named like one of the pictures ({said})")
+    said = (f"not used, because no picture here has the same name: {join_names(spare)}",) if spare else ()
 
     def compute_attention(picture: Picture) -> Attended:
         assert picture.path is not None, "it was read from a file"
@@ -78,7 +78,9 @@ def leave_out_masks(pictures: Sequence[Path], folder: Path) -> list[Path]:
     """The pictures that do not lie in the folder of the masks. Raises ValueError where none does not."""
     kept = [path for path in pictures if not path.absolute().is_relative_to(folder.absolute())]
     if not kept:
-        raise ValueError(f"mask={folder} and images= are one folder; put the masks into another, with the pictures' names")
+        raise ValueError(
+            f"mask={folder} and images= are the same folder; move the masks to another, named like the pictures"
+        )
     return kept
 
 

@@ -73,8 +73,8 @@ def load_segmenter(segmenter: str, device: torch.device) -> Segmenter:
         network = get_model(segmenter, weights=weights).to(device).eval()
     except URLError as error:  # HTTPError is one
         raise ValueError(
-            f"segmenter={segmenter} needs its weights ({weights.meta['_file_size']:.0f} MB), and {weights.url} can't be "
-            f"reached ({error.reason}): download it elsewhere and put it into {file.parent}"
+            f"segmenter={segmenter} needs its weights ({weights.meta['_file_size']:.0f} MB), but {weights.url} can't be "
+            f"reached ({error.reason}): download that file elsewhere and put it into {file.parent}"
         ) from error
     except (RuntimeError, EOFError, UnpicklingError) as error:
         raise ValueError(f"segmenter={segmenter}: {file.name} in {file.parent} is incomplete: remove it") from error

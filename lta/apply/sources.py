@@ -124,7 +124,7 @@ def refuse_network_settings(attention: Mapping[str, Any], source: str) -> None:
     for key in ("levels", "query"):
         if attention[key] is not None:
             raise ValueError(
-                f"attention.{key}={attention[key]} needs a network with attention (checkpoint=RUN), and {source} is none"
+                f"attention.{key}={attention[key]} needs a network with attention (checkpoint=RUN), but {source} is not one"
             )
 
 

@@ -84,7 +84,7 @@ class Gate:
     def _find_refusal(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if self.hosts is not None and urlsplit(f"//{host}").hostname not in self.hosts:
-            return 400, "this server is not called that"
+            return 400, "the request names another server"
         if path not in PATHS and not path.startswith(FOLDERS):
             return 404, "there is nothing here"
         if path.startswith(FILES) and "://" in path:
@@ -92,12 +92,12 @@ class Gate:
         if method in ("GET", "HEAD"):
             return None
         if "origin" in headers and urlsplit(headers["origin"]).netloc != host:
-            return 403, "this comes from another page"
+            return 403, "requests from other pages are refused"
         length = headers.get("content-length", "")
         if not length.isdecimal():
-            return 411, "how much is sent must be said"
+            return 411, "the request must say its length"
         most = AROUND + (self.largest if path == UPLOAD else 0)
-        return (413, f"at most {most} bytes are taken") if int(length) > most else None
+        return (413, f"at most {most} bytes are allowed") if int(length) > most else None
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -13,7 +13,9 @@ from lta.demo.visits import Given, Visit, Visits
 from lta.inference.windows import Seen
 from lta.pictures.read import UnusablePicture
 
-FORGOTTEN = "There is no picture (any more: the page was not used for long, or many others were opened). Give it again."
+FORGOTTEN = (
+    "There is no picture here. It may have been dropped because the page was idle or many others were opened. Give it again."
+)
 PARTS = 4
 """That are shown of each network."""
 

@@ -42,7 +42,7 @@ def read_upload(file: str | Path, most: Limits) -> tuple[str, bytes]:
     try:
         size = os.stat(file).st_size
         if size > most.bytes:
-            raise UnusablePicture(f"{name} has {size / MEGABYTE:.1f} MB; at most {most.bytes / MEGABYTE:g} MB are taken")
+            raise UnusablePicture(f"{name} has {size / MEGABYTE:.1f} MB; at most {most.bytes / MEGABYTE:g} MB are allowed")
         return name, Path(file).read_bytes()
     except OSError as error:
         raise UnusablePicture(f"{name} could not be read; give it again ({error.strerror})") from error

@@ -143,7 +143,7 @@ class Workshop(NamedTuple):
                 raise ValueError(f"give a mask of {visit.given.name}: a picture of its size, white where it counts")
             return visit.drawn
         if self.segmenter is None:
-            raise ValueError("the weights of the segmentation are not here")
+            raise ValueError("the weights of the segmentation are not on this computer")
         if asked.segment not in visit.segments:
             likely = self.segmenter.find(asked.segment, self._decode(visit.given, self.networks[number]))
             visit.segments[asked.segment] = Drawn(likely, FINE_EDGES, (f"{describe_found(asked.segment, likely)}.",))

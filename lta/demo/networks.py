@@ -65,8 +65,8 @@ def name_untaught(classifier: TrainedClassifier) -> Network:
     """What the page shows where no network was given."""
     network = cast(TaughtNet, classifier.network)
     about = (
-        f"Nobody taught this map anything: it is how long the features of {network.trunk.name} are, a pretrained network. "
-        "Teach one of your own in the tab Teach."
+        f"This map was taught nothing: it shows how long the features of {network.trunk.name}, a pretrained network, are. "
+        "You can teach your own in the tab Teach."
     )
     return Network(f"{NOTHING_TRAINED[0].upper()}{NOTHING_TRAINED[1:]}", classifier, network.levels, (), about)
 
@@ -96,7 +96,7 @@ def _load_network(checkpoint: str, name: str, which: str, device: torch.device) 
     classifier = load(checkpoint, which).to(device)
     network = classifier.network
     if not network.levels:
-        raise ValueError(f"checkpoint={checkpoint} has a network without attention maps")
+        raise ValueError(f"checkpoint={checkpoint}: this network has no attention maps")
     acting = network.acting_levels if takes_queries(network) else ()
     about = _describe_network(checkpoint, which, classifier)
     return Network(
@@ -108,7 +108,7 @@ def _describe_network(checkpoint: str, which: str, classifier: TrainedClassifier
     classes = classifier.class_names
     listed = ": " + ", ".join(map(str, classes)) if len(classes) <= NAMED else ""
     height, width = classifier.hparams["image_size"]
-    said = f"Takes every picture, seen at {width} x {height} pixels, for one of {len(classes)} classes{listed}."
+    said = f"Sees a picture at {width} x {height} pixels and assigns it to one of {len(classes)} classes{listed}."
     if (named := name_teachers(classifier.hparams.get("taught_by"))) is not None:
         said += f" Its maps were taught by {named}."
     with suppress(OSError, ValueError, KeyError, TypeError):  # not every checkpoint lies in a directory with results

@@ -35,7 +35,7 @@ def parse_strokes(said: object) -> tuple[Stroke, ...]:
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, list) or len(given) > MOST_STROKES:
-        raise ValueError(f"what was painted can't be read: at most {MOST_STROKES} strokes are taken")
+        raise ValueError(f"what was painted can't be read: at most {MOST_STROKES} strokes are allowed")
     strokes = tuple(_parse_stroke(one) for one in given)
     if sum(len(stroke.points) for stroke in strokes) > MOST_POINTS:
         raise ValueError(f"what was painted has more than {MOST_POINTS} points: clear some of it")

@@ -64,9 +64,9 @@ def warn_of_hiding(effect: Effect, values: Mapping[str, Any]) -> tuple[str, ...]
         return ()
     kept = {**getattr(effect, "keywords", {}), **values}
     if kept.get("how", HOW[0]) != "fill":
-        return (f"{kept.get('how', HOW[0])} does not anonymise: a face or a number plate can be recognised or won back.",)
+        return (f"{kept.get('how', HOW[0])} does not anonymise: a face or a number plate can be recognised or recovered.",)
     if kept.get("strength", 1.0) < 1:
-        return ("fill below full strength leaves what was there to be seen.",)
+        return ("fill below full strength leaves what was there visible.",)
     return ()
 
 

@@ -154,7 +154,7 @@ def _complete(given: Mapping[str, Any], own: Mapping[str, Any], network: Network
 def _check_size(trained: Sequence[int], data: Splits) -> None:
     if list(data.image_size) != list(trained):
         raise NotApplicable(
-            f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, and this network was trained on "
+            f"the data's images have {data.image_size[0]}x{data.image_size[1]} pixels, but this network was trained on "
             f"{trained[0]}x{trained[1]}: give data.image_size={trained[0]}"
         )
 

@@ -93,7 +93,7 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
     several = gives_several_labels(classifier)
     model = Exportable(classifier.preprocess, classifier.network, several)
     if form == "onnx" and 4 * sum(weights.numel() for weights in model.state_dict().values()) > LARGEST:
-        raise ValueError("format=onnx allows at most 2 GiB, and this network is larger; choose format=torch_export")
+        raise ValueError("format=onnx allows at most 2 GiB, but this network is larger; choose format=torch_export")
     with torch.no_grad():
         example = model(next(check.make_images(size, any_size=False)))
     if not all(values.isfinite().all() for values in example.values()):
@@ -120,9 +120,9 @@ def export(classifier: TrainedClassifier, form: str, path: Path, origin: Mapping
             file.write(content)
     except OSError as error:
         raise ValueError(f"{path} can't be written: {error.strerror or error}") from error
-    sizes = f"of any size from {width} x {height}" if traced.any_size else f"of {width} x {height}, which is fixed in it"
+    sizes = f"at any size from {width} x {height}" if traced.any_size else f"all of {width} x {height} pixels"
     return [
-        f"{path} ({len(content) / 1e6:.1f} MB) takes images: uint8 (batch, 3, height, width), any number {sizes}",
+        f"{path} ({len(content) / 1e6:.1f} MB) takes images: uint8 (batch, 3, height, width), as many as you like, {sizes}",
         f"gives {', '.join(outputs)}: float32",
         checked,
     ]
@@ -213,8 +213,8 @@ def _check_file(form: str, content: bytes, model: Exportable, batches: Sequence[
     for name, limit in limits.items():
         if not by_output[name] <= limit:  # which NaN is not either
             raise ValueError(
-                f"format={form}: the exported file computes something else than the network: {name} differs by "
-                f"{by_output[name]:.1g} of its largest value, and at most {limit:.1g} is allowed; it was not written"
+                f"format={form}: the exported file does not compute what the network does: {name} differs by "
+                f"{by_output[name]:.1g} of its largest value, but at most {limit:.1g} is allowed; no file was written"
             )
     said = f"checked in {'onnxruntime' if form == 'onnx' else 'torch'} on {sum(len(images) for images in batches)} pictures"
     return f"{said}: off by at most {max(by_output.values()):.1g} of an output's largest value"

@@ -142,7 +142,7 @@ def _decode_image(
     if (count := getattr(image, "n_frames", 1)) > 1 and form in STILL:
         notes.append(f"{STILL[form]} of {count} pictures in the file")
     if _has_sixteen_bits(image):
-        notes.append("16 bits a channel, shown with 8")
+        notes.append("16 bits per channel, shown with 8")
     grey_16 = mode.startswith("I;16") or (mode == "I" and form in ("PNG", "PPM"))  # older versions of Pillow read these as I
     with _allow_pixels(image.width * image.height):
         image.load()

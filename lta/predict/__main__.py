@@ -47,7 +47,7 @@ def predict(composed: DictConfig) -> None:
     columns.check(classifier.class_names)
     if columns.several and cfg["overlays"] == "unsure":
         raise ValueError(
-            "overlays=unsure: this network gives several labels or none, and has no answer unsure; give all or none"
+            "overlays=unsure: this network gives several labels or none, so no answer can be unsure; give all or none"
         )
     pictures = [one.path for one in found]
     whose = f"checkpoint={cfg['checkpoint']}"

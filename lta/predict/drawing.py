@@ -51,7 +51,7 @@ def choose_levels(asked: Any, there: Sequence[str], whose: str) -> list[str] | N
     if asked is None:
         return None
     if not there:
-        raise ValueError(f"levels={asked}: {whose} has a network without attention maps")
+        raise ValueError(f"levels={asked}: the network of {whose} has no attention maps")
     levels = list(there) if asked == "all" else [asked] if isinstance(asked, str) else list(asked)
     for level in levels:
         checks.require_choice("levels", level, there)
@@ -71,7 +71,9 @@ class Drawing:
         there = classifier.network.levels
         asked = choose_levels(levels, there, whose)
         if which != "none" and not there:
-            raise ValueError(f"overlays={which}: {whose} has a network without attention maps; overlays=none answers alone")
+            raise ValueError(
+                f"overlays={which}: the network of {whose} has no attention maps; give overlays=none for the answers alone"
+            )
         self.on_overlay, self.on_sheet = asked or list(there), asked or list(there[-1:])
         self.pictures, self.which, self.count = pictures, which, count
         self.size = tuple(classifier.hparams["image_size"])

@@ -123,5 +123,5 @@ class Tables:
         if count := len(self.left_out):
             total = count + self.answered
             raise ValueError(
-                f"{count:,} of {total:,} pictures were left out: {self.out / SKIPPED} says why; the others are there"
+                f"{count:,} of {total:,} pictures were left out: {self.out / SKIPPED} says why; the others are answered"
             )

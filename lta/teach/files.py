@@ -102,7 +102,7 @@ def describe_left_out(taught: Taught) -> list[str]:
     """In words: how well masks were found that were left out of the teaching, as lines."""
     figures = _figures(taught)
     if "iou" not in figures:
-        return ["none: of a single mask nothing can be said about other pictures"]
+        return ["none: a single mask says nothing about other pictures"]
     more, (low, high) = figures["difference"]["value"], figures["difference"]["interval"]
     return [
         f"IoU {figures['iou']['value']:.3f}, threshold from the others, ridge ({taught.fit.ridge:g}) from all",

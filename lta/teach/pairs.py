@@ -30,7 +30,7 @@ def find_pairs(masks: Path, images: Path | None) -> tuple[list[Pair], int]:
     if images is None:
         listing = list_masked_images(masks, "mask", None, "object", key="masks")
         if twice := _find_twice(listing.images):
-            raise DataError(f"{masks / LABELS}: {twice} has more than one mask; give one mask a picture")
+            raise DataError(f"{masks / LABELS}: {twice} has more than one mask; give each picture one")
         return [Pair(masks, *names) for names in zip(listing.images, map(masks.joinpath, listing.masks), strict=True)], 0
     for key, folder in (("masks", masks), ("images", images)):
         if not folder.is_dir():

@@ -29,7 +29,7 @@ def check_ridge(ridge: Sequence[float]) -> list[float]:
     """Raises ValueError for what is no list of numbers above 0."""
     given = [ridge] if isinstance(ridge, int | float) else list(ridge)
     if not given:
-        raise ValueError("ridge=[] names none; give numbers above 0, for example ridge=0.75")
+        raise ValueError("ridge=[] is empty; give numbers above 0, for example ridge=0.75")
     for value in given:
         checks.require_number("ridge", value, 0, 1e6, without_low=True)
     return [float(value) for value in given]

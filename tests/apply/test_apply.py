@@ -96,7 +96,7 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
     [
         (
             ["mask=mask.png", "segmentation=person", "images=flower.png", "effect=crop"],
-            "segmentation and mask are given, and attention comes from one of them: checkpoint=RUN, ",
+            "segmentation and mask are given, but attention comes from only one source: checkpoint=RUN, ",
         ),
         (["backbone=renset", "images=flower.png", "effect=crop"], "error: backbone=renset: timm "),
         (
@@ -138,7 +138,7 @@ def test_what_has_more_channels_or_another_size(capsys, flower):
             "effect.blurout.colour=red must be red, green and blue",
         ),
         (["mask=mask.png", "images=flower.png", "effect=crop", "overwrite=yes"], "overwrite=yes must be true or false"),
-        (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "(checkpoint=RUN), and mask"),
+        (["mask=mask.png", "images=flower.png", "effect=crop", "attention.levels=[C]"], "(checkpoint=RUN), but mask"),
         (["mask=mask.png", "images=flower.png", "effect=crop", "seed=1"], "there is no setting seed"),
         (["mask=mask.png", "images=flower.png", "effect=crop", "out=flower.png"], "can't be written"),
     ],
@@ -180,7 +180,7 @@ def test_nothing_is_written_over_unasked(capsys, flower):
         "overwrite=true replaces existing files, out=FOLDER writes elsewhere\n",
     )
     Path("effects/flower_sheet.png").write_text("mine too")
-    assert "flower_autoblur.png already exists, with 1 more of the results: " in blurred("effect=autoblur,cutout").err
+    assert "flower_autoblur.png already exists (and 1 more of the results): " in blurred("effect=autoblur,cutout").err
     assert [file.read_text() for file in sorted(Path("effects").iterdir())] == ["mine", "mine too"]
     assert blurred("effect=cutout").status == 0, "one effect makes no sheet"
     assert blurred("effect=autoblur,cutout", "overwrite=true").status == 0

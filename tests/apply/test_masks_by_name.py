@@ -49,7 +49,7 @@ def drawn():
 def test_each_picture_follows_its_own_mask(capsys, folders):
     ended = lta_apply(capsys, "mask=masks", "images=mine", "effect=autoblur")
     assert ended.status == 0, ended.err
-    assert ended.out.splitlines()[0] == "not used, as no picture here has the name: masks/e_mask.png"
+    assert ended.out.splitlines()[0] == "not used, because no picture here has the same name: masks/e_mask.png"
     assert "left out: mine/d.png has no mask in masks" in ended.out
     assert "mine/a.png: 60 x 40; mask a_mask.png" in ended.out
     assert "mine/c.png: 60 x 40; mask drawn by masks" in ended.out
@@ -80,13 +80,13 @@ def test_masks_below_the_pictures_are_no_pictures(capsys, folders):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["mask=mine", "images=mine"], "mask=mine and images= are one folder; put the masks into another"),
+        (["mask=mine", "images=mine"], "mask=mine and images= are the same folder; move the masks to another"),
         (
             ["mask=masks", "images=mine/d.png"],
-            "mask=masks: no picture has a mask of its name there (none fits masks/c.json, masks/a_mask.png, "
-            "masks/b_mask.png, masks/e_mask.png)",
+            "mask=masks has no mask named like one of the pictures (no picture has the name of masks/c.json, "
+            "masks/a_mask.png, masks/b_mask.png, masks/e_mask.png)",
         ),
-        (["mask=empty", "images=mine"], "mask=empty: no picture has a mask of its name there (it holds no mask)"),
+        (["mask=empty", "images=mine"], "mask=empty has no mask named like one of the pictures (it holds no mask)"),
         (
             ["mask=masks", "images=mine", "attention.query=dog"],
             "attention.query=dog needs a network with attention",

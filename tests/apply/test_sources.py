@@ -154,5 +154,5 @@ def test_a_map_that_prefers_nothing_is_said_to(tmp_path, flower):
 
 
 def test_a_network_without_maps_is_refused(tmp_path, flower):
-    with pytest.raises(ValueError, match="has a network without attention maps"):
+    with pytest.raises(ValueError, match="this network has no attention maps"):
         attended(untrained_run(tmp_path / "run", "model=vgg"), flower)

@@ -63,7 +63,7 @@ def test_what_can_be_wrong_is_one_line(capsys, run, tmp_path, monkeypatch, argum
 def test_a_network_without_maps(capsys, tmp_path):
     run = untrained_run(tmp_path / "run", "model=vgg")
     ended = lta_demo(capsys, f"checkpoint={run}", f"port={free_port()}")
-    assert f"checkpoint={run} has a network without attention maps" in ended.err
+    assert f"checkpoint={run}: this network has no attention maps" in ended.err
 
 
 @pytest.mark.parametrize("flag", [["--help"], ["checkpoint=none", "--cfg", "job"]])

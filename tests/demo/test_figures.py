@@ -107,7 +107,7 @@ def test_the_gallery_is_made_of_buttons():
 
 def test_a_networks_heading_tells_what_it_knows(tmp_path):
     (network,) = networks(tmp_path, "pc")
-    assert network.about == f"Takes every picture, seen at 32 x 32 pixels, for one of 10 classes: {DIGITS}."
+    assert network.about == f"Sees a picture at 32 x 32 pixels and assigns it to one of 10 classes: {DIGITS}."
     (tmp_path / "pc" / "results.json").write_text(
         '{"test": {"error": 12.34}, "test_images": 2000, "test_checkpoint": "last"}'
     )

@@ -74,7 +74,7 @@ def test_an_upload_is_seen_shown_and_removed(page):
     ("content", "says"),
     [
         (b"no picture", "bad&lt;.png: is no picture"),
-        (bytes(1_000_001), "at most 0.953674 MB are taken"),
+        (bytes(1_000_001), "at most 0.953674 MB are allowed"),
         (photograph(900, 800), "has 900 x 800 pixels; at most 400,000 are read"),
     ],
 )

@@ -272,7 +272,7 @@ def test_segmentation_looks_for_a_class_once(made, visit):
     visit.give(visit.given)
     shop.render_effect(visit, 0, by_class)
     assert network.asked == 3, "another picture is looked at anew"
-    with pytest.raises(ValueError, match="weights of the segmentation are not here"):
+    with pytest.raises(ValueError, match="weights of the segmentation are not on this computer"):
         made.render_effect(visit, 0, by_class)
 
 
@@ -301,9 +301,9 @@ def test_without_a_level_chosen_the_networks_own_is_taken_and_named(made, visit)
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"how": "blur"}, "blur does not anonymise: a face or a number plate can be recognised or won back."),
+        ({"how": "blur"}, "blur does not anonymise: a face or a number plate can be recognised or recovered."),
         ({"how": "pixelate"}, "pixelate does not anonymise: "),
-        ({"how": "fill", "strength": 0.9}, "fill below full strength leaves what was there to be seen."),
+        ({"how": "fill", "strength": 0.9}, "fill below full strength leaves what was there visible."),
         ({"how": "fill"}, None),
     ],
 )

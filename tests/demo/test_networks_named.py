@@ -42,5 +42,5 @@ def test_where_the_query_acts(tmp_path):
 
 def test_a_network_without_maps_is_refused(tmp_path):
     run = str(untrained_run(tmp_path / "run", "model=vgg"))
-    with pytest.raises(ValueError, match=f"checkpoint={run} has a network without attention maps"):
+    with pytest.raises(ValueError, match=f"checkpoint={run}: this network has no attention maps"):
         load_networks([run], "last", torch.device("cpu"))

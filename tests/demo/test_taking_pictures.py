@@ -21,7 +21,7 @@ def test_files_that_are_too_large_are_not_read(tmp_path, monkeypatch):
     assert read_upload(file, MOST) == ("a.png", bytes(1000))
     file.write_bytes(bytes(1001))
     monkeypatch.setattr(type(file), "read_bytes", lambda path: pytest.fail("it is read"))
-    with pytest.raises(UnusablePicture, match=r"^a\.png has 0\.0 MB; at most 0\.00095\d* MB are taken$"):
+    with pytest.raises(UnusablePicture, match=r"^a\.png has 0\.0 MB; at most 0\.00095\d* MB are allowed$"):
         read_upload(file, MOST)
 
 

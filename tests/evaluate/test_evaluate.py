@@ -101,7 +101,7 @@ def test_other_data_and_several_checkpoints(run, capsys):
         (("evaluator=classification", "precision=half"), "error: precision=half is unknown; choose one of float32, bf16"),
         (("evaluator=classification", "recipe.lr=1"), "error: recipe.lr=1: lta.evaluate has no setting recipe; its setting"),
         (("evaluator=classification", "wandb=perhaps"), "error: wandb=perhaps must be true or false"),
-        (("evaluator=classification", "logger=none"), "error: logger=none: this command chooses no logger"),
+        (("evaluator=classification", "logger=none"), "error: logger=none: this command does not use logger"),
         (("evaluator=classification", "which=first"), "error: which=first is unknown; choose one of last, best"),
         (("-m", "evaluator=classification"), "error: -m is for sweeps of lta.run; several checkpoints are given as"),
         (("evaluator=classification", "data=digit_scenes", "data.image_size=9"), "error: there is no setting data.image_s"),
@@ -221,7 +221,7 @@ def test_images_of_another_size(run, capsys, tmp_path):
     data = ("data=image_folder", f"data.root={tmp_path / 'pictures'}", "data.split=order", "data.on_shared=allow")
     ended = asked(capsys, f"checkpoint={run}", "evaluator=classification", *data, "data.image_size=40")
     assert ended.err == (
-        "error: the data's images have 40x40 pixels, and this network was trained on 32x32: give data.image_size=32\n"
+        "error: the data's images have 40x40 pixels, but this network was trained on 32x32: give data.image_size=32\n"
     )
     assert asked(capsys, f"checkpoint={run}", "evaluator=classification", *data).status == 0
 
@@ -247,7 +247,7 @@ def test_a_run_may_ask_at_its_end(tmp_path, capsys):
 def test_what_cant_be_asked_is_said_before_the_training(tmp_path, capsys):
     ended = lta_run(capsys, [*TINY, "model=vgg_late", f"hydra.run.dir={tmp_path / 'run'}", "evaluator=roles"])
     assert ended.status == 1
-    assert ended.err == "error: evaluator=roles needs attention maps, and this network has none\n"
+    assert ended.err == "error: evaluator=roles needs attention maps, but this network has none\n"
     assert not (tmp_path / "run" / "checkpoints").exists()
     assert not (tmp_path / "run" / "config.yaml").exists()
 

@@ -120,7 +120,7 @@ def test_the_readme_shows_what_works_without_lta(tmp_path, form):
     assert len(lines) == 3, lines
     takes, gives, checked = lines
     assert takes.startswith(f"{name} (0.")
-    assert takes.endswith("any number of any size from 32 x 32")
+    assert takes.endswith("as many as you like, at any size from 32 x 32")
     assert gives == "gives logits, probabilities, map_A, map_B, map_C: float32"
     assert "7 pictures: off by at most" in checked
     example = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)[list(program.FORMATS).index(form)]

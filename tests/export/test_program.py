@@ -79,7 +79,7 @@ def test_a_file_gives_what_the_network_gives(tmp_path, form, run):
     classifier.hparams["taught_by"] = {"labels": True, "masks": 8}
     path = tmp_path / "deep" / ("net" + program.FORMATS[form])
     said = program.export(classifier, form, path, {"run": "here"})
-    assert "any number of any size from 7 x 9" in said[0]
+    assert "as many as you like, at any size from 7 x 9" in said[0]
     assert said[1] == "gives logits, probabilities, map_C: float32"
     assert re.fullmatch(r"checked in \w+ on 7 pictures: off by at most \de-0[678] of an output's largest value", said[2]), (
         said
@@ -128,7 +128,7 @@ def test_a_size_that_the_network_fixes_is_said(tmp_path):
     preprocess = GcnZca(cache="off")
     preprocess.fit(noise(20, 9, 7, 3).numpy())
     said = program.export(Loaded(Small(), preprocess), "torch_export", tmp_path / "net.pt2", {})
-    assert said[0].endswith("any number of 7 x 9, which is fixed in it")
+    assert said[0].endswith("as many as you like, all of 7 x 9 pixels")
     assert " on 4 pictures: off by at most " in said[2]
     about = {"about": ""}
     run = torch.export.load(tmp_path / "net.pt2", extra_files=about).module()
@@ -188,7 +188,7 @@ def test_a_network_may_be_off_by_its_own_rounding(monkeypatch):
     monkeypatch.setattr(check, "load_with_torch", lambda content: smooth)
     assert "off by at most 0.00" in program._check_file("torch_export", b"", steps, batches)
     monkeypatch.setattr(check, "load_with_torch", lambda content: steps)
-    with pytest.raises(ValueError, match=r"logits differs by 0\.00\d+ of its largest value, and at most 0\.0001 is allowed"):
+    with pytest.raises(ValueError, match=r"logits differs by 0\.00\d+ of its largest value, but at most 0\.0001 is allowed"):
         program._check_file("torch_export", b"", smooth, batches)
 
 
@@ -226,5 +226,5 @@ def test_what_can_not_be_exported_is_one_line(tmp_path, broken, says):
 
 def test_a_file_of_more_than_two_gibibytes_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "LARGEST", 100)
-    with pytest.raises(ValueError, match="2 GiB, and this network is larger; choose format=torch_export"):
+    with pytest.raises(ValueError, match="2 GiB, but this network is larger; choose format=torch_export"):
         program.export(Loaded(Small()), "onnx", tmp_path / "net.onnx", {})

@@ -154,7 +154,7 @@ def test_16_bit_grey_is_exact():
     picture = read_image(saved(Image.fromarray(grey)))
     exact = np.rint(grey.astype(np.float64) / 257).astype(np.uint8)
     assert np.array_equal(hwc(picture.rgb), exact[..., None].repeat(3, 2))
-    assert picture.notes == ("16 bits a channel, shown with 8",)
+    assert picture.notes == ("16 bits per channel, shown with 8",)
     tiff = read_image(saved(Image.fromarray(grey.astype(">u2")), "TIFF"))
     assert torch.equal(tiff.rgb, picture.rgb)
 
@@ -170,7 +170,7 @@ def test_16_bit_colours_are_said_to_lose_bits():
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0))
     picture = read_image(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b""))
     assert picture.rgb.flatten().tolist() == [0x12, 0x80, 0xFF]
-    assert picture.notes == ("16 bits a channel, shown with 8",)
+    assert picture.notes == ("16 bits per channel, shown with 8",)
 
 
 def test_floating_point_grey_goes_from_its_lowest_to_its_highest():

@@ -81,7 +81,7 @@ class Bar(tqdm):
 def test_a_folder_with_what_cannot_be_read(capsys, photos, run, monkeypatch):
     monkeypatch.setattr("lta.predict.answering.tqdm", Bar)
     ended = lta_predict(capsys, f"checkpoint={run}", "images=photos", "overlays=all", "batch_size=4")
-    assert_refused(ended, "2 of 8 pictures were left out: predictions/skipped.csv says why; the others are there")
+    assert_refused(ended, "2 of 8 pictures were left out: predictions/skipped.csv says why; the others are answered")
     assert ended.status == 1
     assert Bar.passed == 8
     assert [row["file"] for row in read_rows()] == GOOD
@@ -141,7 +141,7 @@ def test_unsure_ones_are_drawn_and_what_was_drawn_before_is_gone(capsys, photos,
     between = (sorted(shares.values())[1] + sorted(shares.values())[2]) / 2
     again = [f"checkpoint={run}", *good, "overlays=unsure", f"threshold={between}", "out=out"]
     assert_refused(
-        lta_predict(capsys, *again), "out/predictions.csv already exists, with 2 more of the results: overwrite=true"
+        lta_predict(capsys, *again), "out/predictions.csv already exists (and 2 more of the results): overwrite=true"
     )
     ended = lta_predict(capsys, *again, "overwrite=true", "sheet=0")
     assert ended.status == 0, ended.err
@@ -164,9 +164,7 @@ def test_its_own_drawings_in_the_pictures_folder_are_no_pictures(capsys, photos,
 
 def test_a_network_without_maps(capsys, photos, without_maps):
     arguments = [f"checkpoint={without_maps}", "images=photos/a.jpg"]
-    assert_refused(
-        lta_predict(capsys, *arguments, "overlays=all"), "late has a network without attention maps; overlays=none"
-    )
+    assert_refused(lta_predict(capsys, *arguments, "overlays=all"), "late has no attention maps; give overlays=none")
     assert_refused(lta_predict(capsys, *arguments, "levels=A"), "levels=A: ")
     ended = lta_predict(capsys, *arguments)
     assert ended.status == 0, ended.err
@@ -213,4 +211,4 @@ def test_what_can_be_wrong_ends_in_one_line(capsys, photos, run, arguments, says
 def test_a_class_called_unsure(capsys, photos, tmp_path):
     run = untrained_run(tmp_path / "run", names="unsure")
     ended = lta_predict(capsys, f"checkpoint={run}", "images=photos", "threshold=0.5")
-    assert_refused(ended, "threshold=0.5: the network has a class unsure, which no answer can be told from")
+    assert_refused(ended, "threshold=0.5: the network has a class named unsure, the word for answers below it")

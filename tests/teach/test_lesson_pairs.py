@@ -55,8 +55,8 @@ def test_polygons_are_masks_too(tmp_path):
 @pytest.mark.parametrize(
     ("pictures", "masks", "message"),
     [
-        (["a.png"], ["b.png"], "m/b.png is the mask of no picture below .*: take it out"),
-        (["a.png"], ["ab.png"], "m/ab.png is the mask of no picture below"),
+        (["a.png"], ["b.png"], "m/b.png belongs to no picture below .*: take it out"),
+        (["a.png"], ["ab.png"], "m/ab.png belongs to no picture below"),
         (["a.png"], ["a.png", "a.bmp"], "is a second mask of a.png: take it out"),
         (["a.png", "a.jpg"], ["a.png"], "a.png may be the mask of a.jpg, a.png"),
         (["a.png"], [], "m holds no masks; a mask is a picture"),

@@ -153,7 +153,7 @@ def test_the_object_stays_sharp_and_the_rest_is_blurred(place, taught):
 
 
 def test_it_is_no_run_that_could_go_on(taught):
-    with pytest.raises(ValueError, match=r"holds a map of lta.teach, which is fitted at once: teach again"):
+    with pytest.raises(ValueError, match=r"holds a map of lta.teach, which can't go on: teach it again"):
         find_existing_run(str(taught))
 
 
@@ -177,8 +177,8 @@ def test_evaluate_and_predict_take_it(place, taught, capsys, monkeypatch):
         (["masks=few", "size=10"], "size=10 must be a whole number, at least 32"),
         (["masks=few", "size=5000"], "size=5000 must be at most 2048 pixels"),
         (["masks=few", "ridge=0"], "ridge=0 must be a number in"),
-        (["masks=few", "ridge=[]"], "ridge=[] names none"),
-        (["masks=few/masks", "images=others/images"], "is the mask of no picture below others/images: take it out"),
+        (["masks=few", "ridge=[]"], "ridge=[] is empty"),
+        (["masks=few/masks", "images=others/images"], "belongs to no picture below others/images: take it out"),
         (["masks=few", "model.backbone.name=vit_tiny_patch16_224", "model.backbone.weights=none"], "one size only"),
         (["masks=few", "model.backbone.train=all"], "train"),
         (["masks=few", "epochs=3"], "there is no setting epochs here"),
