@@ -65,20 +65,20 @@ def check_asked_of_labels(evaluators: Mapping[str, Evaluator]) -> None:
     """Raises NotApplicable where one of them can't be asked of a network that gives several labels."""
     for name, evaluator in evaluators.items():
         if not getattr(evaluator, "several_labels", False):
-            raise NotApplicable(f"evaluator={name} needs one class per image, and this network gives several labels")
+            raise NotApplicable(f"evaluator={name} needs one class per image, but this network gives several labels")
 
 
 def check_attention(name: str, classifier: TrainedClassifier) -> None:
     """Raises NotApplicable where the network has no maps."""
     if not classifier.network.levels:
-        raise NotApplicable(f"evaluator={name} needs attention maps, and this network has none")
+        raise NotApplicable(f"evaluator={name} needs attention maps, but this network has none")
 
 
 def check_masks(name: str, data: Splits) -> None:
     """Raises ValueError where the data do not say where the objects are."""
     if data.test.roles is None:
         raise ValueError(
-            f"evaluator={name} needs to know where the objects are, and {type(data).__name__} has no masks: choose "
+            f"evaluator={name} needs to know where the objects are, but {type(data).__name__} has no masks: choose "
             "data=digit_scenes or data=mask_folder"
         )
 
@@ -101,7 +101,7 @@ def labels_for(classifier: TrainedClassifier, data: Splits, labels: np.ndarray) 
     several = gives_several_labels(classifier)
     if several != (labels.ndim == 2):
         data_have, network_gives = ("one class", "several labels") if several else ("several labels", "one class")
-        raise NotApplicable(f"the data have {data_have} an image, and this network gives {network_gives}")
+        raise NotApplicable(f"the data have {data_have} per image, but this network gives {network_gives}")
     if tuple(data.class_names) == tuple(classifier.class_names):
         return labels
     known = {name: number for number, name in enumerate(classifier.class_names)}

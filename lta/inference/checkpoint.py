@@ -180,8 +180,8 @@ def check_has_weights(classifier: Classifier) -> None:
     for module in classifier.modules():
         if isinstance(module, BackboneTrunk) and module.waits_for_state:
             raise ValueError(
-                f"the run has no checkpoint yet that holds the weights of {module.name}: say where they are with "
-                "model.backbone.weights=package, hub or a file, as lta does not take this from the run directory"
+                f"no checkpoint of this run holds the weights of {module.name} yet: give "
+                "model.backbone.weights=package, hub or a file, because lta does not take this from the run directory"
             )
 
 

@@ -25,13 +25,13 @@ def reopen_session(directory: Path, with_wandb: bool) -> Iterator[Session]:
     of_wandb = read_logger_settings(path, WANDB, keys) if with_wandb and path.is_file() else None
     of_tensorboard = read_logger_settings(path, TENSORBOARD, ()) if path.is_file() and ranks.is_first() else None
     if of_wandb is not None and run_directory.is_being_run(directory):
-        _say(f"W&B: nothing is sent, since {directory} is still being run: ask again when it has ended")
+        _say(f"W&B: nothing is sent, because {directory} is still being run: repeat this when it has ended")
         of_wandb = None
     if of_wandb is not None and find_spec("wandb") is None:
-        _say(f"W&B: nothing is sent of {directory}, since the package wandb is not installed here: pip install wandb")
+        _say(f"W&B: nothing of {directory} is sent: the package wandb is not installed here (pip install wandb)")
         of_wandb = None
     if of_tensorboard is not None and find_spec("tensorboard") is None:
-        _say(f"TensorBoard: nothing is written for {directory}, since its package is not installed: pip install tensorboard")
+        _say(f"TensorBoard: nothing is written for {directory}: its package is not installed (pip install tensorboard)")
         of_tensorboard = None
     with open_session(filter(None, (of_wandb, of_tensorboard)), directory) as session:
         yield session

@@ -130,7 +130,7 @@ class RunLogger(WandbLogger):
             self.stopped = True
             said = "it does not answer" if isinstance(error, NoAnswer) else reason(error)
             log.warning(
-                "W&B stopped (%s): metrics.csv and attention/ are complete without it; what it has on disk is sent by: %s",
+                "W&B stopped (%s): metrics.csv and attention/ are complete without it; to send what W&B has on disk: %s",
                 said,
                 self._sync(),
             )

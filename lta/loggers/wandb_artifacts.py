@@ -82,5 +82,5 @@ def log_report(
         call_within(CALL + finish_timeout, run.finish)
     except Exception as error:  # W&B raises one of many things, and the report is written already
         abandon()
-        return f"not sent ({reason(error)}); what is on disk is sent by: wandb sync {shlex.quote(str(Path(run.dir).parent))}"
+        return f"not sent ({reason(error)}); to send what is on disk: wandb sync {shlex.quote(str(Path(run.dir).parent))}"
     return where

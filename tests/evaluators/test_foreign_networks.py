@@ -73,14 +73,14 @@ def test_its_maps_are_attention_and_what_needs_its_stages_is_left_out(asked):
         "saliency",
         "integrated_gradients",
     ]
-    said = "Grad-CAM and Grad-CAM++ are left out: they look at the last of trunk.stages, which Own has not"
+    said = "Grad-CAM and Grad-CAM++ are left out: they look at the last of trunk.stages, which Own does not have"
     assert result.lines[-1] == said
-    with pytest.raises(NotApplicable, match=r"explanations=gradcam needs a network with trunk\.stages, and Own has none"):
+    with pytest.raises(NotApplicable, match=r"explanations=gradcam needs a network with trunk\.stages, but Own has none"):
         Localisation(["gradcam"]).check(*asked)
 
 
 def test_its_query_can_not_be_replaced(asked):
-    with pytest.raises(NotApplicable, match="that of Own can't be: it has no branches, queries, acting_levels"):
+    with pytest.raises(NotApplicable, match="the query of Own: it has no branches, queries, acting_levels"):
         Query().check(*asked)
 
 

@@ -109,7 +109,10 @@ def test_classes_of_ten_pictures_have_figures_of_their_own():
 def test_what_can_not_be_asked():
     data, classifier = make_data(), make_classifier()
     data.test.roles[3] = 0
-    with pytest.raises(ValueError, match=r"none or all of 1 of 24 test images .the first is image 3, counted from 0"):
+    with pytest.raises(
+        ValueError,
+        match=r"in 1 of 24 test images the object covers nothing or everything .the first is image 3, counted from 0",
+    ):
         KeptSharp().check(classifier, data)
     classifier.network.levels = ()
     with pytest.raises(NotApplicable, match="evaluator=kept_sharp needs attention maps"):

@@ -163,7 +163,7 @@ def test_what_was_decided_is_said():
     found = asked(train_images=30, test=shades(30, 1)._replace(labels=np.arange(30) % 3 + (np.arange(30) == 0) * 3))
     assert "30 of 60 training images (class-balanced)" in found.lines[0]
     assert found.figures["test_images_of_classes_not_trained_on"] == 1
-    assert any("1 test images are of classes" in line for line in found.lines)
+    assert any("1 test images, counted as wrong, have classes" in line for line in found.lines)
     assert any("is the smallest that was tried" in line for line in found.lines)
 
 

@@ -152,7 +152,7 @@ def test_one_line_when_the_service_is_gone(tmp_path, monkeypatch, caplog, error,
     assert abandoned == [True]
     (line,) = caplog.messages
     assert line == (
-        f"W&B stopped ({says}): metrics.csv and attention/ are complete without it; what it has on disk is sent by: "
+        f"W&B stopped ({says}): metrics.csv and attention/ are complete without it; to send what W&B has on disk: "
         f"wandb sync {tmp_path}/offline-run-1-abc"
     )
 

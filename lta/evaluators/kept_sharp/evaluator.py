@@ -57,7 +57,7 @@ class KeptSharp(Evaluator):
         or all of its picture."""
         check_masks(self.name, data)
         if not classifier.network.levels:
-            raise NotApplicable(f"evaluator={self.name} needs attention maps, and this network has none")
+            raise NotApplicable(f"evaluator={self.name} needs attention maps, but this network has none")
         _find_masks(data.test)
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
@@ -157,7 +157,7 @@ def _find_masks(split: Split) -> Bool[Tensor, "images height width"]:
     unfit = ((covered == 0) | (covered == 1)).nonzero().flatten()
     if len(unfit):
         raise ValueError(
-            f"evaluator=kept_sharp: the object covers none or all of {len(unfit):,} of {len(masks):,} test images (the "
-            f"first is image {int(unfit[0])}, counted from 0): there is nothing to keep sharp, or nothing to blur"
+            f"evaluator=kept_sharp: in {len(unfit):,} of {len(masks):,} test images the object covers nothing or everything "
+            f"(the first is image {int(unfit[0])}, counted from 0): there is nothing to keep sharp, or nothing to blur"
         )
     return masks

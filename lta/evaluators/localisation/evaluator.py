@@ -86,7 +86,7 @@ class Localisation(Evaluator):
         explanations, _ = self._choose_explanations(network)
         if not has_stages(network) and (unfit := [name for name in explanations if name in OF_STAGES]):
             raise NotApplicable(
-                f"evaluator.localisation.explanations={unfit[0]} needs a network with trunk.stages, and "
+                f"evaluator.localisation.explanations={unfit[0]} needs a network with trunk.stages, but "
                 f"{type(network).__name__} has none"
             )
         if not network.levels and not explanations:
@@ -103,7 +103,7 @@ class Localisation(Evaluator):
         left_out = " and ".join(EXPLANATIONS[name] for name in OF_STAGES)
         return (
             [name for name in EXPLANATIONS if name not in OF_STAGES],
-            f"{left_out} are left out: they look at the last of trunk.stages, which {type(network).__name__} has not",
+            f"{left_out} are left out: they look at the last of trunk.stages, which {type(network).__name__} does not have",
         )
 
     def run(self, classifier: TrainedClassifier, data: Splits) -> Result:
@@ -177,7 +177,7 @@ def check_objects(data: Splits) -> None:
     """Raises ValueError where the data do not say where the objects are."""
     if data.test.roles is None:
         raise ValueError(
-            f"evaluator=localisation needs to know where the objects are, and {type(data).__name__} has no masks and no "
+            f"evaluator=localisation needs to know where the objects are, but {type(data).__name__} has no masks and no "
             "boxes: choose data=mask_folder, data=box_folder or data=digit_scenes"
         )
 

@@ -47,12 +47,10 @@ class Query(Evaluator):
         network = classifier.network
         if not takes_queries(network):
             missing = ", ".join(list_missing(network, QueriedNetwork))
-            raise NotApplicable(
-                f"evaluator=query replaces the query, and that of {type(network).__name__} can't be: it has no {missing}"
-            )
+            raise NotApplicable(f"evaluator=query can't replace the query of {type(network).__name__}: it has no {missing}")
         if len(data.test.labels) < 2:
             raise ValueError(
-                f"evaluator=query gives each image another's query: {len(data.test.labels)} test image is too few"
+                f"evaluator=query gives each image another's query, so {len(data.test.labels)} test image is too few"
             )
         if has_pairs(data.test) and network.branches:
             classes_of(classifier, data)
@@ -152,7 +150,9 @@ def verdict(about: Mapping[str, Any]) -> dict[str, Any]:
     moved = kinds["another"]["tv"]["value"]
     summed = about["normaliser"] != "softmax"
     if largest < INERT:
-        why = f"no stand-in moves more than {largest:.1e} of any image's attention{' or changes its sum by more' * summed}"
+        why = (
+            f"no other query moves more than {largest:.1e} of any image's attention{' or changes its sum by more' * summed}"
+        )
         why += f" (bar {INERT:g})" + (f": {proof}" if about["inert_by_construction"] else "")
         return {"words": "inert", "why": why, "largest": largest}
     if about["inert_by_construction"]:

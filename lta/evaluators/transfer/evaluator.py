@@ -118,7 +118,7 @@ class Transfer(Evaluator):
         figures["largest_class"] = share(test.labels != largest, test.sources)
         if unknown.any():
             notes.append(
-                f"note            {unknown.sum():,} test images are of classes that the SVM was not trained on: wrong"
+                f"note            {unknown.sum():,} test images, counted as wrong, have classes the SVM was not trained on"
             )
         lines = [
             f"linear SVM      on {describe_sample(len(train.labels), len(data.train.labels), 'training images')} of "
@@ -153,7 +153,7 @@ class Transfer(Evaluator):
     def _training_images(self, data: Splits) -> Split:
         if not len(data.train.labels):
             raise ValueError(
-                f"evaluator=transfer trains an SVM on the data's training images, and {type(data).__name__} has none here"
+                f"evaluator=transfer trains an SVM on the data's training images, but {type(data).__name__} has none here"
             )
         train = data.train.take(balanced_sample(data.train.labels, self.train_images, self.seed))
         classes, counts = np.unique(train.labels, return_counts=True)
