@@ -84,18 +84,18 @@ def test_a_network_that_fulfils_its_contract():
     {
         "classes": r"logits have the shape \(4, 5\), not \(4, 7\)",
         "unused": "no gradient reaches unused.weight, unused.bias: training on several devices would wait for it",
-        "hidden": "another one with its state_dict gives other logits: something that acts is not kept there",
-        "levels": r"attn has the keys \('top',\), and levels is \('top', 'bottom'\)",
-        "list": r"levels must be a tuple of names, and is \['top'\]",
+        "hidden": "a second network with its state_dict gives different logits: part of its state is missing there",
+        "levels": r"attn has the keys \('top',\), but levels is \('top', 'bottom'\)",
+        "list": r"levels must be a tuple of names, but is \['top'\]",
         "classifiers": "classifiers is empty: it names the linear layers that put out the classes",
-        "no linear": r"classifiers has Conv2d\(.*\), which is no nn.Linear with 5 outputs",
+        "no linear": r"classifiers has Conv2d\(.*\), which is not an nn.Linear with 5 outputs",
         "in place": "it changes the pictures that it is given",
         "half": "the map of top is torch.bfloat16, not float32",
-        "negative": "the map of top holds values below 0 or that are no numbers",
+        "negative": "the map of top holds values below 0 or not-a-number values",
         "batch": "a picture's logits depend on what else is in the batch",
         "detached": "no gradient reaches trunk.0.weight, .*: training on several devices would wait for it",
         "zero": "the gradient of trunk.0.weight, .* is zero: it acts on nothing",
-        "random": "the same pictures give other logits the second time, in eval mode",
+        "random": "the same pictures give different logits the second time, in eval mode",
         "nan": "logits are not finite",
         "shape": r"logits have the shape \(4, 4\), not \(4, 5\)",
         "bare": "it returns Tensor, not a NetworkOutput",
@@ -114,7 +114,7 @@ def test_no_network_at_all():
         AssertionError, match=r"^Linear: it has no levels, classifiers, which lta\.protocols\.Network asks for$"
     ):
         testing.check_network(partial(nn.Linear, 3))
-    with pytest.raises(AssertionError, match=r"^object: it is no nn\.Module$"):
+    with pytest.raises(AssertionError, match=r"^object: it is not an nn\.Module$"):
         testing.check_network(lambda num_classes: object())
 
 
@@ -178,7 +178,7 @@ def test_what_is_wrong_with_a_compatibility_function(wrong, said):
 
 
 def test_no_compatibility_function_at_all():
-    with pytest.raises(AssertionError, match=r"^Identity: it is no lta\.layers\.compatibility\.Compatibility$"):
+    with pytest.raises(AssertionError, match=r"^Identity: it is not an lta\.layers\.compatibility\.Compatibility$"):
         testing.check_compat(nn.Identity)
 
 
@@ -242,7 +242,7 @@ def test_data_that_fulfil_their_contract(wrong):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     {
-        "names": r"class_names must be different names, and are \['a', 'a'\]",
+        "names": r"class_names must be different names, but are \['a', 'a'\]",
         "leak": "8 of 8 pictures of test are in train too",
         "labels": "test.labels go from 1 to 2; allowed is 0 to 1",
         "type": r"test.labels are int32 \(8,\), not int64 \(8,\)",
@@ -250,10 +250,10 @@ def test_data_that_fulfil_their_contract(wrong):
         "size": r"test.images are uint8 \(8, 5, 6, 3\), not uint8 \(8, 6, 6, 3\)",
         "roles": "test.roles go from 3 to 3; allowed is 0 to 2",
         "box type": r"test.boxes are float64 \(8, 2, 4\), not float32 \(8, most, 4\)",
-        "box outside": r"test.boxes hold one that is no box \(left, top, right, bottom\) in 6x6 pixels",
+        "box outside": r"test.boxes: not every row is a box \(left, top, right, bottom\) in 6x6 pixels",
         "box missing": "test.boxes: picture 3 has none",
         "empty": "test is empty",
-        "random": "train.images are others when it is built and read again",
+        "random": "train.images differ when it is built and read again",
     }.items(),
 )
 def test_what_is_wrong_with_data(wrong, said):
@@ -278,7 +278,7 @@ def test_effects():
     for wrong, said in (
         ("in place", "it changes the picture or the attention that it is given"),
         ("float", r"the result is torch.float32 \(3, 24, 40\), not uint8 \(3 or 4, height, width\)"),
-        ("random", "the same picture and attention give another result"),
+        ("random", "the same picture and attention give a different result"),
     ):
         with pytest.raises(AssertionError, match=f"^fade: {said}$"):
             testing.check_effect(partial(fade, wrong=wrong))
@@ -307,7 +307,7 @@ def test_evaluators():
     data.read()
     testing.check_evaluator(Brightness(), Right(2), data)
     for wrong, said in (
-        ("random", "its figures are others the second time"),
+        ("random", "its figures differ the second time"),
         ("weights", "it changes the network's weights"),
         ("rows", "the rows of its table have different keys"),
         ("lines", "its lines are not lines of text"),
@@ -354,11 +354,11 @@ def test_a_loss_that_fulfils_its_contract():
         "float": "it returns float, not a scalar tensor",
         "half": r"of bfloat16 logits it returns torch\.bfloat16, not torch\.float32",
         "nan": "it returns nan for logits of random numbers",
-        "random": "the same output and labels give another number the second time",
+        "random": "the same output and labels give a different number the second time",
         "labels": "other labels give the same number",
         "detached": "no gradient reaches the logits",
         "first": "no gradient reaches the logits of 3 of 6 pictures",
-        "risen": "it is no smaller for right answers than for wrong ones",
+        "risen": "it is not smaller for right answers than for wrong ones",
     }.items(),
 )
 def test_what_is_wrong_with_a_loss(wrong, said):

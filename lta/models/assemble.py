@@ -49,7 +49,7 @@ def assemble(
     checks.require_flag("model.prune_inert_query", prune_inert_query)
     for part, given in (("compat", compat), ("head", head)):
         if not callable(given):
-            raise ValueError(f"model.{part}={given} can't be given there; choose it by {part}={given}")
+            raise ValueError(f"model.{part}={given} is not how it is chosen; give {part}={given}")
     if project == "local" and all(trunk.channels[level] == trunk.channels[stages[-1]] for level in levels):
         raise ValueError(f"model.project=local is not used: the levels {', '.join(levels)} have the query's channels")
     if project == "local" and query == "own":

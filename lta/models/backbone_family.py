@@ -45,7 +45,7 @@ def backbone_attention(
     checks.require_flag("model.prune_inert_query", prune_inert_query)
     for part, given in (("compat", compat), ("head", head)):
         if not callable(given):
-            raise ValueError(f"model.{part}={given} can't be given there; choose it by {part}={given}")
+            raise ValueError(f"model.{part}={given} is not how it is chosen; give {part}={given}")
     if gates:
         raise ValueError(f"model.gates={gates}: a backbone has no stages whose features could be gated; leave it empty")
     levels = _check_levels(levels)

@@ -64,7 +64,7 @@ def read_facts(name: str) -> Facts:
 
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(
-            f"model.backbone.name={name} must be a name of timm's registry: small letters, digits, _ and one dot"
+            f"model.backbone.name={name} must be a name of timm's registry: lower-case letters, digits, _ and one dot"
         )
     if not timm.is_model(name):
         near = difflib.get_close_matches(name.partition(".")[0], timm.list_models(), n=3)
@@ -75,7 +75,7 @@ def read_facts(name: str) -> Facts:
     try:
         cfg = timm.get_pretrained_cfg(name)
     except RuntimeError as error:
-        raise ValueError(f"model.backbone.name={name}: timm has no such training of it ({error})") from error
+        raise ValueError(f"model.backbone.name={name}: timm has no such pretrained version of it ({error})") from error
     if cfg is None:
         raise ValueError(f"model.backbone.name={name}: timm does not say what pictures it was made for")
     _, height, width = cfg.input_size
@@ -132,7 +132,7 @@ def check_size(name: str, output_stride: int | None, size: tuple[int, int]) -> N
         made_for = read_facts(name).size[0]
         raise ValueError(f"{given}: {str(error).splitlines()[0]} (it was made for data.image_size={made_for})") from error
     if min(min(feature.shape[2:]) for feature in maps) < 1:
-        raise ValueError(f"{given}: too small, as nothing is left at the deepest level")
+        raise ValueError(f"{given}: too small, because nothing is left at the deepest level")
 
 
 def _run_dry(name: str, output_stride: int | None, size: tuple[int, int]) -> tuple[list[Tensor], Tensor, Tensor]:

@@ -88,16 +88,16 @@ class BackboneTrunk(Measured):
         self.norms = nn.ModuleDict({level: Standardise(width) for level, width in self.channels.items() if standardise})
         self.is_random, self.waits_for_state = weights in ("none", "checkpoint"), weights == "checkpoint"
         if self.saves_reference and weights == "none":
-            raise ValueError("model.backbone.save=reference needs weights to refer to, and model.backbone.weights is none")
+            raise ValueError("model.backbone.save=reference needs weights to refer to, but model.backbone.weights is none")
         self._read_weights(weights, sha256)
         layer = read_facts(name).class_layer or ""
         self.trained_parts = choose_parts(list_parts(self.model, layer), train)
         if self.saves_reference and self.trained_parts:
-            raise ValueError(f"model.backbone.save=reference is for a frozen network, and model.backbone.train is {train}")
+            raise ValueError(f"model.backbone.save=reference is for a frozen network, but model.backbone.train is {train}")
         if cache and self.trained_parts:
-            raise ValueError(f"model.backbone.cache=true is for a frozen network, and model.backbone.train is {train}")
+            raise ValueError(f"model.backbone.cache=true is for a frozen network, but model.backbone.train is {train}")
         if checkpointing and not self.trained_parts:
-            raise ValueError(f"model.backbone.checkpointing=true is for trained parts, and model.backbone.train is {train}")
+            raise ValueError(f"model.backbone.checkpointing=true is for trained parts, but model.backbone.train is {train}")
         if checkpointing:
             compute_blocks_again(self.model, name, statistics)
         names = {weight for part in self.trained_parts for weight in part}
@@ -263,7 +263,7 @@ class BackboneTrunk(Measured):
         if (path := find_weights(self.name, chosen)) is not None:
             self._load(path, sha256)
         elif sha256 is not None and chosen == "none":
-            raise ValueError("model.backbone.sha256 is given, and model.backbone.weights=none has no file")
+            raise ValueError("model.backbone.sha256 is given, but model.backbone.weights=none has no file")
 
     def _load(self, path: Path, sha256: str | None) -> None:
         digest = load_file(self.model, self.name, path, sha256)
@@ -289,7 +289,7 @@ class BackboneTrunk(Measured):
 
     def _fetch_reference(self, digest: Any) -> None:
         if not isinstance(digest, Tensor) or digest.dtype != torch.uint8 or digest.shape != (32,):
-            raise RuntimeError(f"the weights of {self.name} are left out, and it is not said which they were")
+            raise RuntimeError(f"the file leaves out the weights of {self.name} and does not say which they were")
         if not self.is_random and torch.equal(digest.cpu(), self.digest.cpu()):
             return  # they are here
         asked = bytes(digest.tolist()).hex()

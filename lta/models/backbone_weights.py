@@ -53,7 +53,7 @@ def find_weights(name: str, source: str) -> Path | None:
             meant = f"; model.backbone.name={sibling} is the network of those weights" if sibling else ""
             known = ", ".join(PACKAGED)
             raise ValueError(
-                f"{given}: no package has weights of {name} (of {known} there is one); choose hub, a file or none{meant}"
+                f"{given}: no package has weights of {name} (only of {known}); choose hub, a file or none{meant}"
             )
         return find_packaged(package)
     if source == "hub":
@@ -93,7 +93,7 @@ def load_file(model: nn.Module, name: str, path: Path, sha256: str | None = None
     tensors = _read_tensors(path)
     _fit_class_layer(model, name, tensors)
     if names_differ(model.state_dict(), tensors) and meant is None:
-        log.info("%s: its tensors have other names than those of %s, and are taken in their order", path, name)
+        log.info("%s: its tensors are not named like those of %s, so they are taken in their order", path, name)
     model.load_state_dict(_match(model.state_dict(), tensors, path, name))
     return digest
 
@@ -143,7 +143,7 @@ def _match(own: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path, n
                 f"{path} does not hold the weights of {name}: {what} ({len(missing)} missing, {len(more)} more)"
             )
         if not names_differ(kept, found):
-            raise ValueError(f"{path} does not hold the weights of {name}: {more[0]} is no tensor of it")
+            raise ValueError(f"{path} does not hold the weights of {name}: it has no tensor {more[0]}")
         found = dict(zip(kept, found.values(), strict=True))
     for key, value in kept.items():
         if value.shape != found[key].shape:
@@ -196,7 +196,7 @@ def _download(name: str) -> Path:
         try:
             return Path(hf_hub_download(repository, file, revision=revision or None))
         except LocalEntryNotFoundError as error:
-            raise ValueError(f"{given} can't be downloaded ({repository}): without a network, give a file") from error
+            raise ValueError(f"{given} can't be downloaded ({repository}): without internet access, give a file") from error
         except EntryNotFoundError:
             continue
         except Exception as error:  # of the network, and of its libraries, which are several

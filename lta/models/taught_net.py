@@ -88,11 +88,11 @@ def taught_map(num_classes: int, backbone: Mapping[str, Any] | None = None, cues
     and for a backbone whose levels are not standardised or that is trained."""
     if num_classes != len(CLASS_NAMES):
         raise ValueError(
-            f"a map taught by masks (lta.teach) tells background and object apart, and {num_classes} classes are asked for"
+            f"a map taught by masks (lta.teach) has two classes, background and object, but {num_classes} are asked for"
         )
     trunk = build_trunk(backbone)
     if BASE not in trunk.norms:
-        raise ValueError("model.backbone.standardise=false: a map is taught on features of one spread")
+        raise ValueError("model.backbone.standardise=false: a map can only be taught on standardised features")
     if trunk.trained_parts:
         raise ValueError("model.backbone.train must be none: a map is taught on a frozen backbone")
     chosen = list_cues(trunk.class_layer) if cues is None else tuple(cues)

@@ -28,7 +28,7 @@ def check_data(build: Callable[[], Splits]) -> None:
         one.read()
     require_members(data, Splits)
     names = [str(name) for name in data.class_names]
-    require(len(set(names)) == len(names) > 0, data, f"class_names must be different names, and are {names}")
+    require(len(set(names)) == len(names) > 0, data, f"class_names must be different names, but are {names}")
     require(len(data.test.labels) > 0, data, "test is empty")
     splits = {"train": data.train, "val": data.val, "test": data.test}
     repeats = {"train": again.train, "val": again.val, "test": again.test}
@@ -38,10 +38,10 @@ def check_data(build: Callable[[], Splits]) -> None:
         for part in PARTS:
             first, second = (None if one is None else getattr(one, part) for one in (split, repeats[name]))
             same = np.array_equal(np.asarray(first), np.asarray(second))
-            require(same, data, f"{name}.{part} are others when it is built and read again")
+            require(same, data, f"{name}.{part} differ when it is built and read again")
         first, second = (getattr(one, "boxes", None) for one in (split, repeats[name]))
         same = first is None or (second is not None and np.array_equal(first, second, equal_nan=True))
-        require(same, data, f"{name}.boxes are others when it is built and read again")
+        require(same, data, f"{name}.boxes differ when it is built and read again")
     known = {image.tobytes() for image in np.asarray(data.train.images)}
     repeated = sum(image.tobytes() in known for image in np.asarray(data.test.images))
     few = repeated <= REPEATED * len(data.test.labels)
@@ -78,7 +78,7 @@ def _check_boxes(data: Splits, name: str, boxes: np.ndarray, count: int, size: t
     left, top, right, bottom = boxes[there].T
     inside = (left >= 0) & (top >= 0) & (right <= size[1]) & (bottom <= size[0]) & (left < right) & (top < bottom)
     require(
-        bool(inside.all()), data, f"{name} hold one that is no box (left, top, right, bottom) in {size[1]}x{size[0]} pixels"
+        bool(inside.all()), data, f"{name}: not every row is a box (left, top, right, bottom) in {size[1]}x{size[0]} pixels"
     )
 
 

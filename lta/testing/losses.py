@@ -32,7 +32,7 @@ def check_loss(loss: Loss) -> None:
         rough = loss(_make_output(logits.bfloat16()), labels).dtype
         require(rough == torch.float32, loss, f"of bfloat16 logits it returns {rough}, not torch.float32")
         again = loss(_make_output(logits), labels)
-        require(torch.equal(found, again), loss, "the same output and labels give another number the second time")
+        require(torch.equal(found, again), loss, "the same output and labels give a different number the second time")
         other = loss(_make_output(logits), labels.roll(1, 0))
         require(not torch.equal(found, other), loss, "other labels give the same number")
         require(found.requires_grad, loss, "no gradient reaches the logits")
@@ -42,7 +42,7 @@ def check_loss(loss: Loss) -> None:
         require(bool(reached.all()), loss, f"no gradient reaches the logits of {int((~reached).sum())} of {BATCH} pictures")
         right, wrong = (nn.functional.one_hot(one, CLASSES) * SURE for one in (classes, classes.roll(1)))
         better = loss(_make_output(right), labels) < loss(_make_output(wrong), labels)
-        require(bool(better), loss, "it is no smaller for right answers than for wrong ones")
+        require(bool(better), loss, "it is not smaller for right answers than for wrong ones")
 
 
 def _make_output(logits: Tensor) -> NetworkOutput:

@@ -32,7 +32,7 @@ def check_network(build: Callable[[int], nn.Module], image_size: int = 32, num_c
     """
     with draw_the_same():
         module = build(num_classes)
-        require(isinstance(module, nn.Module), module, "it is no nn.Module")
+        require(isinstance(module, nn.Module), module, "it is not an nn.Module")
         require_members(module, Network)
         network = cast("Network", module)
         images = torch.randn(BATCH, 3, image_size, image_size)
@@ -58,9 +58,9 @@ def _run(network: Network, images: Tensor, num_classes: int) -> NetworkOutput:
     require(isinstance(output, NetworkOutput), network, f"it returns {type(output).__name__}, not a NetworkOutput")
     check_logits(network, output.logits, output.loss_logits, num_classes, batch)
     check_classifiers(network, network.classifiers, num_classes)
-    require(isinstance(network.levels, tuple), network, f"levels must be a tuple of names, and is {network.levels!r}")
+    require(isinstance(network.levels, tuple), network, f"levels must be a tuple of names, but is {network.levels!r}")
     keys = tuple(output.attn)
-    require(keys == network.levels, network, f"attn has the keys {keys}, and levels is {network.levels}")
+    require(keys == network.levels, network, f"attn has the keys {keys}, but levels is {network.levels}")
     require(tuple(output.scores) == keys, network, f"scores has the keys {tuple(output.scores)}, and attn {keys}")
     for level, attn in output.attn.items():
         shape = tuple(attn.shape)
@@ -70,7 +70,7 @@ def _run(network: Network, images: Tensor, num_classes: int) -> NetworkOutput:
         same = output.scores[level].shape == attn.shape
         require(same, network, f"scores of {level} have the shape {tuple(output.scores[level].shape)}, its map {shape}")
         fits = bool(attn.isfinite().all()) and float(attn.detach().min()) >= 0
-        require(fits, network, f"the map of {level} holds values below 0 or that are no numbers")
+        require(fits, network, f"the map of {level} holds values below 0 or not-a-number values")
         if takes_queries(network) and network.attention[level].normaliser == "softmax":
             total = attn.detach().sum((1, 2))
             require(are_alike(total, torch.ones(batch)), network, f"the map of {level} sums to {total[0]:.4g}, not to 1")
@@ -82,7 +82,7 @@ def _check_answers(network: Network, images: Tensor, num_classes: int) -> Networ
     output = _run(network, images, num_classes)
     require(torch.equal(images, before), network, "it changes the pictures that it is given")
     same = torch.equal(output.logits, network(images).logits)
-    require(same, network, "the same pictures give other logits the second time, in eval mode")
+    require(same, network, "the same pictures give different logits the second time, in eval mode")
     one = _run(network, images[:1], num_classes)
     require(are_alike(one.logits, output.logits[:1]), network, "a picture's logits depend on what else is in the batch")
     with torch.autocast("cpu", torch.bfloat16):
@@ -94,19 +94,19 @@ def _check_answers(network: Network, images: Tensor, num_classes: int) -> Networ
 def _check_kept(module: nn.Module, fresh: nn.Module, images: Tensor, output: NetworkOutput) -> None:
     fresh.load_state_dict(module.state_dict())
     same = torch.equal(fresh.eval()(images).logits, output.logits)
-    require(same, module, "another one with its state_dict gives other logits: something that acts is not kept there")
+    require(same, module, "a second network with its state_dict gives different logits: part of its state is missing there")
 
 
 def _check_queries(network: QueriedNetwork, images: Tensor, output: NetworkOutput) -> None:
     levels, acting, inert = network.levels, network.acting_levels, network.inert_levels
     parted = set(acting) | set(inert) == set(levels) and not set(acting) & set(inert)
-    require(parted, network, f"acting_levels {acting} and inert_levels {inert} must part levels {levels}")
+    require(parted, network, f"acting_levels {acting} and inert_levels {inert} must split levels {levels} between them")
     require(set(network.queries) == set(levels), network, f"queries has the keys {tuple(network.queries)}, not {levels}")
     sources = {source for source in network.queries.values() if source is not None}
     made = set(output.global_feats)
     require(made >= sources, network, f"global_feats has the keys {made}, and queries names {sources}")
     own = network(images, output.global_feats)
-    require(are_alike(own.logits, output.logits), network, "its own queries, given to it, give other logits")
+    require(are_alike(own.logits, output.logits), network, "given its own queries, it gives different logits")
     for source in sources:
         query = output.global_feats[source]
         given = network(images, {source: query + 2 * query.std() * torch.randn_like(query)})

@@ -27,7 +27,7 @@ def check_compat(build: Callable[[int], nn.Module], channels: int = 8) -> None:
     each picture's own, gradients, and whether `reads_query` and `separable` say of the query what is so."""
     with draw_the_same():
         compat = build(channels)
-        require(isinstance(compat, Compatibility), compat, "it is no lta.layers.compatibility.Compatibility")
+        require(isinstance(compat, Compatibility), compat, "it is not an lta.layers.compatibility.Compatibility")
         assert isinstance(compat, Compatibility)
         for name in ("separable", "reads_query"):
             require(isinstance(getattr(compat, name, None), bool), compat, f"{name} must be True or False")
@@ -94,4 +94,4 @@ def check_effect(effect: Effect) -> None:
                 found = f"{result.dtype} {tuple(result.shape)}"
                 require(fits, effect, f"the result is {found}, not uint8 (3 or 4, height, width)")
                 again = effect(picture, attention, opacity)
-                require(torch.equal(result, again), effect, "the same picture and attention give another result")
+                require(torch.equal(result, again), effect, "the same picture and attention give a different result")

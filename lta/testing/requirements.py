@@ -61,7 +61,7 @@ def check_classifiers(given: object, classifiers: Iterable[nn.Module], num_class
     require(len(list(classifiers)) > 0, given, "classifiers is empty: it names the linear layers that put out the classes")
     for layer in classifiers:
         fits = isinstance(layer, nn.Linear) and layer.out_features == num_classes
-        require(fits, given, f"classifiers has {layer}, which is no nn.Linear with {num_classes} outputs")
+        require(fits, given, f"classifiers has {layer}, which is not an nn.Linear with {num_classes} outputs")
 
 
 def compute_loss(loss_logits: Sequence[Tensor]) -> Tensor:

@@ -120,7 +120,7 @@ def test_an_output_stride_makes_the_deepest_maps_finer():
         ({"name": "hf-hub:a/b"}, "must be a name of timm's registry"),
         ({"name": "local-dir:/x"}, "must be a name of timm's registry"),
         ({"name": "../x"}, "must be a name of timm's registry"),
-        ({"name": "resnet18.mine"}, "timm has no such training of it"),
+        ({"name": "resnet18.mine"}, "timm has no such pretrained version of it"),
         ({"name": "inception_v3"}, "levels A, B, C need 8, 16 and 32"),
         ({"name": "resnet18", "output_stride": 4}, "model.backbone.output_stride=4 must be 8, 16, 32 or null"),
         ({"name": "vit_tiny_patch16_224", "output_stride": 16}, "vit_tiny_patch16_224 has no such setting"),

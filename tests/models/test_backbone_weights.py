@@ -58,7 +58,7 @@ def test_other_names_in_the_same_order_are_taken_and_said(donor, tmp_path, caplo
     file = write({f"net_{name}": value for name, value in donor.items()}, tmp_path / "w.pth")
     with caplog.at_level(logging.INFO):
         assert holds(BackboneTrunk("resnet18", weights=file), donor)
-    assert "have other names than those of resnet18, and are taken in their order" in caplog.text
+    assert "are not named like those of resnet18, so they are taken in their order" in caplog.text
 
 
 def test_a_class_layer_of_other_classes_or_none(donor, tmp_path):
@@ -92,7 +92,7 @@ def damage(donor, kind):
         ("all names wrong, another order", "does not hold the weights of resnet18: conv1.weight is missing"),
         ("one missing", "layer2.0.conv1.weight is missing (1 missing, 0 more)"),
         ("one more", "layer5.weight is more than it has (0 missing, 1 more)"),
-        ("one name wrong", "layer3.1.other.weight is no tensor of it"),
+        ("one name wrong", "it has no tensor layer3.1.other.weight"),
         ("one shape wrong", "layer4.0.conv1.weight is (512, 256, 1, 1) there, (512, 256, 3, 3) in the network"),
     ],
 )
@@ -178,5 +178,5 @@ def test_without_a_network_the_hub_ends_in_a_line(monkeypatch):
 
 def test_random_weights_have_no_digest():
     assert not random_trunk("resnet18").digest.any()
-    with pytest.raises(ValueError, match=r"model.backbone.sha256 is given, and model.backbone.weights=none has no file"):
+    with pytest.raises(ValueError, match=r"model.backbone.sha256 is given, but model.backbone.weights=none has no file"):
         BackboneTrunk("resnet18", weights="none", sha256="0" * 64)

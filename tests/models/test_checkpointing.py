@@ -78,7 +78,7 @@ def test_what_is_computed_again_is_counted():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({}, "checkpointing=true is for trained parts, and model.backbone.train is none"),
+        ({}, "checkpointing=true is for trained parts, but model.backbone.train is none"),
         (
             {"train": "all", "statistics": "trained"},
             "each batch twice: give model.backbone.statistics=kept",
