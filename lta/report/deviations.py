@@ -176,7 +176,7 @@ APART = (
         "svhn",
         ("recipe.lr",),
         NOT_KNOWN,
-        'the authors\' script has a learning rate of 1 here, "#maybe 0.1" as its other rows',
+        'the authors\' script has a learning rate of 1 here ("#maybe 0.1"), and 0.1 in its other rows',
     ),
     Apart(
         "vgg_att3",
@@ -184,11 +184,11 @@ APART = (
         "svhn",
         ("recipe.lr",),
         NOT_KNOWN,
-        'the authors\' script has a learning rate of 1 here, "#maybe 0.1" as its other rows',
+        'the authors\' script has a learning rate of 1 here ("#maybe 0.1"), and 0.1 in its other rows',
     ),
-    Apart("vgg_att3", "dp", "", (), NOT_KNOWN, "that the authors trained dp at three levels is not known"),
-    Apart("", "dp", "cub200", (), "CIFAR-100 weights", "begins from nothing (authors: from CIFAR-100 weights)"),
-    Apart("vgg_pan", "", "cub200", (), "CIFAR-100 weights", "begins from nothing (authors: from CIFAR-100 weights)"),
+    Apart("vgg_att3", "dp", "", (), NOT_KNOWN, "whether the authors trained dp at three levels is not known"),
+    Apart("", "dp", "cub200", (), "CIFAR-100 weights", "starts from random weights (authors: from CIFAR-100 weights)"),
+    Apart("vgg_pan", "", "cub200", (), "CIFAR-100 weights", "starts from random weights (authors: from CIFAR-100 weights)"),
 )
 """Rows, not settings: what their scripts leave open, and what they did that no setting here does."""
 

@@ -17,7 +17,7 @@ OF_MASKS = ("loss.mask", "loss.mask_count", "loss.mask_kind", "loss.mask_levels"
 
 RULE = (
     "Test error against the IoU of maps with the objects of validation pictures, after the last epoch. Small points are "
-    "seeds, large ones their means. The line joins the means that no other is better than in both."
+    "seeds, large ones their means. The line joins the means that no other mean beats in both."
 )
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")

@@ -26,7 +26,7 @@ def parse(arguments: Sequence[str], description: str | None = None) -> argparse.
         "--figures", choices=KINDS, metavar="KIND", help="also write every chart as a file of its own: svg, pdf or png"
     )
     parser.add_argument(
-        "--tables", metavar="FORMS", help="also write tables of test errors for a paper: csv, latex, md, with commas between"
+        "--tables", metavar="FORMS", help="also write tables of test errors for a paper: csv, latex, md, separated by commas"
     )
     parser.add_argument(
         "--columns",
@@ -34,7 +34,7 @@ def parse(arguments: Sequence[str], description: str | None = None) -> argparse.
         help=f"of these tables: {', '.join(COLUMNS)}, and metrics such as test/loss (default: {','.join(DEFAULT)})",
     )
     parser.add_argument(
-        "--watch", action="store_true", help="write nothing: serve the page to this computer, made anew as runs go on"
+        "--watch", action="store_true", help="write nothing: serve the page to this computer, and update it as runs go on"
     )
     parser.add_argument("--port", type=int, default=8510, help="of --watch; 0 takes a free one (default: 8510)")
     parser.add_argument("--wandb", metavar="PROJECT", help="also log the files as a W&B artifact: project or entity/project")

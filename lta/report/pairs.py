@@ -7,11 +7,11 @@ from lta.report.groups import Group
 from lta.report.statistics import Summary, summarise_values
 
 RULE = (
-    "Differences in test error are taken seed by seed; their interval is Student's, 95 %, each by itself: of twenty "
-    "comparisons one may be decided wrongly. It is over trainings: all are tested on the same images, and how other images "
-    "would decide is not in it (validation images, where there are some, are a second look). Lower and higher: the interval "
-    "leaves 0 out. Not decided: it does not, and how far it reaches is how large a difference may have been missed. "
-    "Differences that are all the same decide nothing: their scatter is not known."
+    "Differences in test error are taken seed by seed. Each has its own 95 % interval (Student's t), so one of twenty "
+    "comparisons may be decided wrongly. The interval is over trainings. All networks are tested on the same images, so it "
+    "does not say how other images would decide. Validation images, if there are some, are a second look. Lower and higher: "
+    "the interval does not contain 0. Not decided: it does, and its ends show how large a difference may have been missed. "
+    "If all differences are the same, nothing is decided, because their scatter is not known."
 )
 
 SCATTER = 1e-4
@@ -58,8 +58,8 @@ def compare_groups(groups: Sequence[Group], named: str) -> list[Pair]:
     if not references:
         labels = "; ".join(f'"{label}"' for label in dict.fromkeys(group.label for group in ambiguous or groups))
         if ambiguous:
-            raise ValueError(f"--against={named} fits several configurations: {labels}; give one of these")
-        raise ValueError(f"--against={named} fits no configuration; there are {labels or 'none'}")
+            raise ValueError(f"--against={named} matches several configurations: {labels}; give one of these")
+        raise ValueError(f"--against={named} matches no configuration; there are {labels or 'none'}")
     return [
         _make_pair(group, references[group.names.data])
         for group in groups

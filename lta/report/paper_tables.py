@@ -116,7 +116,7 @@ def _read_list(option: str, given: str) -> list[str]:
     """The words between commas, each once."""
     words = list(dict.fromkeys(word.strip() for word in given.split(",") if word.strip()))
     if not words:
-        raise ValueError(f"{option} needs one or more words, with commas between")
+        raise ValueError(f"{option} needs one or more words, separated by commas")
     return words
 
 
@@ -147,7 +147,7 @@ def _find_column(name: str, groups: Sequence[Group]) -> Column:
     near = [key for key in metrics if name.rpartition("/")[2] in key] or metrics
     more = ", ..." if len(near) > MOST_LISTED else ""
     raise ValueError(
-        f"--columns={name} is unknown; choose of {','.join(COLUMNS)} and of the runs' metrics: "
+        f"--columns={name} is unknown; choose from {','.join(COLUMNS)} and the runs' metrics: "
         f"{','.join(near[:MOST_LISTED])}{more}"
     )
 

@@ -141,7 +141,7 @@ ATTENTION: Mapping[str, str] = {
     "centre_bias": "distance from the centre, times uniform",
     "agreement": "correlation of two levels' maps",
     "query_grad_norm": "gradient that reaches the query, norm",
-    "change": "share that moved since the panel before",
+    "change": "share that moved since the previous panel",
 }
 """What the telemetry says of the maps; entropy says what effective positions say."""
 

@@ -14,7 +14,7 @@ FILE = Path(__file__).parent / "published.yaml"
 TRUST = {
     "recorded": "the authors' own record in their repository",
     "quoted": "printed by somebody who cites the paper",
-    "recalled": "unchecked: from memory, no gate for anything",
+    "recalled": "unchecked: from memory, so no verdict rests on it",
 }
 GATES = ("recorded", "quoted")
 """What a verdict may rest on, the better first."""

@@ -145,10 +145,11 @@ def _read_run(directory: Path, files: set[str]) -> tuple[Run, list[str]]:
         raise Unusable(f"in no figure: {why}")
     error = results.get("test", {}).get("error") if isinstance(results.get("test"), dict) else None
     if not is_number(error) or not 0 <= error <= 100:
-        raise Unusable(f"results.json has no test error (test.error is {error!r}): of another version, or not tested")
+        why = "another version wrote it, or the run was not tested"
+        raise Unusable(f"results.json has no test error (test.error is {error!r}): {why}")
     for part in ("model", "data", "recipe"):
         if not isinstance(config.get(part), dict):
-            raise Unusable(f"config.yaml has no {part}: of another version")
+            raise Unusable(f"config.yaml has no {part}: another version wrote it")
     seed = config.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise Unusable(f"config.yaml has the seed {seed!r}: lta's are whole numbers, at least 0, or null")

@@ -12,18 +12,18 @@ SHARE = 0.1
 SCATTER = 0.5
 
 RULE = (
-    "Not comparable: no figure that was checked is published for it; or the data's coding, resolution or number of test "
-    "images, or the network's width, pools or normaliser differ from the paper's; or seeds with exactly the same error; or "
-    f"fewer than {SEEDS} seeds; or one more run may fall more than "
-    f"{100 * SCATTER:g} % of the figure to either side; or the error is higher after fewer epochs than the paper's. "
-    "Otherwise, from the range in which one more of our runs falls (95 %, Student's t over seeds, since the published "
-    "figure is one run): reproduced, if the figure lies in it and it reaches at most "
-    f"{100 * SHARE:g} % of the figure to either side of our mean; within noise, if the figure lies in a wider one; not "
-    "reproduced, if it lies wholly above the figure or wholly below. Where checked figures differ, ours is judged by each "
-    "and the weakest verdict counts. How often that is right: of published figures drawn from the very distribution of our "
-    "seeds (5.23 %, standard deviation 0.1 points), three seeds call 62 % reproduced, 33 % within noise and 5 % not "
-    "reproduced; five seeds 93 %, 2 % and 5 %. Reproduced says that this error is reached, under the deviations listed; not "
-    "that the training or the order of networks is confirmed."
+    "Not comparable means that one of these holds. No checked figure is published. The data's coding, resolution or "
+    "number of test images differ from the paper's, or the network's width, pools or normaliser do. All seeds have "
+    f"exactly the same error, or there are fewer than {SEEDS} seeds. One more run may fall more than {100 * SCATTER:g} % of "
+    "the figure to either side. The error is higher, but after fewer epochs than the paper's. Otherwise we take the "
+    "range in which one more of our runs falls (95 %, Student's t over seeds, because the published figure is one "
+    f"run). Reproduced: the figure lies in it, and it reaches at most {100 * SHARE:g} % of the figure to either side of our "
+    "mean. Within noise: the figure lies in a wider range. Not reproduced: the range lies wholly above or wholly below "
+    "the figure. If checked figures differ, ours is judged by each, and the weakest verdict counts. How often is "
+    "that right? We drew published figures from the very distribution of our seeds (5.23 %, standard deviation 0.1 "
+    "points). Three seeds call 62 % of them reproduced, 33 % within noise and 5 % not reproduced. Five seeds call "
+    "93 %, 2 % and 5 %. Reproduced says that this error is reached, with the deviations listed. It does not confirm "
+    "the training or the order of networks."
 )
 
 WEAKEST = ("not reproduced", "not comparable", "within noise", "reproduced")

@@ -112,7 +112,7 @@ def watch(build: Callable[[], str], places: Sequence[Path], port: int) -> int:
     """Serves the page until Ctrl-C; returns the exit status."""
     with serve_watched(Watched(build, places), port) as server:
         address = f"http://{LOOPBACK}:{server.server_address[1]}/"
-        say(f"{address} shows the report, made anew as runs go on; Ctrl-C ends it", sys.stdout)
+        say(f"{address} shows the report and updates it as runs go on; Ctrl-C ends it", sys.stdout)
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):
             server.serve_forever()

@@ -22,7 +22,7 @@ FIRST: Mapping[str, Mapping[str, str]] = {
     },
     "localisation": {
         "maps.*.iou": "IoU: {0}",
-        "maps.C.iou.controls.*": "IoU, beside level C: {0}",
+        "maps.C.iou.controls.*": "IoU, next to level C: {0}",
         "maps.*.box_50": "boxes that fit at an IoU of 50 %: {0}",
         "maps.*.box_30": "boxes that fit at an IoU of 30 %: {0}",
         "maps.*.box_70": "boxes that fit at an IoU of 70 %: {0}",

@@ -143,7 +143,7 @@ def test_more_than_can_be_told_apart_are_left_out_as_in_the_page(tmp_path):
     shown = plots.select_groups(groups)
     assert len(shown) == plots.LINES
     assert {group.summary.mean for group in groups} - {group.summary.mean for group in shown} == {20.0, 19.0}
-    assert f"Drawn are the {plots.LINES} configurations of least error" in render_html(
+    assert f"The charts show the {plots.LINES} configurations with the lowest error" in render_html(
         __main__.build_report("", "", "", groups, [])
     )
 

@@ -129,7 +129,7 @@ def test_many_configurations_are_not_all_drawn_and_it_is_said_which(tmp_path):
     page = render_html(made(tmp_path))
     legend = page.split('<ul class="legend">')[1].split("</ul>")[0]
     assert legend.count("<li>") == plots.LINES
-    said = re.search(r"the others stand in the tables: (.*?)</p>", page)[1]
+    said = re.search(r"The others are only in the tables: (.*?)</p>", page)[1]
     assert ("lr=0.13" in said, "lr=0.14" in said, "lr=0.01" in legend, "lr=0.14" in legend) == (True, True, True, False)
 
 

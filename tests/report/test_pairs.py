@@ -78,10 +78,12 @@ def test_a_name_that_fits_none_or_several_is_named(tmp_path):
     make_run(tmp_path / "a", "data=cifar10", "model=vgg", "recipe.lr=0.1")
     make_run(tmp_path / "b", "data=cifar10", "model=vgg", "recipe.lr=0.2")
     groups = group_runs(read_runs([tmp_path])[0])[0]
-    with pytest.raises(ValueError, match=r'--against=vgg fits several configurations: "vgg, lr=0.1"; "vgg, lr=0.2"; give'):
+    with pytest.raises(
+        ValueError, match=r'--against=vgg matches several configurations: "vgg, lr=0.1"; "vgg, lr=0.2"; give'
+    ):
         compare_groups(groups, "vgg")
     assert compare_groups(groups, "vgg, lr=0.2")[0].group.label == "vgg, lr=0.1"
-    with pytest.raises(ValueError, match=r'--against=air fits no configuration; there are "vgg, lr=0.1"; '):
+    with pytest.raises(ValueError, match=r'--against=air matches no configuration; there are "vgg, lr=0.1"; '):
         compare_groups(groups, "air")
     with pytest.raises(ValueError, match="there are none"):
         compare_groups([], "air")

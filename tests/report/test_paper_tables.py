@@ -62,7 +62,7 @@ def test_metrics_that_somebody_logs_are_columns(runs):
     found = render_paper_tables(made_of(runs), "md,csv", "network,val/mine,errors")
     assert r"| vgg\_att2 pc concat | 0.11 ± 0.01 | 10.00, 12.00, 11.00 |" in found["cifar10_table.md"]
     assert next(csv.DictReader(io.StringIO(found["cifar10_table.csv"])))["val/mine mean"] == "0.11"
-    with pytest.raises(ValueError, match=r"--columns=val/min is unknown; choose of network,mean,.*: val/mine$"):
+    with pytest.raises(ValueError, match=r"--columns=val/min is unknown; choose from network,mean,.*: val/mine$"):
         render_paper_tables(made_of(runs), "md", "val/min")
     with pytest.raises(ValueError, match=r"--tables=word is unknown; choose one or more of csv,latex,md"):
         render_paper_tables(made_of(runs), "word")

@@ -49,10 +49,13 @@ def test_what_is_not_whole_is_left_out_with_its_reason(tmp_path):
     assert "config.yaml is broken" in said.pop("torn_config")
     assert "config.yaml is broken" in said.pop("binary")
     assert said.pop("listed") == "results.json holds no settings, but list"
-    assert said.pop("older") == "results.json has no test error (test.error is None): of another version, or not tested"
+    assert (
+        said.pop("older")
+        == "results.json has no test error (test.error is None): another version wrote it, or the run was not tested"
+    )
     assert "not tested" in said.pop("untested")
     assert said.pop("bare") == "it has no config.yaml"
-    assert said.pop("oldest") == "config.yaml has no model: of another version"
+    assert said.pop("oldest") == "config.yaml has no model: another version wrote it"
     assert not said
 
 

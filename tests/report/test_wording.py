@@ -11,7 +11,7 @@ from lta.report.wording import FIRST, describe_estimate, matches_pattern
         ("localisation", "maps.C.iou", "IoU: level C"),
         ("localisation", "maps.gradcam_pp.iou", "IoU: Grad-CAM++"),
         ("localisation", "maps.own_class.box_50", "boxes that fit at an IoU of 50 %: backbone's own class map"),
-        ("localisation", "maps.C.iou.controls.uniform", "IoU, beside level C: uniform map"),
+        ("localisation", "maps.C.iou.controls.uniform", "IoU, next to level C: uniform map"),
         ("query", "levels.B.replaced_by.zero.tv", "attention moved by a query of 0: level B"),
         ("robustness", "attacks.uniform.8.error", "error, uniform noise, eps 8 of 255, %"),
         ("robustness", "attacks.pgd.[0.5].error", "error, PGD, eps 0.5 of 255, %"),
