@@ -1,7 +1,8 @@
-// How the site's search ranks pages: the guide first, then the reference, then accounts of experiments and the changelog.
+// How the site's search ranks pages: the guide first (before all, a page whose title holds the
+// whole question), then the reference, then accounts of experiments and the changelog.
 var Scorer = {
-  score: ([docname, title, anchor, description, score]) => {
-    if (/^(guide|science)\/|^(start|backbones|extend|predict|unequal_classes|reference\/(metrics|run_directory))$/.test(docname)) return score + 20;
+  score: ([docname, title, anchor, description, score, filename, kind]) => {
+    if (/^(guide|science)\/|^(start|backbones|extend|predict|unequal_classes|reference\/(metrics|run_directory))$/.test(docname)) return score + (kind === "title" && !anchor ? 40 : 20);
     if (/^changelog|\/studies\//.test(docname)) return score - 20;
     return score;
   },
