@@ -117,7 +117,7 @@ def test_the_report_knows_it_and_finds_what_differs_from_the_authors(name):
         assert (found == []) == (name in ("ladder_00_author", "control_late", *AS_TRAINED)), found
     else:
         begun = [one.words for one in found if one.papers != NOT_KNOWN]
-        assert begun == ["begins from nothing (authors: from CIFAR-100 weights)"] * (name in BEGUN_FROM_CIFAR100)
+        assert begun == ["starts from random weights (authors: from CIFAR-100 weights)"] * (name in BEGUN_FROM_CIFAR100)
         assert (found == []) == (name not in (*BEGUN_FROM_CIFAR100, *PARTLY_KNOWN)), found
         theirs = published.find_published(names)
         assert [(one.error, one.trust) for one in (*theirs.recorded, *theirs.paper)] == sorted(

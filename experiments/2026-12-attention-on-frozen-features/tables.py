@@ -95,7 +95,7 @@ def estimate(values: Sequence[float], comparisons: int = 1) -> str:
 
 
 def decide(text: str) -> str:
-    """In bold where the interval leaves 0 out."""
+    """In bold where the interval does not contain 0."""
     ends = text.partition("(")[2].removesuffix(")").split(" to ")
     return f"**{text}**" if len(ends) == 2 and float(ends[0]) * float(ends[1]) > 0 else text
 
@@ -158,7 +158,7 @@ def write_section(found: Mapping[str, Any], data: str) -> Iterator[str]:
         if (values := results.subtract(method, levels, "uniform"))
     ]
     if rows:
-        yield from ["Main comparisons: test error minus that of `uniform`, in points. Bold: the interval leaves 0 out.", ""]
+        yield from ["Main comparisons: test error minus that of `uniform`, in points. Bold: the interval does not contain 0.", ""]
         yield from table(["", f"difference (95 %, corrected for {comparisons})", "seeds"], rows)
     others = [method for method in METHODS if method != "uniform"]
 
