@@ -1,5 +1,6 @@
 """What can be counted of plain English, and that links, commands and names in README and docs/ are those of today."""
 
+import ast
 import re
 from urllib.parse import unquote
 
@@ -45,7 +46,7 @@ def test_the_readme_is_one_page():
     assert "lta run experiment=quickstart" in first_screen
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_page)
+@pytest.mark.parametrize("page", [*PAGES, *ACCOUNTS, ROOT / "CHANGELOG.md"], ids=name_page)
 def test_no_sentence_has_more_than_thirty_words(page):
     assert not [sentence for sentence in iter_sentences(page.read_text()) if count_words(sentence) > 30]
 
@@ -58,6 +59,38 @@ def test_sentences_are_found_and_counted():
     sentences = ["One CODE two three four.", "Five, six: seven.", "- Eight nine", "- ten", "a b", "c.", "D", "e", "f"]
     assert list(iter_sentences(text)) == sentences
     assert [count_words(sentence) for sentence in sentences[:4]] == [5, 3, 2, 1]
+
+
+def iter_messages(code):
+    """What the errors that `code` raises say: the literal parts, with X for a value."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            said = node.exc.args[0]
+            parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts)
+
+
+def find_stumbles(message):
+    """Sentences above thirty words, and words that point back at something a reader has forgotten."""
+    long = [part for part in re.split(r"[.:;] ", message) if count_words(part) > 30]
+    return long + re.findall(r"\b(?:that of|those whose|those that|theirs|beside|whereof)\b", message)
+
+
+def test_no_error_makes_a_reader_stumble():
+    found = [
+        (path.relative_to(ROOT).as_posix(), message, stumbles)
+        for path in sorted((ROOT / "lta").rglob("*.py"))
+        for message in iter_messages(path.read_text())
+        if (stumbles := find_stumbles(message))
+    ]
+    assert not found
+
+
+def test_stumbles_in_messages_are_found():
+    code = 'raise ValueError(f"the map {x} and that of {y}" " differ")\nraise RunError("give " + " a" * 31)\nraise\n'
+    messages = [*iter_messages(code), *iter_messages(f"raise ValueError('go{' on' * 31}')")]
+    assert messages[0] == "the map X and that of X differ"
+    assert [len(find_stumbles(message)) for message in messages] == [1, 0, 1]
 
 
 @pytest.mark.parametrize("page", [*PAGES, *ACCOUNTS, ROOT / "experiments/README.md"], ids=name_page)
