@@ -87,7 +87,7 @@ def test_a_run_is_known_again_by_its_command(runs, capsys):
     ended = lta_run(capsys, [*told, "resume=auto"])
     assert ended.status == 0, ended.err
     assert "this run is complete: there is nothing to resume" in ended.out
-    assert_refused(lta_run(capsys, [*told, "resume=auto", "recipe.lr=0.1"]), "recipe.lr is 0.16 there, 0.1 here")
+    assert_refused(lta_run(capsys, [*told, "resume=auto", "recipe.lr=0.1"]), "recipe.lr is 0.16 there, but 0.1 here")
 
 
 def test_a_finished_run_is_asked_and_answers_as_before(runs, capsys):

@@ -158,7 +158,10 @@ def write_section(found: Mapping[str, Any], data: str) -> Iterator[str]:
         if (values := results.subtract(method, levels, "uniform"))
     ]
     if rows:
-        yield from ["Main comparisons: test error minus that of `uniform`, in points. Bold: the interval does not contain 0.", ""]
+        yield from [
+            "Main comparisons: test error minus that of `uniform`, in points. Bold: the interval does not contain 0.",
+            "",
+        ]
         yield from table(["", f"difference (95 %, corrected for {comparisons})", "seeds"], rows)
     others = [method for method in METHODS if method != "uniform"]
 

@@ -48,9 +48,7 @@ class EpochLines(Checkpoint):
             left = int(trainer.estimated_stepping_batches) - trainer.global_step
             if steps and left:
                 each = taken / steps
-                log.info(
-                    "predicted: %s for the remaining %d steps of %.0f ms", format_duration(each * left), left, 1000 * each
-                )
+                log.info("time left: about %s (%d steps of %.0f ms)", format_duration(each * left), left, 1000 * each)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.is_global_zero:

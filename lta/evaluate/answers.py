@@ -147,7 +147,9 @@ def _complete(given: Mapping[str, Any], own: Mapping[str, Any], network: Network
     for key in given:
         if key not in own:
             listed = ", ".join(name for name in own if not name.startswith("_"))
-            raise ValueError(f"data.{key}: the data of {network.directory} have no such setting; theirs are {listed}")
+            raise ValueError(
+                f"data.{key}: the data of {network.directory} have no such setting; their settings are {listed}"
+            )
     return {**own, **given}
 
 

@@ -21,7 +21,7 @@ RULE = (
     "mean. Within noise: the figure lies in a wider range. Not reproduced: the range lies wholly above or wholly below "
     "the figure. If checked figures differ, ours is judged by each, and the weakest verdict counts. How often is "
     "that right? We drew published figures from the very distribution of our seeds (5.23 %, standard deviation 0.1 "
-    "points). Three seeds call 62 % of them reproduced, 33 % within noise and 5 % not reproduced. Five seeds call "
+    "points). Three seeds call 62 % reproduced, 33 % within noise and 5 % not reproduced. Five seeds call "
     "93 %, 2 % and 5 %. Reproduced says that this error is reached, with the deviations listed. It does not confirm "
     "the training or the order of networks."
 )

@@ -105,8 +105,8 @@ def describe_left_out(taught: Taught) -> list[str]:
         return ["none: a single mask says nothing about other pictures"]
     more, (low, high) = figures["difference"]["value"], figures["difference"]["interval"]
     return [
-        f"IoU {figures['iou']['value']:.3f}, threshold from the others, ridge ({taught.fit.ridge:g}) from all",
-        f"{more:+.3f} ({low:+.3f} to {high:+.3f}) over the features' length, untaught",
+        f"IoU {figures['iou']['value']:.3f} (threshold chosen on the other masks, ridge {taught.fit.ridge:g} on all)",
+        f"{more:+.3f} ({low:+.3f} to {high:+.3f}) above the length of the features, which no mask taught",
     ]
 
 

@@ -179,7 +179,11 @@ def test_what_is_wrong_with_mask_files(root):
         ("cat9", right, r"cat9.png belongs to no picture below .*: take it out, or give data.masks=null"),
         ("cat0", right.resize((30, 20), Image.Resampling.NEAREST), "has 30x20 pixels, but its picture .*cat0.png has 60x40"),
         ("cat1", Image.new("L", (60, 40)), "cat1.png is an empty mask"),
-        ("cat2", Image.fromarray(np.arange(2400, dtype=np.uint8).reshape(40, 60)), "not a binary mask.*; save it with only two values, 0 and one other$"),
+        (
+            "cat2",
+            Image.fromarray(np.arange(2400, dtype=np.uint8).reshape(40, 60)),
+            "not a binary mask.*; save it with only two values, 0 and one other$",
+        ),
     ):
         save(mask, place / f"{name}.png")
         with pytest.raises(DataError, match=says):

@@ -52,7 +52,7 @@ def test_the_paper_stands_beside_ours(tmp_path):
     assert cells(page, "vgg_pan")[:2] == ["vgg_pan", "6.29 unchecked"]
     assert cells(page, "vgg_att2 dp concat")[3] == "5.21"
     assert "is not the 5.23 % row: that is vgg_att2 (pc, concat)" in page
-    assert "Not comparable: no figure that was checked" in page
+    assert "Not comparable means that one of these holds" in page
     text = render_markdown(made(tmp_path))
     assert f"| 1 | {escaped(tmp_path / '0')} | 0 | 5.20 | last.ckpt | python -m lta.run data=cifar10" in text
     assert (

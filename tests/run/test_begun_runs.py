@@ -39,10 +39,10 @@ def test_the_same_command_again_goes_on_in_its_directory(capsys, tmp_path):
     assert "this run is complete" in elsewhere.out, "where it runs makes no other run of it"
     shorter = lta_run(capsys, [*options, "+trainer.limit_train_batches=1"])
     assert shorter.status == 1, "but what it computes does"
-    assert "another configuration: trainer.limit_train_batches is nothing there, 1 here" in shorter.err
+    assert "another configuration: trainer.limit_train_batches is nothing there, but 1 here" in shorter.err
     other = lta_run(capsys, [*options, "recipe.epochs=3"])
     assert other.status == 1
-    assert f"{tmp_path}/run holds a run of another configuration: recipe.epochs is 2 there, 3 here" in other.err
+    assert f"{tmp_path}/run holds a run of another configuration: recipe.epochs is 2 there, but 3 here" in other.err
     assert len(rows(tmp_path / "run")) == 2, "nothing was touched"
 
 
@@ -151,7 +151,7 @@ def test_what_is_computed_stays_the_runs_own_wherever_it_goes_on(capsys, tmp_pat
             in refused.err
         )
     more = lta_run(capsys, [f"resume={run}", "trainer=cpu", "+trainer.accumulate_grad_batches=4"])
-    assert f"trainer.accumulate_grad_batches is nothing in {run}, 4 here" in more.err
+    assert f"trainer.accumulate_grad_batches is nothing in {run}, but 4 here" in more.err
     assert lta_run(capsys, [f"resume={run}", "trainer=cpu"]).status == 0
     assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["limit_train_batches"] == 2
     assert "limit_train_batches" not in (run / "run.log").read_text().partition("resume:")[2], "nothing was dropped"

@@ -84,7 +84,10 @@ def test_a_map_is_taught_and_said_so(place, capsys, monkeypatch):
     assert figures["masks"] == 4
     assert figures["iou"]["n"] == 4
     assert figures["iou"]["value"] > 0.6 > figures["length_iou"]["value"]
-    assert f"IoU {figures['iou']['value']:.3f}, threshold from the others, ridge ({figures['ridge']:g}) from all" in said.out
+    assert (
+        f"IoU {figures['iou']['value']:.3f} (threshold chosen on the other masks, ridge {figures['ridge']:g} on all)"
+        in said.out
+    )
     assert_refused(lta_teach(capsys, "masks=few", "out=made"), "out=made already holds a network: give another folder")
     lta_teach(capsys, "masks=few", "size=96", "out=made", "overwrite=true", "mirror=false")
     assert lta.load(place / "made").hparams["image_size"] == [96, 96]

@@ -144,5 +144,5 @@ def test_a_loss_of_ones_own_needs_one_yaml(outside, capsys):
     assert lta.load(outside / "own", config_dir=outside / "conf").loss.keywords == {"by": 2.0}
     assert_refused(
         lta_run(capsys, ["-cd", "conf", *short, "loss=doubled", "loss.by=3", "resume=auto", "hydra.run.dir=own"]),
-        "own holds a run of another configuration: loss.by is 2.0 there, 3 here",
+        "own holds a run of another configuration: loss.by is 2.0 there, but 3 here",
     )
