@@ -208,7 +208,7 @@ def test_the_w_and_b_run_of_a_run_that_goes_on_is_left_to_it(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text(f"logger:\n  wandb:\n    _target_: {WANDB}\n")
     with FileLock(tmp_path / ".lock"), reopen_session(tmp_path, with_wandb=True) as session:
         assert session.loggers == []
-    assert f"since {tmp_path} is still being run" in capsys.readouterr().out
+    assert f"because {tmp_path} is still being run" in capsys.readouterr().out
 
 
 def test_images_of_another_size(run, capsys, tmp_path):
