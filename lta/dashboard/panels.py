@@ -74,6 +74,9 @@ STATISTICS = {
     "change": "share that moved since the previous panel",
 }
 
+FOUND = ("iou", "pointing", "energy")
+"""What is logged of the maps of pictures with masks."""
+
 CHOSEN = ("logger.wandb.choices.model", "logger.wandb.choices.compat")
 
 EVALUATED = {
@@ -159,6 +162,26 @@ SECTIONS = (
             Curves("learning rate (lr/muon: of the matrices, with recipe=muon)", ("lr", "lr/muon")),
             Curves("images seen over time: the slope is images/s", ("time/images",), "time/seconds", "seconds of training"),
             Curves("seconds of training", ("time/seconds",)),
+        ),
+    ),
+    Section(
+        "Unequal classes, and several labels a picture",
+        (
+            Curves("validation error (%), mean of the classes' errors", ("val/balanced_error",)),
+            Curves("share of wrong labels (%)", ("val/label_error",)),
+            Curves("mean average precision (mAP) of several labels", ("val/mAP",)),
+            Curves("mean AUROC of several labels", ("val/auroc",)),
+        ),
+    ),
+    Section(
+        "Maps that masks teach",
+        (
+            Curves("IoU of map and mask on validation pictures, the best level", ("val/iou",)),
+            *(
+                Curves(f"{level}: how well the map finds the object", tuple(f"val/{what}/{level}" for what in FOUND))
+                for level in LEVELS
+            ),
+            Curves("loss of the masks", ("train/mask_loss",)),
         ),
     ),
     *(

@@ -7,11 +7,14 @@ from fnmatch import fnmatch
 
 import processes
 import pytest
+import torch
+from torchmetrics import MetricCollection
 from wandb_commands import OFFLINE, environment, history, lta, parts
 
 from lta.cli.plugins import CONF
 from lta.dashboard.panels import EVALUATED, SECTIONS, Curves, keys, outline
 from lta.loggers.wandb_run import EPOCH_KEYS
+from lta.training.label_metrics import make_label_metrics
 
 RUN = [
     *OFFLINE,
@@ -31,8 +34,9 @@ RUN = [
     "evaluator.robustness.pgd_images=8",
     "evaluator.robustness.masking_images=2",
     "evaluator.transfer.folds=2",
+    "loss.mask=1",
 ]
-"""All that the dashboard shows: two epochs, so that attention has moved; a query for each level; every evaluator."""
+"""All that the dashboard shows: two epochs, so that attention has moved; a query for each level; every evaluator; masks."""
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +58,17 @@ def logged(tmp_path_factory):
     }, whole["config"]
 
 
+def log_of_labels():
+    """What runs with several labels a picture log beside the others."""
+    metrics = MetricCollection(dict(make_label_metrics(["a", "b"])), prefix="val/")
+    metrics.update(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]), torch.tensor([[1, 0], [0, 1]], dtype=torch.uint8))
+    return set(metrics.compute())
+
+
 @pytest.mark.slow
 def test_every_key_is_one_that_a_real_run_logs(logged):
     found, config = logged
+    found = found | {"history": found["history"] | log_of_labels()}
     for where, key in keys():
         if where == "config":
             node = config
