@@ -87,6 +87,7 @@ def find_file(segmenter: str) -> Path:
 
 
 def describe_found(name: str, likely: Float[Tensor, "rows columns"]) -> str:
+    """How much of a picture is of the class `name`, in words; `likely`: the probabilities, 0 to 1."""
     share = f"{100 * (likely > 0.5).float().mean():.0f} %"
     return f"{share} of it is {name}" if likely.max() > 0.5 else f"no {name} was found in it: nothing counts as attended"
 

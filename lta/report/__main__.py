@@ -28,6 +28,7 @@ from lta.runtime.console import keep_writing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `lta report` with `arguments` (None: those of the command line), and gives its exit status."""
     command = shlex.join(["python", "-m", "lta.report", *(sys.argv[1:] if arguments is None else arguments)])
     try:
         asked = parse(drop_trust(sys.argv[1:] if arguments is None else arguments), __doc__)

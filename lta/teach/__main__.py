@@ -15,6 +15,7 @@ from lta.instantiate import plain
 
 
 def teach(composed: DictConfig) -> None:
+    """Runs `lta teach`: writes the taught network. Raises ValueError for settings or masks that can't be used."""
     cfg = plain(settings_of("teach", composed))
     # Imported here: `--help` and `--cfg job` need none of it.
     import time

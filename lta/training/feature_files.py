@@ -32,6 +32,7 @@ SPARE = 1.05
 
 
 def name_file(place: Path, level: str) -> Path:
+    """Where the features of a level are kept below `place`."""
     return place / f"{level}.npy"
 
 
