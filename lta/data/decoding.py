@@ -1,6 +1,7 @@
 """One picture file into 8-bit RGB, upright, at the size that a network takes."""
 
 import os
+import struct
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -116,4 +117,6 @@ def describe_error(error: Exception) -> str:
         return "decompression bomb: more pixels than Pillow allows"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, struct.error):  # of Pillow's own reading: its text is about bytes and offsets
+        return "the file is cut off or broken"
     return " ".join(str(error).split()) or type(error).__name__

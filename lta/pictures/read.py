@@ -239,6 +239,8 @@ def _describe_error(error: Exception) -> str:
         return "holds more pixels than it says"
     if isinstance(error, OSError) and error.strerror:
         return f"can't be read: {error.strerror}"
+    if isinstance(error, struct.error):  # of Pillow's own reading: its text is about bytes and offsets
+        return "can't be read: the file is cut off or broken"
     text = " ".join(str(error).split())
     return text if isinstance(error, UnusablePicture) else f"can't be read: {text or type(error).__name__}"
 

@@ -105,7 +105,7 @@ class Tables:
         with suppress(FileNotFoundError):
             path.unlink()
         if self.left_out:
-            rows = [{"file": one.name, "reason": one.reason.removeprefix(f"{one.name}: ")} for one in self.left_out]
+            rows = [{"file": one.name, "reason": one.reason.removeprefix(one.name).lstrip(": ")} for one in self.left_out]
             write_text(path, render_table(rows))
 
     def describe(self, seconds: float) -> Iterator[str]:

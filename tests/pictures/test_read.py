@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from lta.pictures import read as module
 from lta.pictures.read import UnusablePicture, read_image
+from lta.training.given import read_fitted
 
 RGB = np.random.default_rng(0).integers(0, 256, (300, 5, 3), np.uint8)  # taller than a strip
 ALPHA = np.random.default_rng(1).integers(0, 256, (300, 5), np.uint8)
@@ -34,6 +35,15 @@ def refused(source, **options):
         read_image(source, **options)
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+def test_what_pillow_says_of_bytes_and_offsets_is_said_in_words(tmp_path):
+    for content in (b"x", b"ab\n"):
+        (tmp_path / "b.jpg").write_bytes(content)
+        assert "unpack" not in refused(tmp_path / "b.jpg")
+        with pytest.raises(ValueError, match=r"b\.jpg") as error:
+            read_fitted(tmp_path / "b.jpg", (8, 8))
+        assert "unpack" not in str(error.value)
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "PPM", "TIFF", "TGA", "QOI", "WEBP", "JPEG2000"])

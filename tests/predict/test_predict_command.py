@@ -88,8 +88,8 @@ def test_a_folder_with_what_cannot_be_read(capsys, photos, run, monkeypatch):
     assert list(read_rows()[0]) == ["file", "label", "probability", "label_2", "probability_2", "label_3", "probability_3"]
     left = {row["file"]: row["reason"] for row in read_rows("predictions/skipped.csv")}
     assert left == {
-        "photos/empty.jpg": "photos/empty.jpg can't be read: empty file",
-        "photos/beach/cut.png": f"photos/beach/cut.png can't be read: {left['photos/beach/cut.png'].partition('read: ')[2]}",
+        "photos/empty.jpg": "can't be read: empty file",
+        "photos/beach/cut.png": f"can't be read: {left['photos/beach/cut.png'].partition('read: ')[2]}",
     }
     assert "left out: photos/empty.jpg can't be read: empty file" in ended.out
     assert "6 pictures (" in ended.out
