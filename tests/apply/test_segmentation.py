@@ -61,7 +61,7 @@ def test_without_a_network_or_with_a_spoilt_file_one_line_says_what_to_do(home, 
 
     monkeypatch.setattr(torch.hub, "urlopen", offline)
     with pytest.raises(
-        ValueError, match=r"needs its weights \(12 MB\), and https.*pth can't be reached \(no route to host\): "
+        ValueError, match=r"needs its weights \(12 MB\), but https.*pth can't be reached \(no route to host\): "
     ):
         source()
     (home / get_model_weights(LRASPP).DEFAULT.url.rsplit("/", 1)[1]).write_bytes(b"half a file")
@@ -79,7 +79,7 @@ def test_without_a_network_or_with_a_spoilt_file_one_line_says_what_to_do(home, 
             "person",
             LRASPP,
             {"query": "dog"},
-            "attention.query=dog needs a network with attention .*, and segmentation=person is none",
+            "attention.query=dog needs a network with attention .*, but segmentation=person is not one",
         ),
     ],
 )

@@ -142,7 +142,7 @@ def test_a_query_is_of_what_can_be_seen_of_its_picture(tmp_path, flower):
 
 @pytest.mark.parametrize(("key", "value"), [("levels", "B"), ("query", "dog.jpg")])
 def test_what_only_a_network_has_is_refused_of_a_mask(key, value):
-    with pytest.raises(ValueError, match=rf"attention.{key}={value} needs a network .*, and mask=m.png is none"):
+    with pytest.raises(ValueError, match=rf"attention.{key}={value} needs a network .*, but mask=m.png is not one"):
         from_mask("m.png", AS_USUAL | {key: value})
 
 

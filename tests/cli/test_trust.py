@@ -54,7 +54,7 @@ def test_what_conf_names_may_be_called_where_it_names_it(lta, config):
         ({"model": {"_args_": [{"_target_": "os.system"}]}}, "(model._args_)"),
         ({"model": [[{"x": {"_target_": "os.system"}}]]}, "(model.x)"),
         ({"seed": {"_target_": VGG}}, "(seed)"),
-        ({"model": {"width": "${oc.env:HOME}"}}, "which OmegaConf would compute"),
+        ({"model": {"width": "${oc.env:HOME}"}}, "which OmegaConf would evaluate"),
         ({"model": {"_target_": "${x}"}}, "asks for ${x}"),
     ],
 )

@@ -118,7 +118,7 @@ def test_wrong_rows(root, rows, says):
 
 
 def test_wrong_folders(root, tmp_path):
-    assert "needs image,x0,y0,x1,y1 and has image, x" in refused(root, "a.png,1\n", "image,x\n")
+    assert "needs image,x0,y0,x1,y1 but has image, x" in refused(root, "a.png,1\n", "image,x\n")
     (root / "BOXES.csv").unlink()
     assert "has no file BOXES.csv: it must hold images/ and BOXES.csv" in refused(root)
     assert "is not a folder" in refused(root / "none")

@@ -39,7 +39,7 @@ def test_rows_of_rows_are_rows_of_the_array():
 def test_an_array_of_them_is_a_copy_and_nothing_else():
     rows = Rows(ARRAY, INDEX)
     assert np.asarray(rows, np.float32).dtype == np.float32
-    with pytest.raises(ValueError, match="is a copy"):
+    with pytest.raises(ValueError, match="must be a copy"):
         np.asarray(rows, copy=False)
 
 

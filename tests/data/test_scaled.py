@@ -47,7 +47,7 @@ def test_pictures_of_their_own_size_stay_as_they_are():
 
 def test_an_array_of_them_is_a_copy_and_nothing_else():
     assert np.asarray(Scaled(PICTURES, (4, 3)), np.float32).dtype == np.float32
-    with pytest.raises(ValueError, match="is a copy"):
+    with pytest.raises(ValueError, match="must be a copy"):
         np.asarray(Scaled(PICTURES, (4, 3)), copy=False)
 
 

@@ -239,7 +239,9 @@ def test_what_is_left_of_a_half_pruned_network_is_asked():
     assert words["B"].startswith("acts")
 
 
-@pytest.mark.parametrize(("model", "said"), [("vgg", "this network has none"), ("vgg_gap", "that of GAPNet can't be")])
+@pytest.mark.parametrize(
+    ("model", "said"), [("vgg", "this network has none"), ("vgg_gap", "can't replace the query of GAPNet")]
+)
 def test_networks_without_queries_are_refused(model, said):
     with pytest.raises(ValueError, match=f"evaluator=query .*{said}"):
         Query().run(queried.Asked(built("model.width=0.0625", f"model={model}")), noise_images(2))

@@ -29,7 +29,7 @@ def run(tmp_path_factory):
             "asks for lta.runtime.files.write_text",
         ),
         ({"deep": [{"_target_": "os.getcwd"}]}, "asks for os.getcwd ({part}.deep)"),
-        ("${oc.create:{_target_:os.getcwd}}", "which OmegaConf would compute"),
+        ("${oc.create:{_target_:os.getcwd}}", "which OmegaConf would evaluate"),
     ],
 )
 def test_load_calls_no_foreign_code(run, tmp_path, part, node, says):

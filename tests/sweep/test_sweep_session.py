@@ -209,7 +209,7 @@ def test_runs_of_other_code_are_moved_aside_and_kept(pretended, capsys):
 def test_a_run_that_does_not_say_its_code_is_of_other_code(pretended):
     (job,) = sweep(made(seeds=[0]))
     (job.directory / "run.json").write_text("")
-    with pytest.raises(ValueError, match=r"other code \(unknown; now"):
+    with pytest.raises(ValueError, match=r"other versions of the code \(unknown; now"):
         sweep(made(seeds=[0]))
 
 

@@ -150,9 +150,7 @@ def verdict(about: Mapping[str, Any]) -> dict[str, Any]:
     moved = kinds["another"]["tv"]["value"]
     summed = about["normaliser"] != "softmax"
     if largest < INERT:
-        why = (
-            f"no other query moves more than {largest:.1e} of any image's attention{' or changes its sum by more' * summed}"
-        )
+        why = f"no stand-in moves more than {largest:.1e} of any image's attention{' or changes its sum by more' * summed}"
         why += f" (bar {INERT:g})" + (f": {proof}" if about["inert_by_construction"] else "")
         return {"words": "inert", "why": why, "largest": largest}
     if about["inert_by_construction"]:
